@@ -312,6 +312,12 @@ struct agent_driver_ops {
     const char *(*locate)(const struct agent_driver *d, struct cm_arena *a, const char *key,
                           const char *default_namespace);
 
+    // takes tells whether removing the object of `key` takes another one (of an App with that
+    // default namespace) with it, as a Namespace does. `form` is how the first is desired; NULL:
+    // that is not known. NULL: nothing takes anything with it.
+    bool (*takes)(const struct agent_driver *d, const char *key, const struct cm_json *form,
+                  const char *other, const char *default_namespace);
+
     // place is pure.
     void (*place)(const struct agent_driver *d, const char *key, struct agent_place *out);
 

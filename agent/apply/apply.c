@@ -6,6 +6,8 @@
 
 #include "agent/apply/internal.h"
 #include "common/arena.h"
+#include "common/buf.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -124,11 +126,56 @@ static bool world_moved(void *ctx, const struct agent_item *item, const char *de
     return apply_locate(a, scratch, item, default_namespace, &there) != APPLY_SAME_PLACE;
 }
 
+struct insides {
+    const struct agent_apply *a;
+    const char *key;
+    struct cm_json *form; // of the object that goes; NULL: not known
+    void (*take)(void *arg, const struct agent_item *item);
+    void *arg;
+};
+
+static void give_inside(void *ctx, const struct agent_item *item) {
+    struct insides *in = ctx;
+    const struct agent_driver *d = in->a->driver;
+
+    if (d->ops->takes(d, in->key, in->form, item->key, item->default_namespace)) {
+        in->take(in->arg, item);
+    }
+}
+
+// form_of reads how an object was applied last; NULL: that is not known.
+static struct cm_json *form_of(const struct agent_apply *a, struct cm_arena *arena,
+                               const struct agent_item *item) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    struct cm_json *form = NULL;
+    struct cm_err ignored;
+
+    return item != NULL && agent_cache_blob(a->cache, &item->sha256, &bytes, &ignored) == CM_OK &&
+                   cm_json_parse(arena, (const char *)bytes->data, bytes->size, NULL, &form,
+                                 &ignored) == CM_OK
+               ? form
+               : NULL;
+}
+
+static void world_inside(void *ctx, const char *key,
+                         void (*take)(void *arg, const struct agent_item *item), void *arg) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
+    const struct agent_apply *a = ctx;
+    struct insides in = {a, key, NULL, take, arg};
+
+    if (a->driver->ops->takes == NULL) {
+        return;
+    }
+    in.form = form_of(a, scratch, agent_cache_item(a->cache, key));
+    agent_cache_each_item(a->cache, give_inside, &in);
+}
+
 struct agent_plan_world apply_world(struct run *r) {
     return (struct agent_plan_world){.item = world_item,
                                      .wrong = r->heal ? world_wrong : never_wrong,
                                      .place = world_place,
                                      .moved = world_moved,
+                                     .inside = world_inside,
                                      .ran = world_ran,
                                      .ctx = r->owner};
 }

@@ -409,7 +409,7 @@ static void begin_stepping(struct run *r) {
     begin_phase(r, RUN_STEPPING);
 }
 
-static const char *why_left(enum agent_kept kept) {
+static const char *why_left(struct cm_arena *a, const struct agent_left *left) {
     static const char *const why[] = {
         [AGENT_KEPT_PRUNE_OFF] = "no longer in Git; it stays, because prune is false",
         [AGENT_KEPT_PRECIOUS] = "no longer in Git; it stays, because removing it would take data "
@@ -418,7 +418,12 @@ static const char *why_left(enum agent_kept kept) {
                                  "that it is not to be pruned",
     };
 
-    return why[kept];
+    return left->why != AGENT_KEPT_FOR_OTHERS
+               ? why[left->why]
+               : cm_arena_strf(a,
+                               "no longer in Git; it stays, because removing it would take %s of "
+                               "App '%s' with it, which stays",
+                               left->other->key, left->other->app);
 }
 
 // settle_left says of what stays why it does, and takes down what is to be released: should the App
@@ -429,7 +434,7 @@ static void settle_left(struct run *r) {
     for (size_t i = 0; i < r->removals.left_count; i++) {
         const struct agent_left *l = &r->removals.left[i];
 
-        a->host.left(a->host.ctx, r->app, l->item->key, why_left(l->why));
+        a->host.left(a->host.ctx, r->app, l->item->key, why_left(r->arena, l));
     }
     for (size_t i = 0; i < r->removals.released; i++) { // they come first
         agent_cache_set_release(a->cache, r->removals.removals[i].key);

@@ -2,9 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/inside.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/kube.h"
 #include "agent/kube/object.h"
+#include "common/arena.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/id.h"
@@ -218,6 +220,16 @@ static const char *locate(const struct agent_driver *d, struct cm_arena *a, cons
                : kube_key_fill(a, key, ns);
 }
 
+static bool takes(const struct agent_driver *d, const char *key, const struct cm_json *form,
+                  const char *other, const char *default_namespace) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const char *place = locate(d, a, other, default_namespace);
+
+    // Of a kind that is not known it may be in its App's namespace.
+    return kube_inside(key, form,
+                       place == NULL ? kube_key_fill(a, other, default_namespace) : place);
+}
+
 static void owner(struct agent_driver *d, const char *key, const char *default_namespace,
                   agent_owner_fn done, void *ctx) {
     kube_whose(kube_of(d), key, default_namespace, done, ctx);
@@ -246,6 +258,7 @@ static const struct agent_driver_ops kube_ops = {
     .identify = identify,
     .target_version = target_version,
     .locate = locate,
+    .takes = takes,
     .place = place,
     .apply = apply,
     .run = run,

@@ -117,6 +117,58 @@ static bool is_kept(const struct agent_item *item, const struct agent_place *pla
     return !how->prune || item->keep || (place->precious && !how->precious);
 }
 
+// ---- What would go with it
+
+struct looking {
+    const struct agent_plan_world *world;
+    const struct agent_desired *desired;
+    const char *key;
+    const struct agent_item *first;
+};
+
+// pruning_of is how an App removes what it lists no longer; one that is not known does not.
+static struct agent_pruning pruning_of(const struct agent_desired *d, const char *name) {
+    const struct agent_desired_app *app = agent_desired_app(d, name);
+    struct agent_pruning how = {0};
+
+    if (app != NULL && app->bundle != NULL) {
+        return (struct agent_pruning){.prune = app->bundle->prune,
+                                      .precious = app->bundle->prune_precious};
+    }
+    for (size_t i = 0; i < d->gone_count; i++) {
+        if (strcmp(d->gone[i].name, name) == 0) {
+            how = (struct agent_pruning){.prune = d->gone[i].prune, .gone = true};
+        }
+    }
+    return how;
+}
+
+static void look_for_first(void *arg, const struct agent_item *item) {
+    struct looking *l = arg;
+    struct agent_pruning how = pruning_of(l->desired, item->app);
+    struct agent_place place = {0};
+    enum agent_kept why;
+
+    if (strcmp(item->key, l->key) == 0 ||
+        (l->first != NULL && strcmp(l->first->key, item->key) < 0)) {
+        return;
+    }
+    l->world->place(l->world->ctx, item->key, &place);
+    if (agent_desired_claim(l->desired, item->key) != NULL || item->release ||
+        is_kept(item, &place, &how, &why)) {
+        l->first = item;
+    }
+}
+
+// first_inside returns the first item that stays and would go with a key; NULL: none would.
+static const struct agent_item *first_inside(const struct agent_plan_world *world,
+                                             const struct agent_desired *desired, const char *key) {
+    struct looking l = {.world = world, .desired = desired, .key = key};
+
+    world->inside(world->ctx, key, look_for_first, &l);
+    return l.first;
+}
+
 void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
                       const struct agent_desired *desired, const struct agent_item *const *items,
                       size_t item_count, const struct agent_pruning *how, struct agent_prune *out) {
@@ -134,9 +186,16 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
         }
         world->place(world->ctx, item->key, &place);
         bool kept = is_kept(item, &place, how, &why);
+        const struct agent_item *other = kept || item->release || !place.precious
+                                             ? NULL
+                                             : first_inside(world, desired, item->key);
+        if (other != NULL) {
+            kept = true;
+            why = AGENT_KEPT_FOR_OTHERS;
+        }
         bool release = item->release || (kept && how->gone);
         if (kept && !release) {
-            out->left[out->left_count++] = (struct agent_left){item, why};
+            out->left[out->left_count++] = (struct agent_left){item, why, other};
             continue;
         }
         out->removals[out->count++] =

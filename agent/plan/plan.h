@@ -10,8 +10,9 @@
 // what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So
 // an object that moved to another App is handed over and never deleted, and what is not in the
 // inventory cannot be named at all. Objects that say so stay, and precious ones unless the App says
-// otherwise. What an App leaves behind that is gone itself is released: it stays, without our mark.
-// Once that was decided it is never removed, whatever the App says later.
+// otherwise; also then not while what stays, of whichever App, would go with them. What an App
+// leaves behind that is gone itself is released: it stays, without our mark. Once that was decided
+// it is never removed, whatever the App says later.
 //
 // Threads: any; pure. Results live in the arena given and borrow keys from the inputs.
 #pragma once
@@ -34,6 +35,10 @@ struct agent_plan_world {
     void (*place)(void *ctx, const char *key, struct agent_place *out);
     // moved: with this default namespace the object is elsewhere, or nobody can tell.
     bool (*moved)(void *ctx, const struct agent_item *item, const char *default_namespace);
+    // inside: gives every item of the inventory that goes with an object when that is removed: what
+    // is in a Namespace, or of the kind that a CustomResourceDefinition defines.
+    void (*inside)(void *ctx, const char *key,
+                   void (*take)(void *arg, const struct agent_item *item), void *arg);
     // ran: the hook of this key has run to its end for what a bundle names.
     bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *hooks_for);
     void *ctx;
@@ -69,7 +74,12 @@ size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
 // earlier phase or wave, and no hook (what a hook was may be gone by now).
 bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *entry);
 
-enum agent_kept { AGENT_KEPT_PRUNE_OFF, AGENT_KEPT_PRECIOUS, AGENT_KEPT_ANNOTATED };
+enum agent_kept {
+    AGENT_KEPT_PRUNE_OFF,
+    AGENT_KEPT_PRECIOUS,
+    AGENT_KEPT_ANNOTATED,
+    AGENT_KEPT_FOR_OTHERS, // what stays would go with it
+};
 
 // What an App says about what it lists no longer.
 struct agent_pruning {
@@ -88,6 +98,7 @@ struct agent_removal {
 struct agent_left {
     const struct agent_item *item;
     enum agent_kept why;
+    const struct agent_item *other; // AGENT_KEPT_FOR_OTHERS: the first that would go with it
 };
 
 struct agent_prune {

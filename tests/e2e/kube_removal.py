@@ -16,6 +16,7 @@ TAKEN = m.config_map("taken", x="1")
 HELD = m.config_map("held", x="1")
 MARKED = m.config_map("marked", x="1")
 MARKED["metadata"]["annotations"] = {"holdfast.dev/prune": "disabled"}
+INSIDE = m.config_map("inside", "tenant", x="1")
 VOLUME = m.thing("v1", "PersistentVolume", "volume", spec={
     "capacity": {"storage": "1Gi"}, "accessModes": ["ReadWriteOnce"], "storageClassName": "none",
     "hostPath": {"path": "/nowhere"}})
@@ -41,7 +42,9 @@ class Removal(KubeStory):
             **files("base", m.namespace("team"), m.crd("widgets", "Widget"), DATA, VOLUME,
                     m.config_map("base", x="1"), namespace="default"),
             **files("tenant", m.namespace("tenant"), MARKED, m.config_map("tenant", x="1"),
-                    namespace="default", prunePrecious=True)}, "applied")
+                    namespace="default", prunePrecious=True),
+            **files("guest", INSIDE, m.config_map("guest", x="1"), namespace="default")},
+            "applied")
 
     def test_what_left_git_is_removed_and_nothing_else(self):
         mark = self.cluster.audit_mark()
@@ -111,9 +114,14 @@ class Removal(KubeStory):
                     "CustomResourceDefinition.apiextensions.k8s.io//widgets.example.com"):
             self.wait_object(key, message="would take data with it")
 
+    def test_a_namespace_stays_while_another_app_has_something_in_it(self):
+        self.deliver({path("tenant", m.namespace("tenant")): None}, "applied")
+        self.wait_object("Namespace//tenant", message="it stays, because removing it would take "
+                         "ConfigMap/tenant/inside of App 'guest' with it")
+        self.assertTrue(self.find("ConfigMap", "tenant/inside"))
+
     def test_what_an_annotation_keeps_stays_and_a_namespace_goes_where_the_app_says_so(self):
-        self.deliver({path("tenant", MARKED): None, path("tenant", m.namespace("tenant")): None},
-                     "applied")
+        self.deliver({path("tenant", MARKED): None, path("guest", INSIDE): None}, "applied")
         self.wait_gone("Namespace", "tenant")
         self.assertTrue(self.find("ConfigMap", "marked"))
         self.wait_object("ConfigMap/default/marked", message="an annotation on it says")
@@ -165,7 +173,7 @@ class Removal(KubeStory):
     def test_all_that_is_left_belongs_there(self):
         names = {item["metadata"]["name"] for item in self.admin.list("ConfigMap", "default")}
         self.assertEqual(names - {"kube-root-ca.crt"},
-                         {"base", "beside", "copied", "kept", "leaves", "marked", "new", "stays", "taken",
+                         {"base", "beside", "copied", "guest", "kept", "leaves", "marked", "new", "stays", "taken",
                           "tenant", "waits"})
 
 

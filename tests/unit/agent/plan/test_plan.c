@@ -64,11 +64,26 @@ static bool has_moved(void *ctx, const struct agent_item *item, const char *defa
     return strncmp(item->key, "Widget", 6) == 0;
 }
 
+// inside: what is in a namespace.
+static void give_inside(void *ctx, const char *key,
+                        void (*take)(void *arg, const struct agent_item *item), void *arg) {
+    const struct world *w = ctx;
+    CM_AUTOFREE const char **keys = cm_map_keys(w->items);
+    CM_AUTOFREE char *middle = cm_strf("/%s/", strrchr(key, '/') + 1);
+
+    for (size_t i = 0; i < cm_map_len(w->items); i++) {
+        if (strstr(keys[i], middle) != NULL) {
+            take(arg, cm_map_get(w->items, keys[i]));
+        }
+    }
+}
+
 static struct agent_plan_world plan_world(struct world *w) {
     return (struct agent_plan_world){.item = find_item,
                                      .wrong = is_wrong,
                                      .place = place,
                                      .moved = has_moved,
+                                     .inside = give_inside,
                                      .ran = has_run,
                                      .ctx = w};
 }
@@ -262,6 +277,58 @@ static void what_says_so_stays_and_precious_objects_go_where_the_app_says_so(voi
     assert_int_equal(prune.left_count, 1);
     assert_int_equal(prune.left[0].why, AGENT_KEPT_ANNOTATED);
     cm_map_free(w.items);
+}
+
+struct guest {
+    const char *app; // whose it is
+    const char *key;
+    bool keep;
+    bool stays; // so that its namespace does
+};
+
+static const struct guest guests[] = {
+    {"shop", "Service/shop/web", false, true}, // which Git has
+    {"shop", "Service/shop/old", false, false},   {"shop", "Service/shop/old", true, true},
+    {"keeper", "Service/shop/old", false, true}, // it does not prune
+    {"leaver", "Service/shop/old", false, false}, {"leaver", "Service/shop/old", true, true},
+    {"nobody", "Service/shop/old", false, true}, // what nobody knows of
+    {"base", "Service/shop/old", true, true},     {"base", "Service/shop/old", false, false},
+};
+
+static void a_namespace_stays_while_what_stays_would_go_with_it(void **state) {
+    static const struct agent_pruning precious = {.prune = true, .precious = true};
+    static const struct test_app apps[] = {
+        {.name = "base"},
+        {.name = "keeper", .no_prune = true},
+        {.name = "shop", .objects = &shop[3], .object_count = 1},
+    };
+    static const struct test_gone gone = {.name = "leaver", .prune = true};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct test_release *r = release_new(&(struct test_manifest){
+        .generation = 1, .apps = apps, .app_count = COUNT(apps), .gone = &gone, .gone_count = 1});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+
+    (void)state;
+    release_free(r);
+    for (size_t i = 0; i < COUNT(guests); i++) {
+        const struct test_object guest = {.key = guests[i].key};
+        const struct agent_item space = {.key = "Namespace//shop", .app = "base"};
+        const struct agent_item *const items[] = {&space};
+        struct world w = {.items = cm_map_new(free)};
+        struct agent_plan_world world = plan_world(&w);
+        struct agent_prune prune;
+
+        own(&w, guests[i].app, &guest);
+        ((struct agent_item *)cm_map_get(w.items, guest.key))->keep = guests[i].keep;
+        agent_plan_prune(a, &world, d, items, 1, &precious, &prune);
+        assert_int_equal(prune.left_count, guests[i].stays);
+        assert_int_equal(prune.count, !guests[i].stays);
+        if (guests[i].stays) {
+            assert_int_equal(prune.left[0].why, AGENT_KEPT_FOR_OTHERS);
+            assert_string_equal(prune.left[0].other->key, guests[i].key);
+        }
+        cm_map_free(w.items);
+    }
 }
 
 static void what_stays_of_an_app_that_is_gone_is_released_first(void **state) {
@@ -584,6 +651,7 @@ int main(void) {
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
         cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
         cmocka_unit_test(what_says_so_stays_and_precious_objects_go_where_the_app_says_so),
+        cmocka_unit_test(a_namespace_stays_while_what_stays_would_go_with_it),
         cmocka_unit_test(what_stays_of_an_app_that_is_gone_is_released_first),
         cmocka_unit_test(what_is_to_be_released_is_so_whatever_the_app_says_later),
         cmocka_unit_test(waves_count_before_ranks_and_backwards_for_removal),
