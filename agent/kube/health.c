@@ -645,3 +645,17 @@ void kube_health_of(struct cm_arena *a, const struct cm_json *object,
 
     *out = judge(&v);
 }
+
+static bool is_job(const struct cm_json *object) {
+    return rule_of(object) == job_health;
+}
+
+bool kube_health_goes(const struct cm_json *object) {
+    return is_job(object) && cm_json_path(object, "spec", "ttlSecondsAfterFinished", NULL) != NULL;
+}
+
+bool kube_health_done(const struct cm_json *live) {
+    const struct view v = {.status = cm_json_get(live, "status")};
+
+    return is_job(live) && is_status(condition(&v, "Complete"), "True");
+}

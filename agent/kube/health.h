@@ -13,6 +13,7 @@
 // Threads: any; pure.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/driver.h"
@@ -26,6 +27,11 @@ struct kube_health {
     int64_t again_ms;    // not 0: after so long, if nothing changes, it is `then`
     enum agent_health then;
 };
+
+// kube_health_goes tells whether an object is a Job that is deleted some time after its end, as it
+// says itself (ttlSecondsAfterFinished); kube_health_done whether a Job has succeeded.
+bool kube_health_goes(const struct cm_json *object);
+bool kube_health_done(const struct cm_json *live);
 
 // kube_health_of reads the health of a live object at a time (Unix, milliseconds).
 void kube_health_of(struct cm_arena *a, const struct cm_json *object,

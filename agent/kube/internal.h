@@ -301,6 +301,8 @@ struct kube_entry {
     enum agent_health health;
     bool tracked;
     bool known;      // health and version are from the server
+    bool seen;       // since this program began
+    bool ended;      // a Job that had succeeded when it was seen last, and goes by itself then
     bool drifted;    // the last observation told drift
     bool retouched;  // somebody else changed its template
     bool doubtful;   // changed while nobody could say whether that was drift

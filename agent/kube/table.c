@@ -12,6 +12,7 @@
 
 #include "agent/kube/actual.h"
 #include "agent/kube/drift.h"
+#include "agent/kube/health.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
 #include "agent/kube/status.h"
@@ -146,7 +147,7 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
 }
 
 static uint64_t hash_of(const struct agent_observation *o) {
-    char fixed[3] = {(char)o->health, (char)o->drift_more, (char)o->due};
+    char fixed[4] = {(char)o->health, (char)o->drift_more, (char)o->due, (char)o->ended};
     uint64_t hash = kube_hash(0, fixed, sizeof(fixed));
 
     hash = hash_text(hash_text(hash, o->uid), o->message);
@@ -183,6 +184,7 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
         .actual = drift == NULL ? NULL : drift->actual,
         .actual_size = drift == NULL ? 0 : drift->actual_size,
         .due = e->due,
+        .ended = e->ended && e->health == AGENT_HEALTH_MISSING,
     };
     uint64_t hash = hash_of(&o);
 
@@ -238,6 +240,8 @@ static void read_health(struct kube_entry *e, struct cm_arena *a, const struct c
     host->health(host->ctx, e->app, &options);
     kube_health_of(a, live, &options, cm_clock_unix_ms(), &health);
     set_health(e, health.health, health.message);
+    e->seen = true;
+    e->ended = kube_health_goes(live) && kube_health_done(live);
     if (health.again_ms > 0) {
         time_alone(e, &health);
     }
@@ -547,6 +551,23 @@ void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift) {
     kube_entry_settle(e);
 }
 
+// may_have_ended: a Job that goes by itself and was there when another program was last.
+static bool may_have_ended(const struct kube_entry *e) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    struct cm_json *desired = NULL;
+    struct cm_err err;
+
+    if (e->seen || e->uid[0] == '\0' || strncmp(e->key, "Job.batch/", 10) != 0) {
+        return false;
+    }
+    bytes = e->k->host.desired(e->k->host.ctx, e->key);
+    return bytes != NULL &&
+           cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &desired, &err) ==
+               CM_OK &&
+           kube_health_goes(desired);
+}
+
 void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     if (e->op != NULL) {
         e->doubtful = true;
@@ -561,7 +582,11 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     e->print = 0;
     follow_mark(e);
     kube_pods_forget(e);
-    set_health(e, AGENT_HEALTH_MISSING, "");
+    e->ended |= may_have_ended(e);
+    e->seen = true;
+    set_health(e, AGENT_HEALTH_MISSING,
+               e->ended ? "it ran to its end, and is gone as its ttlSecondsAfterFinished says"
+                        : "");
     say(e, NULL, anyhow);
 }
 

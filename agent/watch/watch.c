@@ -283,6 +283,16 @@ static void tell_whom_it_holds_up(struct agent_watch *w, const struct seen *s, b
     }
 }
 
+// health_of: what ran to its end and went by itself is as it shall be; a hook's end is seen by the
+// run that waits for it.
+static enum agent_health health_of(const struct agent_watch *w, const struct seen *s,
+                                   const struct agent_observation *what) {
+    const struct agent_claim *claim = watch_claim(w, s);
+
+    return what->ended && claim != NULL && !agent_entry_is_hook(claim->entry) ? AGENT_HEALTH_HEALTHY
+                                                                              : what->health;
+}
+
 void agent_watch_observed(void *watch, const struct agent_observation *what) {
     struct agent_watch *w = watch;
     struct seen *s = cm_map_get(w->objects, what->key);
@@ -290,15 +300,16 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     if (s == NULL || s->telling.removed || w->shut) {
         return;
     }
-    bool other_health = s->health != what->health;
+    enum agent_health health = health_of(w, s, what);
+    bool other_health = s->health != health;
     bool other_words = set_text(&s->message, what->message);
 
     count(s, false);
     enum watch_news news = watch_take_drift(w, s, what);
     s->due = what->due;
-    s->health = what->health;
+    s->health = health;
     count(s, true);
-    watch_note_beside(w, s, what->health);
+    watch_note_beside(w, s, health);
     if (other_health || news == WATCH_OTHER_DRIFT) {
         watch_dirty_app(w, s->app);
     }

@@ -166,6 +166,24 @@ class Drift(KubeStory):
         self.wait_object("Deployment.apps/default/kept", health="healthy")
         self.assertEqual(self.status("watched")["health"], "missing")
 
+    def test_a_job_that_goes_after_its_end_is_not_missing(self):
+        once = m.job("once")
+        once["spec"]["ttlSecondsAfterFinished"] = 1
+        self.deliver(files("seeds", once, m.config_map("seeds", x="1"), namespace="default",
+                           drift="correct"))
+        self.wait_gone("Job", "default/once")
+        self.wait_object("Job.batch/default/once", health="healthy", message="ran to its end")
+        mark = self.cluster.audit_mark()
+        self.agent.terminate()
+        self.agent.start()
+        self.wait_connected()
+        self.admin.delete("ConfigMap", "default/seeds")
+        self.cluster.wait_for(lambda: self.admin.find("ConfigMap", "default/seeds"), SECONDS,
+                              "it to be made again")
+        self.wait_status("seeds", applied="applied", health="healthy")
+        self.assert_written(mark, {("patch", "configmaps"): 1})
+        self.wait_object("Job.batch/default/once", health="healthy", message="ran to its end")
+
     def test_a_lost_label_is_drift_and_put_right(self):
         for name in ("watched", "kept"):
             self.admin.patch("ConfigMap", name, {"metadata": {"labels": {PART_OF: None}}})

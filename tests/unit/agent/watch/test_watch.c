@@ -1196,6 +1196,26 @@ static void an_app_says_which_object_ails_and_why(void **state) {
     assert_string_equal(shop_in(last(f))->health_message, "");
 }
 
+static void what_ended_and_went_by_itself_is_not_missing(void **state) {
+    struct agent_observation gone = {.key = CFG,
+                                     .uid = "",
+                                     .health = AGENT_HEALTH_MISSING,
+                                     .message = "it is gone",
+                                     .ended = true};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    ail(f, SVC, AGENT_HEALTH_HEALTHY, "");
+    agent_watch_observed(f->watch, &gone);
+    assert_true(is_healthy(f));
+    assert_false(agent_watch_wrong(f->watch, CFG));
+    gone.ended = false;
+    agent_watch_observed(f->watch, &gone);
+    assert_false(is_healthy(f));
+    assert_true(agent_watch_wrong(f->watch, CFG));
+}
+
 static void how_an_object_is_that_is_left_there_is_nobodys_business(void **state) {
     struct fixture *f = *state;
 
@@ -1923,6 +1943,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_not_healthy_in_time_is_degraded),
     TEST(nobody_is_late_while_the_target_is_away),
     TEST(nor_right_after_it_is_back),
+    TEST(what_ended_and_went_by_itself_is_not_missing),
     TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
     TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
     TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
