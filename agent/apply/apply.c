@@ -143,14 +143,16 @@ static void give_inside(void *ctx, const struct agent_item *item) {
     }
 }
 
-// form_of reads how an object was applied last; NULL: that is not known.
+// form_of reads how an object was applied last; NULL: that is not known. It may be a Secret, whose
+// name is no hash of its bytes.
 static struct cm_json *form_of(const struct agent_apply *a, struct cm_arena *arena,
                                const struct agent_item *item) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     struct cm_json *form = NULL;
     struct cm_err ignored;
 
-    return item != NULL && agent_cache_blob(a->cache, &item->sha256, &bytes, &ignored) == CM_OK &&
+    return item != NULL &&
+                   agent_cache_blob(a->cache, &item->sha256, true, &bytes, &ignored) == CM_OK &&
                    cm_json_parse(arena, (const char *)bytes->data, bytes->size, NULL, &form,
                                  &ignored) == CM_OK
                ? form
