@@ -69,7 +69,9 @@ static char *schema_of(struct hub_db *db) {
         texts(db, "SELECT format('%s %s %s', type, name, sql) FROM sqlite_schema ORDER BY 1");
 
     for (size_t i = 0; i + 1 < all.len; i++) {
-        all.data[i] = all.data[i] == '\0' ? '\n' : all.data[i];
+        if (all.data[i] == '\0') {
+            all.data[i] = '\n';
+        }
     }
     return all.data;
 }
