@@ -4,6 +4,7 @@ It needs no mesh: it writes Istio's objects, and only their definitions are ther
 server that it is told of does not answer; the gate alone decides.
 """
 import http.server
+import json
 import subprocess
 import sys
 import threading
@@ -25,15 +26,15 @@ def definitions():
     return made
 
 
-def canary(name, gate, namespace="default"):
-    """A Canary of a Deployment: two steps to ten per cent, one failure is too many."""
+def canary(name, gate, namespace="default", max_weight=10, **spec):
+    """A Canary of a Deployment: steps of ten per cent, one failure is too many."""
     item = m.thing("flagger.app/v1beta1", "Canary", name, spec={
         "targetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
         "progressDeadlineSeconds": 120,
         "service": {"port": 80},
-        "analysis": {"interval": "10s", "threshold": 1, "maxWeight": 10, "stepWeight": 10,
+        "analysis": {"interval": "10s", "threshold": 1, "maxWeight": max_weight, "stepWeight": 10,
                      "webhooks": [{"name": "gate", "type": "rollout", "url": gate.url,
-                                   "timeout": "5s"}]}})
+                                   "timeout": "5s"}]}, **spec})
     item["metadata"]["namespace"] = namespace
     return item
 
@@ -51,24 +52,34 @@ class Flagger(Process):
 
 
 class Gate:
-    """Says yes or no to whoever asks, by `opens`."""
+    """Says yes or no to whoever asks, by `opens`; to a Canary in `left` so many times yes, then no.
+
+    It is asked once at each weight.
+    """
 
     def __init__(self):
         gate = self
         self.opens = True
+        self.left = {}
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/"
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_POST(self):
-                self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                self.send_response(200 if gate.opens else 500)
+                asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                self.send_response(200 if gate.answer(asked["name"]) else 500)
                 self.end_headers()
 
             def log_message(self, *words):
                 pass
 
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
+
+    def answer(self, name):
+        if name not in self.left:
+            return self.opens
+        self.left[name] -= 1
+        return self.left[name] >= 0
 
     def start(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

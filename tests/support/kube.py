@@ -222,6 +222,15 @@ class KubeCluster:
                     found.append((at.timestamp(), event["verb"], event["requestURI"].split("?")[0]))
         return found
 
+    def written(self, user, since=0):
+        """What a user wrote, or tried to, without dry runs: [(verb, path)]."""
+        with open(self.audit_log, "rb") as log:
+            log.seek(since)
+            events = [json.loads(line) for line in log if line.endswith(b"\n")]
+        return [(event["verb"], event["requestURI"].split("?")[0]) for event in events
+                if event["user"].get("username") == user and event["verb"] in WRITE_VERBS
+                and "dryRun=" not in event["requestURI"]]
+
     def refused(self, user, since=0):
         """What a user asked for and may not: [(verb, path)]."""
         with open(self.audit_log, "rb") as log:

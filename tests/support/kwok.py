@@ -2,6 +2,7 @@
 
 An image is named without its tag. Images that are not mentioned run; these always misbehave:
 test/crash, test/never-ready, test/pull-fails and so on (BEHAVIOURS). Some write an Event, too.
+test/sick-as-primary runs, but is never ready where the label app ends with "-primary".
 """
 import json
 
@@ -9,6 +10,8 @@ BEHAVIOURS = ("crash", "never-ready", "pull-fails", "oom", "init-crash", "probe-
 BUILT_IN = {f"test/{behaviour}": behaviour for behaviour in BEHAVIOURS}
 
 IMAGE = '.spec.containers[0].image | sub(":[^/]*$"; "")'
+SICK_AS_PRIMARY = "test/sick-as-primary"
+IS_PRIMARY = '.metadata.labels.app // "" | endswith("-primary") | tostring'
 OWNER = '.metadata.ownerReferences.[].kind'
 
 
@@ -119,8 +122,12 @@ def _pod_stages(behaviours):
     fresh = (".status.containerStatuses", "DoesNotExist")
     running = (".status.phase", "In", "Running")
     yield _stage("pod-delete", [(".metadata.deletionTimestamp", "Exists")], delete=True)
-    yield _stage("pod-run", [alive, fresh, (IMAGE, "NotIn", *behaviours)],
+    yield _stage("pod-run", [alive, fresh, (IMAGE, "NotIn", *behaviours, SICK_AS_PRIMARY)],
                  statusTemplate=STATUSES["run"])
+    for primary, status in (("true", "never-ready"), ("false", "run")):
+        yield _stage(f"pod-sick-{primary}", [
+            alive, fresh, (IMAGE, "In", SICK_AS_PRIMARY), (IS_PRIMARY, "In", primary)],
+            statusTemplate=STATUSES[status])
     yield _stage("job-done", [alive, running, (OWNER, "In", "Job"),
                               (IMAGE, "NotIn", *behaviours)], statusTemplate=JOB_DONE)
     for image, behaviour in behaviours.items():
