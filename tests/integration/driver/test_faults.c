@@ -682,6 +682,7 @@ static void a_deployment_that_was_applied_is_heard_when_it_is_up(void **state) {
 
 // ---- Other workloads
 
+#define APPS "GET /apis/apps/v1/namespaces/shop/"
 #define EDGE "DaemonSet.apps/shop/edge"
 #define RESOURCE(kind, plural)                                                                     \
     "{\"resource\":\"" plural "\",\"responseKind\":{\"kind\":\"" kind                              \
@@ -696,10 +697,10 @@ static const char WITH_ALL[] = "{\"kind\":\"APIGroupDiscoveryList\",\"items\":["
         "StatefulSet", "statefulsets")) "," OFFERED("flagger.app", "v1beta1",
                                                     RESOURCE("Canary", "canaries")) "]}";
 
-// want has an object be wanted as it is. The live form has `fields` in its metadata.
-static char *want(struct fixture *f, const char *kind, const char *plural, const char *name,
+// want has an object be wanted as it is; `what` asks for it, and is kept. The live form has
+// `fields` in its metadata.
+static char *want(struct fixture *f, const char *kind, const char *what, const char *name,
                   const char *spec, const char *fields, const char *live_spec, const char *status) {
-    CM_AUTOFREE char *what = cm_strf("GET /apis/apps/v1/namespaces/shop/%s/%s", plural, name);
     CM_AUTOFREE char *json = cm_strf(
         "{\"apiVersion\":\"apps/v1\",\"kind\":\"%s\",\"metadata\":{\"name\":\"%s\"},\"spec\":%s}",
         kind, name, spec);
@@ -737,9 +738,9 @@ static void what_a_canary_of_a_daemon_set_said_before_is_heard(void **state) {
     track(f, "Deployment.apps/shop/api");
     assert_true(turn_until(f->loop, is_released, f));
     assert_int_equal(f->decisions, 0);
-    CM_AUTOFREE char *live =
-        want(f, "DaemonSet", "daemonsets", "edge", SPEC_OF("one", ""), "", SPEC_OF("one", ""),
-             "\"desiredNumberScheduled\":1,\"currentNumberScheduled\":1,\"numberReady\":1");
+    CM_AUTOFREE char *live = want(
+        f, "DaemonSet", APPS "daemonsets/edge", "edge", SPEC_OF("one", ""), "", SPEC_OF("one", ""),
+        "\"desiredNumberScheduled\":1,\"currentNumberScheduled\":1,\"numberReady\":1");
     list(f, "GET /apis/apps/v1/daemonsets?labelSelector", live);
     track(f, EDGE);
     assert_true(turn_until(f->loop, is_decided, f));
@@ -760,8 +761,8 @@ static void what_a_canary_of_a_daemon_set_said_before_is_heard(void **state) {
 static void be_stuck(struct fixture *f, const char *live_spec, const char *fields) {
     f->goes_back = true;
     CM_AUTOFREE char *live =
-        want(f, "StatefulSet", "statefulsets", "db", SPEC_OF("one", "\"replicas\":2,"), fields,
-             live_spec,
+        want(f, "StatefulSet", APPS "statefulsets/db", "db", SPEC_OF("one", "\"replicas\":2,"),
+             fields, live_spec,
              "\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":1,\"readyReplicas\":1,"
              "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\"");
     fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ALL);
