@@ -126,8 +126,9 @@ uint64_t kube_rollout_print(const char *token) {
 // Where it says since when, and in managedFields who said it: `kubectl rollout restart`, and that
 // of Argo Rollouts' plugin.
 #define RESTARTED_AT "kubectl.kubernetes.io/restartedAt"
-static const char *const by_kubectl[] = {"f:spec",        "f:template",      "f:metadata",
-                                         "f:annotations", "f:" RESTARTED_AT, NULL};
+#define RESTARTED_FIELD "f:kubectl.kubernetes.io/restartedAt"
+static const char *const by_kubectl[] = {"f:spec",        "f:template",    "f:metadata",
+                                         "f:annotations", RESTARTED_FIELD, NULL};
 static const char *const by_plugin[] = {"f:spec", "f:restartAt", NULL};
 
 // changer_of is who set a field by hand; NULL: nobody did, or it is applied.

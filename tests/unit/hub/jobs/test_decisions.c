@@ -159,6 +159,19 @@ static void shares_of_traffic_become_events_now_and_then(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.weight'"), 1);
 }
 
+static void what_people_have_replaced_becomes_an_event_in_their_name(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    add(&m, 1, HOLDFAST__V1__VERDICT__RESTARTED, "one")->actor =
+        cm_arena_strdup(m.arena, "kubectl");
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.restarted' AND"
+                                   " actor = 'kubectl' AND message LIKE"
+                                   " 'flagger was told to replace the pods of bbbbbbb%'"),
+                     1);
+}
+
 static void what_is_kept_of_a_cluster_is_bounded(void **state) {
     struct desk *d = *state;
 
@@ -260,6 +273,7 @@ int main(void) {
         TEST(the_same_twice_is_one_by_its_number_and_by_its_id),
         TEST(what_failed_and_serves_needs_people_until_a_release_is_promoted),
         TEST(shares_of_traffic_become_events_now_and_then),
+        TEST(what_people_have_replaced_becomes_an_event_in_their_name),
         TEST(what_is_kept_of_a_cluster_is_bounded),
         TEST(a_release_is_known_by_its_images_and_the_last_word_counts),
         TEST(what_runs_must_be_what_it_is_called),
