@@ -50,6 +50,7 @@ static void drop_claims(struct owner *o) {
 static void drop_terms(struct owner *o) {
     free((char *)(uintptr_t)o->terms.controllers);
     free((char *)(uintptr_t)o->terms.routes);
+    free((char *)(uintptr_t)o->terms.canaries);
 }
 
 static void owner_free(void *value) {
@@ -253,6 +254,7 @@ static void take_terms(struct owner *o, struct cm_arena *a, const struct cm_json
     terms.idle_ms = ended ? cm_clock_unix_ms() : o->terms.idle_ms;
     terms.controllers = cm_strdup(terms.controllers);
     terms.routes = cm_strdup(terms.routes);
+    terms.canaries = cm_strdup(terms.canaries);
     drop_terms(o);
     o->terms = terms;
 }
@@ -369,6 +371,7 @@ struct gathering {
     struct kube_right_terms *terms;
     struct cm_str controllers;
     struct cm_str routes;
+    struct cm_str canaries;
     size_t count;
 };
 
@@ -379,6 +382,7 @@ static void gather(struct gathering *g, const struct kube_right_terms *terms) {
     g->terms->idle_ms = terms->idle_ms > idle_ms ? terms->idle_ms : idle_ms;
     cm_str_add(&g->controllers, terms->controllers);
     cm_str_add(&g->routes, terms->routes);
+    cm_str_add(&g->canaries, terms->canaries);
     g->count++;
 }
 
@@ -400,7 +404,7 @@ static bool gather_from(void *ctx, const char *key, void *value) {
 
 struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_arena *a) {
     const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
-    struct kube_right_terms terms = {.controllers = "", .routes = ""};
+    struct kube_right_terms terms = {.controllers = "", .routes = "", .canaries = ""};
     struct gathering g = {.target = place_of(e), .terms = &terms};
 
     if (t == NULL || t->weights == 0) {
@@ -409,8 +413,10 @@ struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_
     cm_map_each(e->k->owners.by_key, gather_from, &g);
     terms.controllers = cm_arena_strdup(a, cm_str_get(&g.controllers));
     terms.routes = cm_arena_strdup(a, cm_str_get(&g.routes));
+    terms.canaries = cm_arena_strdup(a, cm_str_get(&g.canaries));
     cm_str_done(&g.controllers);
     cm_str_done(&g.routes);
+    cm_str_done(&g.canaries);
     return terms;
 }
 

@@ -29,10 +29,10 @@ struct rule {
     const char *pointer;
     const char *otherwise; // if nothing is there; NULL: then nothing is owned
     const char *group;
-    const char *kind; // NULL: it says it
-    unsigned right;
+    const char *kind;  // NULL: it says it
     const char *space; // where it says the namespace; NULL: nowhere
-    bool dotted;       // the name may be NAME.NAMESPACE
+    unsigned right;
+    bool dotted; // the name may be NAME.NAMESPACE
 };
 
 #define ISTIO "networking.istio.io"
@@ -44,24 +44,24 @@ struct rule {
 #define PLUGIN ROUTING_OF_ROLLOUT "/plugins/argoproj-labs~1gatewayAPI"
 
 #define OF(group, kind, pointer, target_group, target, right)                                      \
-    { group, kind, pointer, NULL, target_group, target, right, NULL, false }
+    { group, kind, pointer, NULL, target_group, target, NULL, right, false }
 #define OF_CANARY(target_group, target)                                                            \
     {                                                                                              \
-        "flagger.app", "Canary", SERVICE_OF_CANARY, target_group, target, KUBE_RIGHT_WEIGHTS,      \
-            NULL, false                                                                            \
+        "flagger.app", "Canary", SERVICE_OF_CANARY, target_group, target, NULL,                    \
+            KUBE_RIGHT_WEIGHTS, false                                                              \
     }
 #define OF_ROLLOUT(pointer, target_group, target)                                                  \
     OF("argoproj.io", "Rollout", pointer, target_group, target, KUBE_RIGHT_WEIGHTS)
 //     https://rollouts-plugin-trafficrouter-gatewayapi.readthedocs.io/en/latest/
 #define OF_PLUGIN(member, target)                                                                  \
     {                                                                                              \
-        "argoproj.io", "Rollout", PLUGIN member, NULL, GATEWAY, target, KUBE_RIGHT_WEIGHTS,        \
-            PLUGIN "/namespace", false                                                             \
+        "argoproj.io", "Rollout", PLUGIN member, NULL, GATEWAY, target, PLUGIN "/namespace",       \
+            KUBE_RIGHT_WEIGHTS, false                                                              \
     }
 #define OF_ISTIO(member)                                                                           \
     {                                                                                              \
-        "argoproj.io", "Rollout", ROUTING_OF_ROLLOUT member, NULL, ISTIO, "VirtualService",        \
-            KUBE_RIGHT_WEIGHTS, NULL, true                                                         \
+        "argoproj.io", "Rollout", ROUTING_OF_ROLLOUT member, NULL, ISTIO, "VirtualService", NULL,  \
+            KUBE_RIGHT_WEIGHTS, true                                                               \
     }
 
 static const struct rule rules[] = {
@@ -298,10 +298,21 @@ static const char *routes_of(struct cm_arena *a, const struct cm_json *owner) {
     return take_names(a, &names);
 }
 
+static const char *canaries_of(struct cm_arena *a, const struct cm_json *owner) {
+    const char *name = cm_json_string(find(a, owner, "/spec/strategy/canary/canaryService"));
+    struct cm_str names = {0};
+
+    if (name != NULL && find(a, owner, PLUGIN) != NULL) {
+        add_name(&names, name);
+    }
+    return take_names(a, &names);
+}
+
 struct kube_right_terms kube_right_terms_of(struct cm_arena *a, const struct cm_json *owner) {
     return (struct kube_right_terms){.idle = is_idle(owner),
                                      .controllers = controllers_of(a, owner),
-                                     .routes = routes_of(a, owner)};
+                                     .routes = routes_of(a, owner),
+                                     .canaries = canaries_of(a, owner)};
 }
 
 static bool is_among(const char *names, const char *name) {
@@ -447,6 +458,7 @@ struct pairing {
     struct cm_arena *a;
     const char *inner;
     const char *routes; // that owners put in
+    const char *canaries;
     struct cm_json *ours;
     const struct cm_json *theirs;
     const struct cm_json **taken;
@@ -506,31 +518,64 @@ static const struct cm_json *counterpart_of(const struct pairing *p, const struc
     return found;
 }
 
-// keep_routes keeps what owners have put in, in front.
+// join puts the elements of a list behind those of another.
+static void join(struct cm_json *list, const struct cm_json *more) {
+    if (more->first != NULL) {
+        *(list->first == NULL ? &list->first : &list->last->next) = more->first;
+        list->last = more->last;
+        list->count += more->count;
+    }
+}
+
+// is_for_canary tells whether all backends of a rule without a name are canaries: the plugin for
+// the Gateway API puts such rules behind all others, and remembers their places.
+static bool is_for_canary(const struct pairing *p, const struct cm_json *route) {
+    const struct cm_json *all = find(p->a, route, p->inner);
+    bool any = text_of(route, "name")[0] == '\0' && is_array(all) && all->first != NULL;
+
+    for (const struct cm_json *b = any ? all->first : NULL; b != NULL; b = b->next) {
+        any = any && is_among(p->canaries, text_of(b, "name"));
+    }
+    return any;
+}
+
+// keep_routes keeps what owners have put in: those with a name in front, the others behind.
 static void keep_routes(struct pairing *p, struct kube_right_given *out) {
     struct cm_json *front = cm_json_new(p->a, CM_ARRAY);
+    struct cm_json *back = cm_json_new(p->a, CM_ARRAY);
 
     for (const struct cm_json *l = p->theirs->first; l != NULL; l = l->next) {
         if (is_among(p->routes, text_of(l, "name")) && named(p->ours, text_of(l, "name")) == NULL) {
             cm_json_append(front, cm_json_copy(p->a, l));
+        } else if (is_free(p, l) && is_for_canary(p, l)) {
+            cm_json_append(back, cm_json_copy(p->a, l));
         }
     }
-    if (front->first == NULL) {
+    if (front->first == NULL && back->first == NULL) {
         return;
     }
-    front->last->next = p->ours->first;
-    p->ours->last = p->ours->first == NULL ? front->last : p->ours->last;
+    join(front, p->ours);
+    join(front, back);
     p->ours->first = front->first;
-    p->ours->count += front->count;
+    p->ours->last = front->last;
+    p->ours->count = front->count;
     out->copied = true;
     out->differing |= KUBE_RIGHT_WEIGHTS;
 }
 
-static void give_weights(struct cm_arena *a, const struct weights *w, const char *routes,
-                         struct cm_json *ours, const struct cm_json *theirs,
-                         struct kube_right_given *out) {
-    struct pairing p = {
-        .a = a, .inner = w->inner, .routes = routes, .ours = ours, .theirs = theirs};
+static const char *list_of(const char *names) {
+    return names == NULL ? "" : names;
+}
+
+static void give_weights(struct cm_arena *a, const struct weights *w,
+                         const struct kube_right_terms *terms, struct cm_json *ours,
+                         const struct cm_json *theirs, struct kube_right_given *out) {
+    struct pairing p = {.a = a,
+                        .inner = w->inner,
+                        .routes = list_of(terms->routes),
+                        .canaries = terms->idle ? "" : list_of(terms->canaries),
+                        .ours = ours,
+                        .theirs = theirs};
 
     if (w->inner == NULL) {
         give_backends(a, ours, theirs, out);
@@ -654,10 +699,9 @@ static void give_routes(struct cm_arena *a, struct cm_json *desired, const struc
                         struct kube_right_given *out) {
     struct cm_json *ours = (struct cm_json *)(uintptr_t)find(a, desired, w->outer);
     const struct cm_json *theirs = find(a, live, w->outer);
-    const char *routes = gift->terms.routes == NULL ? "" : gift->terms.routes;
 
     if (is_array(ours) && is_array(theirs) && !lapses(a, gift, live, w->outer, out)) {
-        give_weights(a, w, routes, ours, theirs, out);
+        give_weights(a, w, &gift->terms, ours, theirs, out);
     }
 }
 

@@ -58,7 +58,8 @@ struct kube_right_terms {
     bool idle;               // no release is under way
     int64_t idle_ms;         // since when, Unix time; 0: for long
     const char *controllers; // who sets its fields; "": not known
-    const char *routes;      // that they put into routes, and take out again
+    const char *routes;      // that they put into routes, and take out again, by name
+    const char *canaries;    // Services: rules for nothing else, without a name, are put in, too
 };
 
 // kube_right_terms_of reads them from an owner, but for the time. The texts are the arena's.

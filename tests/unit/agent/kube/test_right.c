@@ -139,11 +139,16 @@ static void an_owner_of_very_much_owns_no_more_than_there_is_room(void **state) 
 #define FROM(name, to) "{\"name\":\"" name "\",\"route\":[" to "]}"
 #define UNNAMED(to) "{\"route\":[" to "]}"
 #define BOTH(stable, canary) TO("stable", stable) "," TO("canary", canary)
+#define REF(name) "{\"backendRefs\":[{\"name\":\"" name "\"}]}"
+#define REFS(stable, most, canary, rest)                                                           \
+    "{\"backendRefs\":[{\"name\":\"" stable "\",\"weight\":" most "},{\"name\":\"" canary          \
+    "\",\"weight\":" rest "}]}"
 #define RULE(subsets) ISTIO("DestinationRule", ",\"spec\":{\"subsets\":[" subsets "]}")
 
-static const struct kube_right_gift all = {.manager = "holdfast",
-                                           .rights = KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS,
-                                           .terms = {.routes = "header\nmirror\n"}};
+static const struct kube_right_gift all = {
+    .manager = "holdfast",
+    .rights = KUBE_RIGHT_REPLICAS | KUBE_RIGHT_WEIGHTS,
+    .terms = {.routes = "header\nmirror\n", .canaries = "canary\n"}};
 static const struct kube_right_gift weights = {.manager = "holdfast", .rights = KUBE_RIGHT_WEIGHTS};
 
 static void only_what_git_sets_can_be_anybodys(void **state) {
@@ -215,6 +220,12 @@ static const struct {
      HTTP(FROM("header",
                TO("canary", "100")) "," UNNAMED(BOTH("60", "40")) "," UNNAMED(TO("stable", "100"))),
      KUBE_RIGHT_WEIGHTS, true},
+    // Rules without a name for a canary alone are behind all others.
+    {ROUTE("{\"rules\":[" REFS("stable", "100", "canary", "0") "]}"),
+     ROUTE(
+         "{\"rules\":[" REFS("stable", "70", "canary", "30") "," REF("canary") "," REF("old") "]}"),
+     ROUTE("{\"rules\":[" REFS("stable", "70", "canary", "30") "," REF("canary") "]}"),
+     KUBE_RIGHT_WEIGHTS, true},
     // A label of Argo Rollouts on a subset.
     {RULE("{\"name\":\"stable\",\"labels\":{\"app\":\"web\"}},{\"name\":\"canary\"},{\"name\":"
           "\"x\"}"),
@@ -272,7 +283,7 @@ static void without_a_right_nothing_is_given(void **state) {
 static void an_owner_says_on_what_terms_it_has_it(void **state) {
     static const char routing[] = OWNED_BY(
         "Healthy", "{\"managedRoutes\":[{\"name\":\"header\"},{\"name\":\"mirror\"}],\"plugins\":{"
-                   "\"argoproj-labs/gatewayAPI\":{}}}");
+                   "\"argoproj-labs/gatewayAPI\":{}}},\"canaryService\":\"c\"");
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct kube_right_terms terms = kube_right_terms_of(a, parse(a, routing));
 
@@ -280,6 +291,7 @@ static void an_owner_says_on_what_terms_it_has_it(void **state) {
     assert_true(terms.idle);
     assert_string_equal(terms.controllers, "rollouts-controller\ngatewayAPI\n");
     assert_string_equal(terms.routes, "header\nmirror\n");
+    assert_string_equal(terms.canaries, "c\n");
     assert_false(kube_right_terms_of(a, parse(a, OWNED_BY("Paused", "{}"))).idle);
     terms = kube_right_terms_of(a, parse(a, "{\"kind\":\"Canary\"}"));
     assert_false(terms.idle);
@@ -319,7 +331,7 @@ static void weights_set_by_hand_are_nobodys_a_minute_after_the_release(void **st
         const struct kube_right_gift gift = {
             .manager = "holdfast",
             .rights = KUBE_RIGHT_WEIGHTS,
-            .terms = {rows[i].idle, rows[i].idle_ms, rows[i].controllers, ""},
+            .terms = {rows[i].idle, rows[i].idle_ms, rows[i].controllers, "", ""},
             .now_ms = rows[i].now_ms};
         struct kube_right_given given = kube_right_give(a, desired, parse(a, rows[i].live), &gift);
 
