@@ -92,6 +92,16 @@ struct agent_place {
     int rank;
     bool gate;
     bool precious;
+    bool awaits; // `awaits` may know something
+};
+
+// The objects of an App, as they are desired.
+struct agent_forms {
+    size_t count;
+    const char *(*key)(void *ctx, size_t i);
+    const struct cm_json *(*form)(void *ctx, size_t i); // NULL: not known
+    const char *default_namespace;
+    void *ctx;
 };
 
 // What an apply did to an object besides.
@@ -318,6 +328,11 @@ struct agent_driver_ops {
     // that is not known. NULL: nothing takes anything with it.
     bool (*takes)(const struct agent_driver *d, const char *key, const struct cm_json *form,
                   const char *other, const char *default_namespace);
+
+    // awaits marks in `out` (one a form, all false) what of an App must be healthy before an object
+    // of this form is made: a webhook is asked as soon as its configuration is there. NULL: nothing
+    // of that kind is known. It is pure.
+    void (*awaits)(const struct cm_json *form, const struct agent_forms *forms, bool *out);
 
     // place is pure.
     void (*place)(const struct agent_driver *d, const char *key, struct agent_place *out);

@@ -143,16 +143,13 @@ static void give_inside(void *ctx, const struct agent_item *item) {
     }
 }
 
-// form_of reads how an object was applied last; NULL: that is not known. It may be a Secret, whose
-// name is no hash of its bytes.
-static struct cm_json *form_of(const struct agent_apply *a, struct cm_arena *arena,
-                               const struct agent_item *item) {
+struct cm_json *apply_form(const struct agent_apply *a, struct cm_arena *arena,
+                           const struct cm_sha256 *sha256) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     struct cm_json *form = NULL;
     struct cm_err ignored;
 
-    return item != NULL &&
-                   agent_cache_blob(a->cache, &item->sha256, true, &bytes, &ignored) == CM_OK &&
+    return agent_cache_blob(a->cache, sha256, true, &bytes, &ignored) == CM_OK &&
                    cm_json_parse(arena, (const char *)bytes->data, bytes->size, NULL, &form,
                                  &ignored) == CM_OK
                ? form
@@ -163,12 +160,13 @@ static void world_inside(void *ctx, const char *key,
                          void (*take)(void *arg, const struct agent_item *item), void *arg) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
     const struct agent_apply *a = ctx;
+    const struct agent_item *item = agent_cache_item(a->cache, key);
     struct insides in = {a, key, NULL, take, arg};
 
     if (a->driver->ops->takes == NULL) {
         return;
     }
-    in.form = form_of(a, scratch, agent_cache_item(a->cache, key));
+    in.form = item == NULL ? NULL : apply_form(a, scratch, &item->sha256);
     agent_cache_each_item(a->cache, give_inside, &in);
 }
 

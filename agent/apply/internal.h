@@ -56,6 +56,7 @@ struct run {
     size_t step_count;
     size_t stage; // first step of the present stage
     size_t stage_end;
+    bool *awaited;        // of the bundle's entries, by the present stage; NULL: not asked for yet
     bool stage_begun;     // all that it waits for was healthy
     size_t next;          // no step of the stage before this one is STEP_TODO
     size_t succeeded;     // steps of the stage
@@ -183,6 +184,13 @@ enum apply_where apply_locate(const struct agent_apply *a, struct cm_arena *scra
                               const struct agent_item *item, const char *default_namespace,
                               const char **there);
 void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, const char *there);
+
+// apply_awaited returns what the driver wants healthy before the present stage begins and is not,
+// or NULL. apply_form reads an object's form into an arena; NULL: it is not known.
+// It may be a Secret, whose name is no hash of its bytes.
+const char *apply_awaited(struct run *r);
+struct cm_json *apply_form(const struct agent_apply *a, struct cm_arena *arena,
+                           const struct cm_sha256 *sha256);
 
 // apply_observe tracks all that the manifest names, and nothing else.
 void apply_observe(struct agent_apply *a);

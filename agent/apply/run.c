@@ -52,6 +52,7 @@ static void drop_plan(struct run *r) {
     drop_steps(r);
     cm_arena_free(r->arena);
     r->arena = NULL;
+    r->awaited = NULL;
     r->plan = (struct agent_plan){0};
     r->removals = (struct agent_prune){0};
     r->stage = 0;
@@ -296,13 +297,17 @@ static void tell_waiting(struct run *r, const char *who, const char *key) {
 static bool may_begin(struct run *r) {
     const char *key = r->phase == RUN_STEPPING && !r->stage_begun ? unhealthy_before(r) : NULL;
 
-    r->stage_begun = key == NULL;
-    if (key != NULL) {
-        const struct agent_step *step = &r->plan.steps[r->stage];
-        CM_AUTOFREE char *who =
-            step->hook ? cm_strf("hook %s ", step->entry->key) : cm_strf("wave %d ", step->wave);
+    const char *awaited =
+        r->phase == RUN_STEPPING && !r->stage_begun && key == NULL ? apply_awaited(r) : NULL;
 
-        tell_waiting(r, who, key);
+    r->stage_begun = key == NULL && awaited == NULL;
+    if (!r->stage_begun) {
+        const struct agent_step *step = &r->plan.steps[r->stage];
+        CM_AUTOFREE char *who = awaited != NULL ? cm_strf("%s ", step->entry->key)
+                                : step->hook    ? cm_strf("hook %s ", step->entry->key)
+                                                : cm_strf("wave %d ", step->wave);
+
+        tell_waiting(r, who, awaited != NULL ? awaited : key);
     }
     return r->stage_begun;
 }
@@ -358,6 +363,7 @@ static void next_stage(struct run *r) {
     r->failed = 0;
     r->any_failed = false;
     r->stage_begun = false;
+    r->awaited = NULL; // the arena's
 }
 
 // go_steps goes on with the present stage, and with the next ones; true when none is left.

@@ -6,6 +6,7 @@
 #include "agent/kube/internal.h"
 #include "agent/kube/kube.h"
 #include "agent/kube/object.h"
+#include "agent/kube/webhooks.h"
 #include "common/arena.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -158,6 +159,8 @@ void kube_place(const char *key, struct agent_place *out) {
         .gate = is_definition || is_namespace,
         .precious = is_definition || is_namespace || is_kind(key, "PersistentVolumeClaim") ||
                     is_kind(key, "PersistentVolume"),
+        .awaits = is_kind(key, "ValidatingWebhookConfiguration.admissionregistration.k8s.io") ||
+                  is_kind(key, "MutatingWebhookConfiguration.admissionregistration.k8s.io"),
     };
 }
 
@@ -259,6 +262,7 @@ static const struct agent_driver_ops kube_ops = {
     .target_version = target_version,
     .locate = locate,
     .takes = takes,
+    .awaits = kube_webhooks_await,
     .place = place,
     .apply = apply,
     .run = run,

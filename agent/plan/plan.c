@@ -59,15 +59,17 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
         if (!changes && (hook || !place.gate)) {
             continue;
         }
+        bool is_new = item == NULL || item->release || strcmp(item->app, app->name) != 0;
         out->steps[out->count++] = (struct agent_step){
             .entry = entry,
             .place = place_of(entry),
             .wave = entry->wave,
             .rank = place.rank,
             .gate = place.gate,
+            .awaits = place.awaits && changes && is_new,
             .hook = hook,
             .changes = changes,
-            .is_new = item == NULL || item->release || strcmp(item->app, app->name) != 0,
+            .is_new = is_new,
         };
         out->changes += changes ? 1 : 0;
     }
@@ -90,6 +92,11 @@ bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *e
 
     return !agent_entry_is_hook(entry) &&
            (place < step->place || (place == step->place && entry->wave < step->wave));
+}
+
+bool agent_plan_beside(const struct agent_step *step, const struct agent_entry *entry) {
+    return !agent_entry_is_hook(entry) && place_of(entry) == step->place &&
+           entry->wave == step->wave;
 }
 
 static int compare_removals(const void *left, const void *right) {

@@ -50,6 +50,7 @@ struct agent_step {
     int wave;
     int rank;
     bool gate;
+    bool awaits; // it is new, and may have to wait for what it needs (the driver's `awaits`)
     bool hook;
     bool changes; // it must be applied; false: a gate that is as it should be, to be waited for
     bool is_new;  // the inventory does not own it for this App: the intent goes to disk first
@@ -73,6 +74,10 @@ size_t agent_plan_stage(const struct agent_plan *plan, size_t from);
 // agent_plan_needs tells whether an entry must be healthy before a step may begin: it is of an
 // earlier phase or wave, and no hook (what a hook was may be gone by now).
 bool agent_plan_needs(const struct agent_step *step, const struct agent_entry *entry);
+
+// agent_plan_beside tells whether an entry is applied in the phase and wave of a step, and is no
+// hook.
+bool agent_plan_beside(const struct agent_step *step, const struct agent_entry *entry);
 
 enum agent_kept {
     AGENT_KEPT_PRUNE_OFF,

@@ -71,6 +71,23 @@ class Waves(KubeStory):
         self.deliver({path("stuck", mended): m.text(mended)})
         self.assertTrue(self.find("ConfigMap", "later"))
 
+    def test_a_new_webhook_waits_until_it_can_answer(self):
+        kind, api = "ValidatingWebhookConfiguration", "admissionregistration.k8s.io/v1"
+        hooks = m.thing(api, kind, "guard", webhooks=[{
+            "name": "guard.example.com", "sideEffects": "None", "admissionReviewVersions": ["v1"],
+            "clientConfig": {"service": {"namespace": "default", "name": "guard"}},
+            "rules": [{"apiGroups": ["guarded.example.com"], "apiVersions": ["*"],
+                       "operations": ["*"], "resources": ["*"]}]}])
+        self.commit(files("guard", m.deployment("guard", image="test/never-ready:1"),
+                          m.deployment("beside", image="test/never-ready:1"),
+                          m.service("guard"), hooks, namespace="default"))
+        self.wait_status("guard", applied="applying", message="^ValidatingWebhookConfiguration.*guard "
+                         "waits until Deployment.apps/default/guard is healthy")
+        self.assertFalse(self.find(kind, "guard", api))
+        mended = m.deployment("guard")
+        self.deliver({path("guard", mended): m.text(mended)}, "applied")
+        self.assertTrue(self.find(kind, "guard", api))
+
     def test_a_change_in_an_early_wave_is_healthy_before_a_later_one_changes(self):
         web = m.deployment("slow", image="example.com/web:2", replicas=3)
         later = in_wave(m.config_map("later", x="2"), 1)
