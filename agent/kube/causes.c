@@ -11,7 +11,13 @@
 #include "common/str.h"
 #include "common/utf8.h"
 
-enum { CAUSES_MAX = 2, WORDS_MAX = 240 };
+enum {
+    CAUSES_MAX = 2,
+    WORDS_MAX = 240,
+    PAUSE_MS = 5000, // doubled after each look
+    LOOKS_MAX = 6,   // then
+    PAGES_MAX = 20,
+};
 
 struct cause {
     const char *text;
@@ -346,6 +352,25 @@ bool kube_causes_has_events(const struct cm_json *object) {
     return is_of_kinds(object, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }
 
+bool kube_causes_is_pod(const struct cm_json *object) {
+    static const char *const kinds[][2] = {{"v1", "Pod"}};
+
+    return is_of_kinds(object, kinds, sizeof(kinds) / sizeof(kinds[0]));
+}
+
+int64_t kube_causes_pause_ms(unsigned looks) {
+    return looks < LOOKS_MAX ? (int64_t)PAUSE_MS << (looks - 1) : KUBE_CAUSES_SLOW_MS;
+}
+
+const char *kube_causes_more(const struct kube_causes *found, const struct cm_json *pods,
+                             unsigned pages) {
+    const char *token = cm_json_string(cm_json_path(pods, "metadata", "continue", NULL));
+
+    return found->words[0] != '\0' || token == NULL || token[0] == '\0' || pages >= PAGES_MAX
+               ? NULL
+               : token;
+}
+
 bool kube_causes_says_itself(const struct cm_json *workload) {
     static const char *const kinds[][2] = {{"batch/v1", "Job"}};
 
@@ -357,7 +382,7 @@ bool kube_causes_says_itself(const struct cm_json *workload) {
 static bool has_pods(const struct cm_json *workload) {
     static const char *const kinds[][2] = {
         {"apps/v1", "Deployment"}, {"apps/v1", "StatefulSet"}, {"apps/v1", "DaemonSet"},
-        {"apps/v1", "ReplicaSet"}, {"batch/v1", "Job"},
+        {"apps/v1", "ReplicaSet"}, {"batch/v1", "Job"},        {"argoproj.io/v1alpha1", "Rollout"},
     };
 
     return is_of_kinds(workload, kinds, sizeof(kinds) / sizeof(kinds[0]));

@@ -10,9 +10,12 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct cm_arena;
 struct cm_json;
+
+#define KUBE_CAUSES_SLOW_MS 300000 // the longest pause between looks
 
 // What pods say. All texts are the arena's.
 struct kube_causes {
@@ -38,6 +41,18 @@ const char *kube_causes_event(struct cm_arena *a, const struct cm_json *events);
 // kube_causes_selector makes the labelSelector of a query that finds the pods of a live workload;
 // NULL if it is of no kind that has pods.
 const char *kube_causes_selector(struct cm_arena *a, const struct cm_json *workload);
+
+// kube_causes_is_pod tells whether an object is a pod itself.
+bool kube_causes_is_pod(const struct cm_json *object);
+
+// kube_causes_pause_ms is how long nobody looks again after so many looks (at least one) since the
+// workload changed.
+int64_t kube_causes_pause_ms(unsigned looks);
+
+// kube_causes_more returns the token of the next page of a list of pods, if that is to be asked
+// for after so many pages: only while no pod has a cause. Else NULL.
+const char *kube_causes_more(const struct kube_causes *found, const struct cm_json *pods,
+                             unsigned pages);
 
 // kube_causes_says_itself tells whether a workload itself says that it failed, whatever its pods
 // are at: a Job makes and restarts them until its own limits are reached.

@@ -2,11 +2,11 @@
 //
 // Nothing watches pods: they are many, and say nothing while all is well. A workload that is ill is
 // looked into at once, one that is in progress after some patience, so that an ordinary rollout
-// costs nothing; then in growing pauses, a few times after each change of the workload. At most two
-// looks are under way, so that many ill workloads delay nothing else. A look is a list of the pods;
-// if these do not say it all, the Events of one of them, or those of the workload if it has no pod
-// to blame; and where the App allows it the end of the log of one container that crashed. A right
-// that is missing is told in place of what it would have shown, and hides nothing else.
+// costs nothing; then in growing pauses, and every five minutes in the end. At most two looks are
+// under way, so that many ill workloads delay nothing else. A look is a list of the pods; if these
+// do not say it all, the Events of one of them, or those of the workload if it has no pod to blame;
+// and where the App allows it the end of the log of one container that crashed. A right that is
+// missing is told in place of what it would have shown, and hides nothing else.
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,10 +23,8 @@ enum {
     ILL_MS = 500,
     PATIENCE_MS = 8000,
     BUSY_MS = 500,
-    PAUSE_MS = 5000, // doubled after each look
-    LOOKS_MAX = 6,
     LOOKING_MAX = 2,
-    PODS_MAX = 100, // of a workload; bounds the answer
+    PODS_MAX = 100, // of a page; bounds the answer
     EVENTS_MAX = 100,
     LOG_MAX = 16 << 10, // asked for
     LINES_MAX = 5,
@@ -39,7 +37,7 @@ struct kube_pods {
     struct cm_timer timer;
     struct kube_call *call;
     char *ns;
-    char *selector; // of its pods; NULL: it has none
+    char *selector; // of its pods, as a query; NULL: it has none
     char *uid;
     int64_t generation;
     char *cause; // NULL: none is known
@@ -52,6 +50,7 @@ struct kube_pods {
 
     // Of the present look.
     struct cm_str words;
+    unsigned pages; // of its pods
     bool bad;
     char *log_path; // NULL: no log is asked for
 };
@@ -117,8 +116,9 @@ static void end_look(struct kube_pods *p) {
     p->failing = p->bad;
     free(p->cause);
     p->cause = cm_strdup(words);
-    if (++p->looks < LOOKS_MAX && !p->k->stopping) {
-        wait_for(p, (int64_t)PAUSE_MS << (p->looks - 1));
+    p->looks++;
+    if (!p->k->stopping) {
+        wait_for(p, kube_causes_pause_ms(p->looks));
     }
     if (news || first) {
         kube_entry_reword(p->entry);
@@ -243,12 +243,19 @@ static void ask_events(struct kube_pods *p, const char *uid) {
 
 // ---- Pods
 
+static void ask_pods(struct kube_pods *p, const char *token);
+
 static void read_pods(struct kube_pods *p, const struct kube_answer *answer) {
     struct agent_health_options options = {0};
     struct kube_causes causes;
 
     p->k->host.health(p->k->host.ctx, p->entry->app, &options);
     kube_causes_find(answer->arena, answer->json, options.logs, &causes);
+    const char *more = kube_causes_more(&causes, answer->json, ++p->pages);
+    if (more != NULL && causes.ask == NULL && !p->k->stopping) {
+        ask_pods(p, more);
+        return;
+    }
     add_words(p, causes.words);
     p->bad = causes.failing && !p->says_itself;
     plan_log(p, &causes);
@@ -275,11 +282,12 @@ static void on_pods(void *ctx, const struct kube_answer *answer) {
     ask_events(p, p->uid);
 }
 
-static void ask_pods(struct kube_pods *p) {
+static void ask_pods(struct kube_pods *p, const char *token) {
     CM_AUTOFREE char *space = cm_http_escape(p->ns);
-    CM_AUTOFREE char *labels = cm_http_escape(p->selector);
+    CM_AUTOFREE char *next = cm_http_escape(token);
     CM_AUTOFREE char *path =
-        cm_strf("/api/v1/namespaces/%s/pods?labelSelector=%s&limit=%d", space, labels, PODS_MAX);
+        cm_strf("/api/v1/namespaces/%s/pods?%s&limit=%d%s%s", space, p->selector, PODS_MAX,
+                token[0] == '\0' ? "" : "&continue=", next);
 
     ask(p, path, false, on_pods);
 }
@@ -300,10 +308,11 @@ static void on_timer(void *ctx) {
     p->k->pods_looking++;
     cm_str_clear(&p->words);
     p->bad = false;
+    p->pages = 0;
     free(p->log_path);
     p->log_path = NULL;
     if (p->selector != NULL) {
-        ask_pods(p);
+        ask_pods(p, "");
     } else {
         ask_events(p, p->uid);
     }
@@ -334,10 +343,24 @@ static void begin_anew(struct kube_pods *p, int64_t generation) {
     p->cause = NULL;
 }
 
+// query_of is what the pods of a workload, or a pod itself, are asked for with; NULL: it has none.
+static const char *query_of(struct cm_arena *a, const struct cm_json *live) {
+    bool is_pod = kube_causes_is_pod(live);
+    const char *what = is_pod ? cm_json_string(cm_json_path(live, "metadata", "name", NULL))
+                              : kube_causes_selector(a, live);
+    CM_AUTOFREE char *escaped = what == NULL ? NULL : cm_http_escape(what);
+
+    return what == NULL
+               ? NULL
+               : cm_arena_strf(
+                     a, "%s%s",
+                     is_pod ? "fieldSelector=metadata.name%3D" : "labelSelector=", escaped);
+}
+
 void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     bool ill = e->health == AGENT_HEALTH_DEGRADED;
     bool asks = (ill || e->health == AGENT_HEALTH_PROGRESSING) && !e->k->stopping;
-    const char *selector = asks ? kube_causes_selector(a, live) : NULL;
+    const char *selector = asks ? query_of(a, live) : NULL;
     const char *ns = cm_json_string(cm_json_path(live, "metadata", "namespace", NULL));
 
     if (!asks || (selector == NULL && !kube_causes_has_events(live))) {
@@ -346,7 +369,8 @@ void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_
     }
     struct kube_pods *p = pods_of(e);
     int64_t generation = cm_json_int(cm_json_path(live, "metadata", "generation", NULL), 0);
-    bool sooner = (ill && !p->ill) || generation != p->generation;
+    bool rested = p->looks > 0 && kube_causes_pause_ms(p->looks) == KUBE_CAUSES_SLOW_MS;
+    bool sooner = (ill && !p->ill) || generation != p->generation || rested;
     if (generation != p->generation) {
         begin_anew(p, generation);
     }

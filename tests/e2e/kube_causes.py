@@ -2,6 +2,7 @@
 """Every cause that keeps a workload from running is told: by its pods, by Events where they do not
 say, and by the end of a log where the App allows that.
 """
+import json
 import pathlib
 import sys
 
@@ -40,14 +41,29 @@ def quota(namespace):
     return m.thing("v1", "ResourceQuota", "none", namespace, spec={"hard": {"pods": "0"}})
 
 
+BARE = m.thing("v1", "Pod", "bare", spec={"containers": [{"name": "main", "image": "test/oom:1"}]})
+
+
 class Causes(KubeStory):
 
     @classmethod
     def make_agent(cls):
         cls.proxy = KubeProxy(cls.cluster).start()
-        cls.proxy.rule = lambda method, path_: Refusal(200, text=LOG) if "/log?" in path_ else None
+        cls.proxy.rule = cls.answer
         return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER), driver="kube",
                      kubeconfig=cls.proxy.kubeconfig("agent"))
+
+    @classmethod
+    def answer(cls, _method, path_):
+        """Logs, and the pods of 'many' as if those that fail were on the second page."""
+        if "/log?" in path_:
+            return Refusal(200, text=LOG)
+        if "/pods?labelSelector=app%3Dmany&" not in path_:
+            return None
+        if "&continue=more" in path_:
+            return Refusal(200, text=json.dumps({
+                "items": cls.admin.list("Pod", "default", "app=many")}))
+        return Refusal(200, text='{"metadata": {"continue": "more"}, "items": []}')
 
     def wait_cause(self, name, health, cause, kind="Deployment.apps", namespace="default"):
         key = f"{kind}/{namespace}/{name}"
@@ -68,6 +84,8 @@ class Causes(KubeStory):
             **files("large", too_large(m.deployment("large")), namespace="default"),
             **files("quota", m.deployment("quota"), namespace="tight"),
             **files("state", m.stateful_set("state"), namespace="tight"),
+            **files("many", broken("many", "oom"), namespace="default"),
+            **files("bare", BARE, namespace="default"),
             **files("claim", claim("claim"), namespace="default")})
 
     def test_what_no_waiting_mends_is_degraded_long_before_any_deadline(self):
@@ -77,6 +95,15 @@ class Causes(KubeStory):
                         r"restarting \(exit code 2\)$")
         self.wait_cause("pull", "degraded", "1 pod: container main: ImagePullBackOff: image not "
                         "found$")
+
+    def test_a_bare_pod_says_more_than_that_it_crashes(self):
+        self.wait_cause("bare", "degraded", r"crashes again and again; 1 pod: container main: "
+                        r"CrashLoopBackOff: back-off restarting \(exit code 137, OOMKilled\)$",
+                        kind="Pod")
+
+    def test_all_pages_of_pods_are_looked_at(self):
+        self.wait_cause("many", "degraded", r"1 pod: container main: CrashLoopBackOff: back-off "
+                        r"restarting \(exit code 137, OOMKilled\)$")
 
     def test_the_log_of_what_crashes_is_quoted_where_the_app_allows_it(self):
         self.wait_cause("talks", "degraded", r"CrashLoopBackOff: back-off restarting; its log ends: "

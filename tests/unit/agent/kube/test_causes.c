@@ -245,12 +245,37 @@ static void pods_are_found_by_the_workloads_selector(void **state) {
                  "\"2\"]},{\"key\":\"b\",\"operator\":\"NotIn\",\"values\":[\"3\"]},{\"key\":\"c\","
                  "\"operator\":\"Exists\"},{\"key\":\"d\",\"operator\":\"DoesNotExist\"}]}"),
         "a in (1,2),b notin (3),c,!d");
+    assert_string_equal(selector(*state,
+                                 "\"apiVersion\":\"argoproj.io/v1alpha1\",\"kind\":\"Rollout\"",
+                                 "{\"matchLabels\":{\"app\":\"web\"}}"),
+                        "app=web");
 }
 
 static void what_has_no_pods_or_no_selector_is_not_asked(void **state) {
     assert_null(selector(*state, "\"apiVersion\":\"v1\",\"kind\":\"Service\"",
                          "{\"matchLabels\":{\"app\":\"web\"}}"));
     assert_null(selector(*state, DEPLOYMENT, "{}"));
+}
+
+static void nobody_stops_looking_but_the_pauses_grow(void **state) {
+    (void)state;
+    assert_int_equal(kube_causes_pause_ms(1), 5000);
+    assert_int_equal(kube_causes_pause_ms(5), 80000);
+    assert_int_equal(kube_causes_pause_ms(6), 300000);
+    assert_int_equal(kube_causes_pause_ms(1000), 300000);
+}
+
+static void the_next_page_is_asked_for_while_no_pod_has_a_cause(void **state) {
+    const struct cm_json *list = parse(*state, "{\"metadata\":{\"continue\":\"abc\"}}");
+    const struct cm_json *last = parse(*state, "{\"metadata\":{\"continue\":\"\"}}");
+    const struct kube_causes nothing = {.words = ""};
+    const struct kube_causes found = {.words = "1 pod: Evicted"};
+
+    assert_string_equal(kube_causes_more(&nothing, list, 1), "abc");
+    assert_string_equal(kube_causes_more(&nothing, list, 19), "abc");
+    assert_null(kube_causes_more(&nothing, list, 20));
+    assert_null(kube_causes_more(&found, list, 1));
+    assert_null(kube_causes_more(&nothing, last, 1));
 }
 
 static void a_job_itself_says_whether_it_failed(void **state) {
@@ -291,6 +316,8 @@ int main(void) {
         CAUSE_TEST(what_is_no_list_of_pods_has_no_cause),
         CAUSE_TEST(pods_are_found_by_the_workloads_selector),
         CAUSE_TEST(what_has_no_pods_or_no_selector_is_not_asked),
+        CAUSE_TEST(nobody_stops_looking_but_the_pauses_grow),
+        CAUSE_TEST(the_next_page_is_asked_for_while_no_pod_has_a_cause),
         CAUSE_TEST(a_job_itself_says_whether_it_failed),
     };
 
