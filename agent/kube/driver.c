@@ -298,7 +298,7 @@ static enum cm_rc make_endpoint(struct agent_kube *k, struct cm_http *http, stru
         .tls_server_name = k->access.tls_server_name,
         .insecure = k->access.insecure,
         // Lists and looks go beside the operations, not behind them.
-        .max_in_flight = (long)k->max_in_flight + READS,
+        .max_in_flight = 2 * (long)k->max_in_flight + READS,
     };
     enum cm_rc rc = cm_http_endpoint_new(http, &config, &k->endpoint, err);
 

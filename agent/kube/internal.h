@@ -182,6 +182,8 @@ struct kube_op {
     bool at_version;            // apply: only to the version that was looked at
     int looks;                  // apply, release: how often it was looked at
     bool has_slot;
+    bool is_slow;          // it has one of the slots for what takes long
+    int64_t since_ms;      // it has its slot
     bool lacks;            // apply: failed because its kind or namespace is not there
     struct cm_timer timer; // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
@@ -198,6 +200,8 @@ struct kube_ops {
     struct cm_list running;        // a request is on its way
     struct cm_list lingering;      // for a timer: removed but not gone, refused too early
     size_t in_flight;
+    size_t slow_in_flight;  // beside them
+    struct cm_timer slow;   // when something takes long
     size_t heavy_in_flight; // bytes of large objects
     struct cm_task task;    // looks at the queue
     bool posted;

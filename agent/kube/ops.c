@@ -3,8 +3,9 @@
 // An operation waits for its turn, perhaps for a round of discovery, perhaps for the ApplySet's
 // parent, and then runs; at most max_in_flight run at once, all but a few of them one App's: one
 // whose requests hang (a webhook that does not answer) keeps no other waiting. What such an App
-// wants besides is parked, so that nobody looks at it in vain. Operations on one key run one after
-// the other, in the order in which they came.
+// wants besides is parked, so that nobody looks at it in vain. What is under way for longer than
+// two seconds counts no more, up to as many again, so that several such Apps do not fill all slots
+// either. Operations on one key run one after the other, in the order in which they came.
 //
 // An object costs many times its size while it is applied. So few large ones are under way at once;
 // they wait for each other only.
@@ -15,6 +16,7 @@
 #include "agent/kube/internal.h"
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/map.h"
 #include "common/mem.h"
 
@@ -22,6 +24,7 @@ enum {
     FOR_OTHERS = 2,
     HEAVY_BYTES = 64 << 10, // of an object that waits for others as large
     HEAVY_MAX = 1 << 20,    // bytes of such objects at once
+    SLOW_MS = 2000,         // what takes longer makes room for others
 };
 
 struct kube_line {
@@ -34,7 +37,10 @@ struct kube_share {
     struct cm_list parked;
 };
 
+static void on_slow(void *ctx);
+
 void kube_ops_init(struct agent_kube *k) {
+    k->ops.slow = (struct cm_timer){.run = on_slow, .ctx = k};
     k->ops.lines = cm_map_new(free);
     k->ops.shares = cm_map_new(free);
 }
@@ -133,6 +139,7 @@ static bool too_heavy(const struct kube_op *op) {
 
 void kube_op_take_slot(struct kube_op *op) {
     op->has_slot = true;
+    op->since_ms = cm_clock_now_ms();
     op->k->ops.in_flight++;
     op->k->ops.heavy_in_flight += heavy_of(op);
 }
@@ -140,7 +147,8 @@ void kube_op_take_slot(struct kube_op *op) {
 static void give_slot_back(struct kube_op *op) {
     if (op->has_slot) {
         op->has_slot = false;
-        op->k->ops.in_flight--;
+        *(op->is_slow ? &op->k->ops.slow_in_flight : &op->k->ops.in_flight) -= 1;
+        op->is_slow = false;
         op->k->ops.heavy_in_flight -= heavy_of(op);
         kube_ops_wake(op->k);
     }
@@ -250,12 +258,47 @@ void kube_op_cleared(struct kube_op *op) {
     begin(op);
 }
 
+// make_room moves what takes long to slots of its own, as many as there are others, so that Apps
+// whose requests hang do not fill them all.
+static void make_room(struct agent_kube *k) {
+    struct kube_ops *ops = &k->ops;
+    int64_t long_ago_ms = cm_clock_now_ms() - SLOW_MS;
+
+    for (struct cm_list *at = ops->running.next;
+         at != &ops->running && ops->slow_in_flight < k->max_in_flight; at = at->next) {
+        struct kube_op *op = CM_CONTAINER(at, struct kube_op, at);
+
+        if (op->has_slot && !op->is_slow && op->since_ms <= long_ago_ms) {
+            op->is_slow = true;
+            ops->in_flight--;
+            ops->slow_in_flight++;
+        }
+    }
+}
+
+// wait_for_room looks at the queue again when something begins to take long.
+static void wait_for_room(struct agent_kube *k) {
+    struct kube_ops *ops = &k->ops;
+
+    if (ops->in_flight >= k->max_in_flight && ops->slow_in_flight < k->max_in_flight &&
+        !cm_list_empty(&ops->queue) && !k->stopping) {
+        cm_timer_start(k->loop, &ops->slow, SLOW_MS);
+    }
+}
+
+static void on_slow(void *ctx) {
+    kube_ops_wake(ctx);
+}
+
 static void run_queue(void *ctx) {
     struct agent_kube *k = ctx;
     struct kube_ops *ops = &k->ops;
     struct cm_list *next;
 
     ops->posted = false;
+    if (ops->in_flight >= k->max_in_flight) {
+        make_room(k);
+    }
     if (k->reach == KUBE_DOWN) {
         kube_ops_fail_all(k, &k->why_down);
         kube_recover_fail(k, &k->why_down);
@@ -280,6 +323,7 @@ static void run_queue(void *ctx) {
             move(op, &op->share->parked);
         }
     }
+    wait_for_room(k);
     if (!cm_list_empty(&ops->waiting_parent)) {
         kube_applyset_write(k);
     }
@@ -437,6 +481,7 @@ void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why) {
 void kube_ops_stop(struct agent_kube *k) {
     struct cm_err why;
 
+    cm_timer_stop(k->loop, &k->ops.slow);
     (void)cm_fail(&why, CM_ECANCELED, "the agent stops");
     kube_ops_fail_all(k, &why);
     for (struct cm_list *at = k->ops.lingering.next, *next; at != &k->ops.lingering; at = next) {
