@@ -210,6 +210,7 @@ static void record_reports(const struct agent_cache *c, struct cm_str *out) {
     agent_put_text(out, c->run);
     agent_put_u64(out, c->reserved);
     agent_put_u64(out, c->acked);
+    agent_put_bytes(out, c->value_key, c->has_value_key ? sizeof(c->value_key) : 0);
     agent_put_end(out, begin);
 }
 
@@ -233,6 +234,29 @@ uint64_t agent_cache_reports_acked(const struct agent_cache *c) {
 void agent_cache_set_reports_acked(struct agent_cache *c, uint64_t number) {
     // It goes to disk with the next snapshot or reservation: an older number costs a report more.
     c->acked = number;
+}
+
+static void keep_value_key(struct agent_cache *c, const uint8_t *key) {
+    c->has_value_key = key != NULL;
+    if (key != NULL) {
+        memcpy(c->value_key, key, sizeof(c->value_key));
+    }
+}
+
+void agent_cache_set_value_key(struct agent_cache *c, const uint8_t *key) {
+    const uint8_t *held = agent_cache_value_key(c);
+    bool same =
+        key == NULL || held == NULL ? key == held : memcmp(key, held, sizeof(c->value_key)) == 0;
+
+    if (!same) {
+        keep_value_key(c, key);
+        record_reports(c, &c->open);
+        agent_cache_commit(c, NULL, NULL);
+    }
+}
+
+const uint8_t *agent_cache_value_key(const struct agent_cache *c) {
+    return c->has_value_key ? c->value_key : NULL;
 }
 
 bool agent_cache_recovered(const struct agent_cache *c) {
@@ -608,11 +632,14 @@ static bool read_reports(struct agent_cache *c, struct agent_reader *r) {
     const char *run = agent_get_text(r);
     uint64_t reserved = agent_get_u64(r);
     uint64_t acked = agent_get_u64(r);
+    size_t key_size = 0;
+    const uint8_t *key = r->left == 0 ? NULL : agent_get_bytes(r, &key_size); // it came later
 
     if (r->bad || !cm_uuid_ok(run)) {
         return false;
     }
     if (c != NULL) {
+        keep_value_key(c, key_size == sizeof(c->value_key) ? key : NULL);
         memcpy(c->run, run, sizeof(c->run));
         c->reserved = reserved;
         c->acked = acked;
@@ -842,6 +869,7 @@ void agent_cache_free(struct agent_cache *c) {
     free(c->exemptions);
     agent_journal_done(&c->journal);
     agent_decisions_done(&c->decisions);
+    explicit_bzero(c->value_key, sizeof(c->value_key));
     free(c->in_force_bytes);
     close_fd(c->fd);
     close_fd(c->lock_fd);

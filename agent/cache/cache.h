@@ -297,6 +297,16 @@ void agent_cache_set_exemptions(struct agent_cache *c, const struct agent_exempt
                                 size_t count);
 const struct agent_exemption *agent_cache_exemptions(const struct agent_cache *c, size_t *count);
 
+// ---- How the hub has values named that must not be told in the clear
+
+#define AGENT_VALUE_KEY_SIZE 32
+
+// agent_cache_set_value_key keeps the key (NULL: there is none any more), so that a process that
+// begins without a hub calls a value what the one before called it. agent_cache_value_key is
+// borrowed; NULL: none.
+void agent_cache_set_value_key(struct agent_cache *c, const uint8_t *key);
+const uint8_t *agent_cache_value_key(const struct agent_cache *c);
+
 // ---- For tests and metrics
 
 struct agent_cache_stats {

@@ -82,6 +82,8 @@ struct agent_cache {
     uint64_t next_report;
     uint64_t reserved; // numbers up to here may have been used
     uint64_t acked;
+    uint8_t value_key[AGENT_VALUE_KEY_SIZE];
+    bool has_value_key;
     bool recovered;
     bool doubted; // what is in force
 

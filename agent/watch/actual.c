@@ -46,7 +46,7 @@ bool watch_keep_actual(struct agent_watch *w, struct seen *s,
 
 struct cm_hiding watch_hiding(const struct agent_watch *w, const struct seen *s,
                               const struct agent_claim *claim) {
-    struct cm_hiding h = {.key = w->takes_actual ? w->value_key : NULL, .object_key = s->key};
+    struct cm_hiding h = {.key = agent_cache_value_key(w->cache), .object_key = s->key};
 
     if (claim != NULL) {
         h.secret = claim->entry->secret;
@@ -105,13 +105,13 @@ static bool tell_again(void *ctx, const char *key, void *value) {
 }
 
 void agent_watch_actual(struct agent_watch *w, const uint8_t *value_key) {
-    bool takes = value_key != NULL;
-    bool other =
-        takes && (!w->takes_actual || memcmp(w->value_key, value_key, sizeof(w->value_key)) != 0);
+    const uint8_t *before = w->takes_actual ? agent_cache_value_key(w->cache) : NULL;
+    bool other = value_key != NULL &&
+                 (before == NULL || memcmp(before, value_key, AGENT_VALUE_KEY_SIZE) != 0);
 
-    w->takes_actual = takes;
+    w->takes_actual = value_key != NULL;
+    agent_cache_set_value_key(w->cache, value_key);
     if (other) {
-        memcpy(w->value_key, value_key, sizeof(w->value_key));
         cm_map_each(w->objects, tell_again, w);
     }
 }

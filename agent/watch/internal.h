@@ -153,7 +153,6 @@ struct agent_watch {
     bool journal_sent;  // a piece of it, which was not acknowledged
     bool takes_decisions;
     bool takes_actual; // the hub does
-    uint8_t value_key[32];
     size_t actual_bytes;    // of all objects
     bool decisions_sent;    // a piece of them
     size_t deciding;        // decisions on their way to the disk

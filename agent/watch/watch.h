@@ -61,7 +61,7 @@ void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
 void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal,
                            bool takes_decisions);
 // agent_watch_actual says, before that, whether the hub takes whole objects as they are: then their
-// values are named by this key of 32 bytes; NULL: it does not.
+// values are named by this key of 32 bytes, from then on, also after a restart; NULL: it does not.
 void agent_watch_actual(struct agent_watch *w, const uint8_t *value_key);
 void agent_watch_disconnected(struct agent_watch *w);
 void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number);

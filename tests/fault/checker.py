@@ -13,8 +13,11 @@ A history is a file of JSON lines in the order in which things happened, written
     create, change, delete             by somebody else
     acked    the agent knows that the hub has committed its reports of `run` up to `number`
     known    what the hub's database says of that, after all it was acked
+    away     while the agent had no hub somebody made the cluster's object hold a value, and the
+             agent's disk had that, under this name for it, before it had one again
     final    objects: {key: object} of a cluster once all was quiet for long enough
     hub      what the hub says then: drift: [[cluster, key, path]], unsettled: what it waits for
+    events   messages: of drift.found; gaps: {cluster: how many journal.gap}
     leak     a secret text was found where it does not belong
 
 The invariants:
@@ -26,6 +29,7 @@ The invariants:
     I5  an object is written once for each version of it and each change by somebody else
     I6  secrets stay where they belong
     I7  only what we made is removed, and only because Git no longer has it
+    I8  what happened without a hub is told once, or there is a gap
 """
 import collections
 import json
@@ -53,6 +57,7 @@ class Checker:
         self.gone_at = {}  # (cluster, key): the number of the commit that took it out last
         self.commits = 0
         self.acked = {}  # (cluster, run): number
+        self.away = []  # (cluster, value)
         self.settled = False
         self.violations = []
 
@@ -175,6 +180,17 @@ class Checker:
         if entry["number"] < was:
             self.violate("I2", f"{entry['cluster']}: the hub knows reports up to {entry['number']}, "
                                f"and has acknowledged {was}")
+
+    # The journal
+
+    def on_away(self, entry):
+        self.away.append((entry["cluster"], entry["value"]))
+
+    def on_events(self, entry):
+        for name, value in self.away:
+            told = sum(value in message.split('"') for message in entry["messages"])
+            if told > 1 or (told == 0 and not entry["gaps"].get(name)):
+                self.violate("I8", f"{name}: that it held {value} was told {told} times")
 
     # The end
 

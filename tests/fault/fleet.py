@@ -7,6 +7,7 @@ import errno
 import json
 import mmap
 import os
+import re
 import shutil
 import sqlite3
 import struct
@@ -52,9 +53,11 @@ class Faults:
     def set(self, which, number):
         struct.pack_into("<q", self.map, 8 * which, number)
 
-    def give(self, program):
-        """Lets a process have them, if there is a shim."""
+    def give(self, program, synced=None):
+        """Lets a process have them, if there is a shim; this says in a folder what it synced."""
         program.env["HOLDFAST_FAULTS"] = str(self.path)
+        if synced:
+            program.env["HOLDFAST_SYNCED"] = str(synced)
         if SHIM:
             program.env["LD_PRELOAD"] = SHIM
 
@@ -93,6 +96,8 @@ class Fleet:
         self.random = chance
         self.network = network  # network.py
         self.history = folder / "history.jsonl"
+        self.synced = folder / "synced"
+        self.synced.mkdir()
         self.canaries = {name: f"only-for-{name}-{uuid.uuid4().hex}" for name in self.clusters}
         self.secret = f"hidden-{uuid.uuid4().hex}"
         self.secrets = [self.secret]
@@ -100,6 +105,7 @@ class Fleet:
         self.objects = {(app, name): self.next_version() for app in APPS for name in APPS[app]}
         self.changes = {}  # (cluster, key, version): how often somebody changed it
         self.foreign = 0
+        self.away = 0
         self.kills = 0
         self.hub_clock_ms = 0  # how wrong the clock was when the hub began
 
@@ -203,6 +209,47 @@ class Fleet:
             self.ask("delete", *found)
         self.pause(0, 0.3)
 
+    def change_while_away(self):
+        """What happens while the link is cut, and is on the agent's disk before it is not."""
+        self.away += 1
+        found = self.pick("told")
+        if not found or not self.has_told_all(found[0]):
+            return
+        name, key = found
+        self.network.refuse()
+        wait_for(lambda: not self.sim.state(name)["connected"], PATIENT, f"{name} to be away")
+        if self.is_as_git_says(name, key):
+            began, before = self.sim.state(name), self.noted_values(name)
+            self.ask("drift", name, key, "data.colour", f"away-{self.away}")
+            [value] = wait_for(lambda: self.noted_values(name) - before, PATIENT,
+                               f"the journal of {name}")
+            if self.is_quiet(began, self.sim.state(name)):
+                self.note("away", cluster=name, key=key, value=value)
+        self.network.heal()
+
+    @staticmethod
+    def is_quiet(before, after):
+        """Whether nothing was applied meanwhile: what is there is then compared anew, and told."""
+        return (before["applied"] == before["apps"]
+                and before["generation"] == after["generation"])
+
+    def has_told_all(self, name):
+        """Whether nothing is noted of what happened before; a clock may keep a hub from hearing."""
+        try:
+            return wait_for(lambda: not self.sim.state(name)["untold"], 5)
+        except TimedOut:
+            return False
+
+    def noted_values(self, name):
+        """What values that are not in Git are called in an agent's journal."""
+        return {text.decode() for text in
+                re.findall(rb"hmac:[0-9a-f]+", self.durable(self.agent_folder(name) / "log"))}
+
+    def is_as_git_says(self, name, key):
+        data = (self.object_of(name, key) or {}).get("data", {})
+        return (data.get("version") == self.objects.get(("told", key.rpartition("/")[2]))
+                and data.get("colour") == "green")
+
     def create(self):
         self.foreign += 1
         item = json.dumps(m.config_map(f"foreign-{self.foreign}", NAMESPACE, version="of others"))
@@ -284,7 +331,25 @@ class Fleet:
         self.sim_faults.set(Faults.KILL_IN, self.random.randint(1, 40))
         self.commit()
         self.wait_for_the_kill(self.sim, self.sim_faults)
+        self.lose_what_was_not_synced()
         self.begin_sim()
+
+    def lose_what_was_not_synced(self):
+        """From the ends of the agents' logs, as when their machine goes."""
+        for name in self.clusters:
+            log = self.agent_folder(name) / "log"
+            if log.exists():
+                os.truncate(log, len(self.durable(log)))
+
+    def durable(self, path):
+        """The bytes of a file that no fault can take away; without a shim nobody knows."""
+        content = path.read_bytes()
+        synced = self.synced / str(path.stat().st_ino)
+        if not SHIM:
+            return content
+        if not synced.exists():
+            return b""
+        return content[:int.from_bytes(synced.read_bytes()[:8], "little")]
 
     def kill_both(self):
         """As when the machine goes."""
@@ -292,6 +357,7 @@ class Fleet:
         self.pause(0, 0.4)
         self.kill(self.hub)
         self.kill(self.sim)
+        self.lose_what_was_not_synced()
         self.begin_hub()
         self.begin_sim()
 
@@ -426,7 +492,7 @@ class Fleet:
             "--reconnect-max", "1s", "--latency", "2ms"))
         self.sim.argv = self.network.command(self.sim.argv)
         self.sim_faults = Faults(self.folder / "sim.faults")
-        self.sim_faults.give(self.sim)
+        self.sim_faults.give(self.sim, self.synced)
         self.sim.start()
         self.sim.wait_ready(lambda: self.answers(self.sim), 60, "answering")
         self.wait_for_rest("the fleet to be as Git says")
@@ -450,7 +516,15 @@ class Fleet:
         for name in self.clusters:
             self.note("final", cluster=name, objects=self.objects_of(name))
         self.note("hub", drift=self.told_drift(), unsettled=waits)
+        self.note_events()
         self.note_leaks()
+
+    def note_events(self):
+        gaps = {}
+        for row in self.hub.get("events", "--kind", "journal.gap", "--limit", "5000"):
+            gaps[row["cluster"]] = gaps.get(row["cluster"], 0) + 1
+        found = self.hub.get("events", "--kind", "drift.found", "--limit", "5000")
+        self.note("events", messages=[row["message"] for row in found], gaps=gaps)
 
     def objects_of(self, name):
         keys = [key_of(thing) for things in APPS.values() for thing in things]

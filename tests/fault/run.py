@@ -58,15 +58,18 @@ class Run:
             return [(12, f.api_trouble), (1, f.kill_api), (2, f.stop_api), (2, f.kill_hub),
                     (3, f.kill_sim), (2, f.kill_sim_at_a_write), (2, f.weather)]
         if isinstance(f.network, Namespaces):
-            return [(12, f.weather), (3, f.reset_links), (3, f.refuse_links), (2, f.kill_hub),
+            return [(12, f.weather), (3, f.reset_links), (3, f.refuse_links),
+                    (3, f.change_while_away), (2, f.kill_hub),
                     (2, f.kill_agent), (1, f.stop_hub)]
         if self.kills_only:
             return [(8, f.kill_hub), (12, f.kill_hub_at_a_write), (16, f.kill_agent),
-                    (2, f.kill_sim), (6, f.kill_sim_at_a_write), (2, f.kill_both)]
+                    (2, f.kill_sim), (6, f.kill_sim_at_a_write), (2, f.kill_both),
+                    (6, f.change_while_away)]
         return [(1, f.commit_nonsense),
                 (3, f.kill_hub), (3, f.kill_hub_at_a_write), (3, f.kill_agent), (1, f.kill_sim),
                 (1, f.kill_sim_at_a_write), (1, f.stop_hub), (1, f.stop_sim), (4, f.weather),
-                (1, f.reset_links), (1, f.refuse_links), (3, f.break_disk), (2, f.move_clock),
+                (1, f.reset_links), (1, f.refuse_links), (3, f.change_while_away),
+                (3, f.break_disk), (2, f.move_clock),
                 (3, f.git_lies), (2, f.cluster_refuses)]
 
     def go(self, steps):

@@ -55,6 +55,18 @@ class Histories(unittest.TestCase):
         self.assert_right(*BEGIN, *ALL, deed("change", version="1", colour="red"), write(),
                           deed("delete"), write(), *END)
 
+    def test_what_happened_without_a_hub_is_told_once_or_is_a_gap(self):
+        away = [{"what": "away", "cluster": "a", "key": WEB, "value": "away-1"}]
+
+        def told(*values, **gaps):
+            return {"what": "events", "gaps": gaps,
+                    "messages": [f'data.colour: "green" -> "{value}"' for value in values]}
+
+        self.assert_right(*BEGIN, *ALL, *away, told("away-1", "away-11"), *END)
+        self.assert_right(*BEGIN, *ALL, *away, told(a=1), *END)
+        for wrong in (told("away-11"), told("away-1", "away-1", a=1), told(b=1)):
+            self.assertEqual(self.violated(*BEGIN, *ALL, *away, wrong, *END), ["I8"])
+
     def test_a_version_may_be_left_out(self):
         self.assert_right(*BEGIN, *ALL, commit(web="2", old="1"), commit(web="3", old="1"),
                           write("a", "3"), write("b", "2"), write("b", "3"),

@@ -1019,6 +1019,24 @@ static void decisions_survive_restarts_and_snapshots_until_they_are_told(void **
     assert_string_equal(decisions_of(f).text, "b ");
 }
 
+static void the_key_that_names_values_is_kept_over_restarts(void **state) {
+    static const uint8_t key[AGENT_VALUE_KEY_SIZE] = {1, 2, 3};
+    struct fixture *f = *state;
+
+    assert_null(agent_cache_value_key(f->cache));
+    agent_cache_set_value_key(f->cache, key);
+    commit_and_wait(f);
+    reopen(f);
+    assert_memory_equal(agent_cache_value_key(f->cache), key, sizeof(key));
+    snapshot_now(f);
+    reopen(f);
+    assert_memory_equal(agent_cache_value_key(f->cache), key, sizeof(key));
+    agent_cache_set_value_key(f->cache, NULL);
+    commit_and_wait(f);
+    reopen(f);
+    assert_null(agent_cache_value_key(f->cache));
+}
+
 static void what_weighs_little_gives_way_first(void **state) {
     struct fixture *f = *state;
 
@@ -1233,6 +1251,7 @@ int main(void) {
         TEST(releases_are_remembered_the_newest_eight_and_forgotten_with_the_item),
         TEST(decisions_survive_restarts_and_snapshots_until_they_are_told),
         TEST(what_weighs_little_gives_way_first),
+        TEST(the_key_that_names_values_is_kept_over_restarts),
         TEST(decisions_that_gave_way_are_counted_until_a_hub_knows),
         TEST(what_an_app_is_held_back_for_gives_no_way),
         TEST(what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered),

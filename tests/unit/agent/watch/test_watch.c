@@ -716,6 +716,22 @@ static void a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret(
     assert_string_equal(whole_in(f, CFG), "");
 }
 
+// Else the same difference would have another name, and be found anew by the hub.
+static void what_a_new_process_finds_without_a_hub_has_the_names_that_it_had(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_value_key(f->cache, value_key);
+    start(f, &shop);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    agent_watch_connected(f->watch, false, true, true);
+    settle(f);
+    size_t at = 0;
+    while (entry(f, at)->object == NULL) { // entry fails behind the last one
+        at++;
+    }
+    assert_non_null(strstr(entry(f, at)->object->drift[0]->actual, "hmac:"));
+}
+
 static void another_hub_is_told_of_them_once_it_takes_them(void **state) {
     struct fixture *f = *state;
 
@@ -1914,6 +1930,7 @@ static const struct CMUnitTest tests[] = {
     TEST(drift_is_told_and_taken_back),
     TEST(that_more_differs_than_is_named_is_told_and_taken_back),
     TEST(a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret),
+    TEST(what_a_new_process_finds_without_a_hub_has_the_names_that_it_had),
     TEST(another_hub_is_told_of_them_once_it_takes_them),
     TEST(an_object_that_is_too_large_is_not_told_and_that_is_said),
     TEST(the_end_of_drift_is_told_with_who_brought_it_about),

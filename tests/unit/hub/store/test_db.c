@@ -84,6 +84,18 @@ static void what_was_committed_is_there_after_opening_again(void **state) {
     hub_db_close(db);
 }
 
+// With anything less a machine that goes takes with it what was acknowledged, though a killed
+// process does not.
+static void each_commit_is_on_the_disk_before_it_is_answered(void **state) {
+    struct hub_db *db = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &db, &err), CM_OK);
+    assert_int_equal(count_rows(db, "PRAGMA synchronous"), 2);
+    hub_db_close(db);
+}
+
 static void a_reader_cannot_write(void **state) {
     struct hub_db *writer = NULL;
     struct hub_db *reader = NULL;
@@ -152,6 +164,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_query_ends_at_its_deadline_and_the_next_has_its_own,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(a_query_ends_when_it_is_told_to_stop, open_db, close_db),
+        cmocka_unit_test_setup_teardown(each_commit_is_on_the_disk_before_it_is_answered, make_path,
+                                        remove_path),
         cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_opening_again, make_path,
                                         remove_path),
         cmocka_unit_test_setup_teardown(a_reader_cannot_write, make_path, remove_path),
