@@ -7,6 +7,7 @@
 #include "common/list.h"
 #include "common/log.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/jobs/note.h"
 #include "hub/jobs/store.h"
 #include "hub/store/events.h"
@@ -138,7 +139,11 @@ void hub_presence_disconnected(struct hub_store *store, const char *cluster, int
 static enum cm_rc run_trust(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
 
-    return hub_presence_set_trust(db, p->cluster, p->trust, err);
+    CM_AUTOFREE char *words =
+        cm_strf("it believes the set of roots %llu now", (unsigned long long)p->trust);
+    enum cm_rc rc = hub_presence_set_trust(db, p->cluster, p->trust, err);
+
+    return rc < 0 ? rc : add_event(p, db, "agent.trusts", words, err);
 }
 
 void hub_presence_trust(struct hub_store *store, const char *cluster, uint64_t version) {

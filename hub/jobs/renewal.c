@@ -373,6 +373,42 @@ void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,
     hub_store_submit(store, &n->job);
 }
 
+static enum cm_rc keep_return(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
+                              struct cm_err *err) {
+    (void)n;
+    return add_event(
+        db, row, "agent.returned", "agent",
+        "a process came back after another one with this identity had taken its place: "
+        "was the agent moved, or its disk copied?",
+        err);
+}
+
+void hub_renewal_returned(struct hub_store *store, const char *id) {
+    struct note_job *n = note_new(id);
+
+    n->keep = keep_return;
+    hub_store_submit(store, &n->job);
+}
+
+static enum cm_rc run_refused(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    const struct note_job *n = CM_CONTAINER(job, struct note_job, job);
+    struct hub_agent_found found;
+    enum cm_rc rc = hub_agents_find_revoked(db, n->id, &found, err);
+
+    if (rc < 0) {
+        return rc == CM_ENOTFOUND ? CM_OK : rc; // of a cluster that was enrolled anew, or lost
+    }
+    return add_event(db, &found.row, "agent.refused", "hub",
+                     "the agent that was revoked tried to connect, and was not let in", err);
+}
+
+void hub_renewal_refused(struct hub_store *store, const char *id) {
+    struct note_job *n = note_new(id);
+
+    n->job.run = run_refused;
+    hub_store_submit(store, &n->job);
+}
+
 static enum cm_rc keep_skew(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
                             struct cm_err *err) {
     bool began = row->skew_ms == 0 && n->skew_ms != 0;

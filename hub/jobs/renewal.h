@@ -74,6 +74,11 @@ void hub_renewal_expired(struct hub_store *store, const struct hub_authority *au
 void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sha256 *key,
                      bool was_lost);
 
+// hub_renewal_returned keeps that a process came back after another one of the same identity had
+// taken its place; hub_renewal_refused that an agent was not let in, if it was revoked.
+void hub_renewal_returned(struct hub_store *store, const char *id);
+void hub_renewal_refused(struct hub_store *store, const char *id);
+
 // hub_renewal_hold keeps that an agent is held, and why. key: with which it goes on when approved;
 // NULL: with the one it has.
 void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,

@@ -168,6 +168,7 @@ struct hub_sessions {
     struct cm_tls_context *enroll_tls;
     struct cm_list enrolling;
     struct cm_throttle *wrong_enrolments; // by address
+    struct cm_throttle *told_refused;     // by the id of an agent that is not enrolled any more
     size_t connected;
     int64_t held;
     size_t looking;                 // agents that are asked
@@ -199,6 +200,9 @@ struct hub_sessions {
     struct cm_metric *metric_expired;
     struct cm_metric *metric_held;
     struct cm_metric *metric_revoked;
+    struct cm_metric *metric_revocations;
+    struct cm_metric *metric_approvals;
+    struct cm_metric *metric_returned;
     struct cm_metric *metric_copied;
     struct cm_metric *metric_manifests;
     struct cm_metric *metric_full;

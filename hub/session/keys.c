@@ -9,6 +9,7 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/throttle.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/presence.h"
 #include "hub/jobs/renewal.h"
@@ -47,6 +48,15 @@ void hub_keys_make_metrics(struct hub_sessions *s) {
         "From the request to revoke an agent until its connection was closed.");
     s->metric_copied = cm_metrics_counter(m, "holdfast_agents_copied_total", NULL,
                                           "How often two were found to have one identity.");
+    s->metric_revocations =
+        cm_metrics_counter(m, "holdfast_agents_revocations_total", NULL,
+                           "Agents that were revoked, whether or not they were connected.");
+    s->metric_approvals = cm_metrics_counter(m, "holdfast_agents_approvals_total", NULL,
+                                             "Agents that a person let go on.");
+    s->metric_returned =
+        cm_metrics_counter(m, "holdfast_agents_returned_total", NULL,
+                           "How often a process came back after another one with its identity had "
+                           "taken its place.");
 }
 
 // ---- Holding
@@ -108,6 +118,7 @@ void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
     if (member == NULL) {
         return;
     }
+    cm_metric_add(s->metric_approvals, member->held ? 1 : 0); // at a start they were before
     set_held(s, member, false);
     member->keys = *keys;
     member->approved_ms = approved_ms;
@@ -159,6 +170,9 @@ struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm
     struct hub_member *member = id == NULL ? NULL : hub_member_find(s, id);
 
     *why = unknown_words;
+    if (id != NULL && member == NULL && cm_throttle_take(s->told_refused, id, cm_clock_now_ms())) {
+        hub_renewal_refused(s->config.store, id);
+    }
     return member == NULL ? NULL : judge(s, member, peer, why);
 }
 
@@ -178,24 +192,24 @@ static bool was_here(const struct hub_instances *in, const uint8_t *instance) {
 }
 
 // A process that another one has replaced comes back only if both live. It may happen once or twice
-// while a cluster moves an agent to another machine.
-static bool comes_back(struct hub_instances *in, const uint8_t *instance, int64_t now_ms) {
+// while a cluster moves an agent to another machine. Returns how often it did of late, 0: not now.
+static unsigned comes_back(struct hub_instances *in, const uint8_t *instance, int64_t now_ms) {
     bool back = was_here(in, instance);
 
     if (is_same(in->now, instance)) {
-        return false;
+        return 0;
     }
     memcpy(in->earlier[in->next], in->now, HUB_INSTANCE_SIZE);
     in->next = (uint8_t)((in->next + 1) % HUB_INSTANCES_MAX);
     memcpy(in->now, instance, HUB_INSTANCE_SIZE);
     if (!back) {
-        return false;
+        return 0;
     }
     if (now_ms - in->since_ms > RETURNS_WITHIN_MS) {
         in->since_ms = now_ms;
         in->returns = 0;
     }
-    return ++in->returns >= RETURNS_MAX;
+    return ++in->returns;
 }
 
 bool hub_keys_hello(struct hub_session *session, const void *message) {
@@ -208,7 +222,12 @@ bool hub_keys_hello(struct hub_session *session, const void *message) {
     if (instance->len != HUB_INSTANCE_SIZE || is_same(instance->data, none)) {
         return true; // an agent of a version before
     }
-    if (comes_back(&member->instances, instance->data, cm_clock_now_ms())) {
+    unsigned returns = comes_back(&member->instances, instance->data, cm_clock_now_ms());
+    if (returns > 0) {
+        cm_metric_add(session->owner->metric_returned, 1);
+        hub_renewal_returned(session->owner->config.store, member->cluster_id);
+    }
+    if (returns >= RETURNS_MAX) {
         suspect(session->owner, member, copied_words, NULL);
         return false;
     }

@@ -24,6 +24,7 @@
 #define QUIET_POLL_MS 10
 #define WRONG_ENROLMENTS 20 // of one address at once, and then one more every
 #define WRONG_REFILL_MS 3000
+#define TELL_REFUSED_MS ((int64_t)24 * 60 * 60 * 1000)
 #define BEAT_MS ((int64_t)60 * 1000)
 
 static void free_member(void *value) {
@@ -136,6 +137,7 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     cm_list_init(&s->sessions);
     cm_list_init(&s->enrolling);
     s->wrong_enrolments = cm_throttle_new(WRONG_ENROLMENTS, WRONG_REFILL_MS);
+    s->told_refused = cm_throttle_new(1, TELL_REFUSED_MS);
     make_metrics(s);
     hub_sessions_make_counts(s);
     hub_inbox_init(s);
@@ -166,6 +168,7 @@ void hub_sessions_free(struct hub_sessions *s) {
     }
     free(s->advertise_enroll);
     cm_throttle_free(s->wrong_enrolments);
+    cm_throttle_free(s->told_refused);
     free(s->link_addr);
     free(s->enroll_addr);
     free(s);
@@ -214,6 +217,7 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
 void hub_sessions_revoke(struct hub_sessions *s, const char *cluster_id, int64_t asked_ms) {
     struct hub_member *member = hub_member_find(s, cluster_id);
 
+    cm_metric_add(s->metric_revocations, member == NULL ? 0 : 1);
     if (member != NULL && member->session != NULL) {
         member->session->revoked_ms = asked_ms;
     }

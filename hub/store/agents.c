@@ -181,6 +181,12 @@ enum cm_rc hub_agents_find(struct hub_db *db, const char *id, struct hub_agent_f
                    err);
 }
 
+enum cm_rc hub_agents_find_revoked(struct hub_db *db, const char *id, struct hub_agent_found *out,
+                                   struct cm_err *err) {
+    return find_by(db, "SELECT " COLUMNS " FROM agent WHERE id = ?1 AND state = 'revoked'", id, out,
+                   err);
+}
+
 enum cm_rc hub_agents_find_named(struct hub_db *db, const char *cluster,
                                  struct hub_agent_found *out, struct cm_err *err) {
     return find_by(db, "SELECT " COLUMNS " FROM agent WHERE cluster = ?1 AND state = 'active'",

@@ -72,7 +72,8 @@ CM_MUSTUSE enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agen
                                         int64_t now_ms, struct cm_err *err);
 
 // hub_agents_find looks up an active agent by its id; the row points into `out`. CM_ENOTFOUND.
-// hub_agents_find_named does so by the name of its cluster.
+// hub_agents_find_named does so by the name of its cluster, hub_agents_find_revoked with one that
+// was revoked.
 #define HUB_AGENT_HELD_MAX 512
 struct hub_agent_found {
     struct hub_agent_row row;
@@ -82,6 +83,8 @@ struct hub_agent_found {
 };
 CM_MUSTUSE enum cm_rc hub_agents_find(struct hub_db *db, const char *id,
                                       struct hub_agent_found *out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_agents_find_revoked(struct hub_db *db, const char *id,
+                                              struct hub_agent_found *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_agents_find_named(struct hub_db *db, const char *cluster,
                                             struct hub_agent_found *out, struct cm_err *err);
 

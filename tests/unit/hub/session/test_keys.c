@@ -217,6 +217,13 @@ static void on_approved(void *ctx, const struct cm_err *err, const char *id,
     }
 }
 
+static bool has_metric(struct rig *r, const char *line) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_metrics_write(r->metrics, &text);
+    return strstr(text.data, line) != NULL;
+}
+
 static enum cm_rc approve(struct rig *r) {
     static struct approval a; // may be answered after a test that failed
 
@@ -236,6 +243,7 @@ static void the_key_that_a_person_approves_is_the_one_that_came_last(void **stat
     assert_false(is_let_in(old));
     assert_int_equal(approve(r), CM_OK);
     assert_int_equal(events(r, "agent.approved"), 1);
+    assert_true(has_metric(r, "holdfast_agents_approvals_total 1"));
     assert_false(is_let_in(now));
     old->instance = 2;
     greet(old);
@@ -283,10 +291,13 @@ static void an_agent_that_moves_and_comes_back_once_is_one(void **state) {
 
     two->instance = 2;
     greet(two);
+    assert_int_equal(events(r, "agent.returned"), 0);
     greet(one);
     greet(two);
     assert_int_equal(two->frames[WIRE_WELCOME], 2);
     assert_int_equal(events(r, "agent.held"), 0);
+    assert_int_equal(events(r, "agent.returned"), 2); // but it is shown
+    assert_true(has_metric(r, "holdfast_agents_returned_total 2"));
 }
 
 // forget_renewal does to the hub what a backup of before the renewal does.
@@ -470,6 +481,7 @@ static void connected_agents_are_told_of_another_root_and_say_when_they_believe_
     m.version = 2;
     rig_send(p, WIRE_TRUST, &m.base);
     RIG_UNTIL(r, rig_count(r, "SELECT trust FROM presence WHERE cluster = 'paris-1'") == 2);
+    assert_int_equal(events(r, "agent.trusts"), 1);
     rig_ping(old);
     RIG_UNTIL(r, old->frames[WIRE_PONG] == 1);
     assert_int_equal(old->told, 0);
@@ -628,10 +640,26 @@ static void a_revoked_agent_is_cut_off_and_that_is_counted(void **state) {
 }
 
 static bool has_counted_one(struct rig *r) {
-    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    return has_metric(r, "holdfast_agents_revoked_seconds_count 1");
+}
 
-    cm_metrics_write(r->metrics, &text);
-    return strstr(text.data, "holdfast_agents_revoked_seconds_count 1") != NULL;
+static void
+an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    leave(p);
+    rig_run(r, "UPDATE agent SET state = 'revoked'");
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    assert_true(has_metric(r, "holdfast_agents_revocations_total 1"));
+    assert_int_equal(events(r, "agent.refused"), 0);
+    for (int i = 0; i < 3; i++) {
+        assert_false(is_let_in(p));
+    }
+    assert_int_equal(events(r, "agent.refused"), 1); // of a day
+    cm_clock_advance(24 * 60 * MINUTE_MS);
+    assert_false(is_let_in(p));
+    assert_int_equal(events(r, "agent.refused"), 2);
 }
 
 static void a_revoked_agent_that_does_not_read_is_cut_off_within_a_second(void **state) {
@@ -680,6 +708,7 @@ int main(void) {
         TEST(what_is_in_force_is_signed_anew_when_the_signer_changes),
         TEST(what_the_signer_before_signed_is_signed_anew_before_it_is_sent),
         TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
+        TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
         TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
     };
 
