@@ -382,11 +382,10 @@ static enum cm_tls_result result(struct cm_tls_session *s, int rc) {
     }
 }
 
-// What the peer sent beside its own certificate is of no use once that is verified, and a server
-// has many peers. (Theirs stays: the session holds it.)
+// What the peer sent beside its own certificate, which the session holds by itself, is of no use
+// once that is verified, and a hub has many peers.
 static void forget_chain(struct cm_tls_session *s) {
-    STACK_OF(X509) *chain =
-        is_client(s->credentials->role) ? NULL : SSL_get_peer_cert_chain(s->ssl);
+    STACK_OF(X509) *chain = SSL_get_peer_cert_chain(s->ssl);
 
     while (sk_X509_num(chain) > 0) {
         X509_free(sk_X509_pop(chain));
