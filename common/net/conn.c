@@ -24,26 +24,13 @@
 // How many times the handshake's time a connection may wait for us.
 #define PATIENCE 4
 
-static void recv_cb(void *arg) {
-    struct cm_net_conn *c = arg;
-
-    c->recv_result = nng_aio_result(c->recv_aio);
-    cm_loop_post(c->loop, &c->recv_task);
-}
-
-static void send_cb(void *arg) {
-    struct cm_net_conn *c = arg;
-
-    c->send_result = nng_aio_result(c->send_aio);
-    cm_loop_post(c->loop, &c->send_task);
-}
-
-static void on_recv(void *ctx);
-static void on_send(void *ctx);
 static void on_ready(void *ctx);
+static void on_sent(void *ctx);
+static void on_ended(void *ctx);
 static void on_deadline(void *ctx);
 
-struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, const struct cm_net_limits *limits,
+struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, struct cm_tls_context *tls,
+                                    const struct cm_net_limits *limits,
                                     const struct cm_net_handlers *handlers) {
     struct cm_net_conn *c = cm_new(1, sizeof(*c));
 
@@ -52,30 +39,22 @@ struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, const struct cm_net_li
     c->handlers = handlers;
     c->ctx = handlers->ctx;
     c->next_sequence = 1;
-    c->recv_task = (struct cm_task){.run = on_recv, .ctx = c};
-    c->send_task = (struct cm_task){.run = on_send, .ctx = c};
     c->deadline = (struct cm_timer){.run = on_deadline, .ctx = c};
-    c->watch.loop = loop;
-    c->watch.ready = (struct cm_task){.run = on_ready, .ctx = c};
-    cm_net_reader_init(&c->watch.reader, limits->max_payload);
+    c->stream.loop = loop;
+    c->stream.tls = tls;
+    c->stream.ready = (struct cm_task){.run = on_ready, .ctx = c};
+    c->stream.sent = (struct cm_task){.run = on_sent, .ctx = c};
+    c->stream.ended = (struct cm_task){.run = on_ended, .ctx = c};
+    cm_net_stream_init(&c->stream, limits->max_payload);
     cm_list_init(&c->in_listener);
     cm_list_init(&c->in_unproven);
-    if (nng_aio_alloc(&c->recv_aio, recv_cb, c) != 0 ||
-        nng_aio_alloc(&c->send_aio, send_cb, c) != 0) {
-        (void)fprintf(stderr, "out of memory: NNG\n");
-        abort();
-    }
     return c;
 }
 
 static void free_conn(struct cm_net_conn *c) {
-    // Both operations have ended; freeing waits at most for the last line of a callback.
-    nng_aio_free(c->recv_aio);
-    nng_aio_free(c->send_aio);
-    nng_stream_free(c->stream); // NNG's reaper does the work
+    cm_net_stream_done(&c->stream);
     cm_net_outs_free(c->batch.first);
     cm_net_outs_free(c->queue_first);
-    cm_net_reader_done(&c->watch.reader);
     cm_net_dial_free(c->dial);
     free(c->why);
     free(c);
@@ -104,17 +83,15 @@ static void finish(struct cm_net_conn *c) {
     free_conn(c);
 }
 
-// Whatever the loop calls runs between enter and leave, so that closing frees nothing under its
-// feet. What closes a connection from elsewhere leaves something pending that comes here later: the
-// receive, or frames that were read before it ended.
-static void enter(struct cm_net_conn *c) {
+void cm_net_conn_enter(struct cm_net_conn *c) {
     c->calls++;
 }
 
-static void leave(struct cm_net_conn *c) {
+// What closes a connection from elsewhere leaves a dial or a stream pending, whose end comes here
+// after all else that was posted.
+void cm_net_conn_leave(struct cm_net_conn *c) {
     c->calls--;
-    if (c->calls == 0 && c->state == CM_NET_CLOSING && !c->recv_pending && !c->send_pending &&
-        !c->ready_posted) {
+    if (c->calls == 0 && c->state == CM_NET_CLOSING && !c->pending) {
         c->calls++; // whatever `closed` does to the connection, it is freed once
         finish(c);
     }
@@ -135,8 +112,8 @@ static void close_now(struct cm_net_conn *c, const struct cm_err *why) {
     c->state = CM_NET_CLOSING;
     cm_list_remove(&c->in_unproven);
     cm_timer_stop(c->loop, &c->deadline);
-    if (c->stream != NULL) {
-        nng_stream_close(c->stream);
+    if (c->stream.tcp != NULL) {
+        cm_net_stream_close(&c->stream);
     } else if (c->dial != NULL) {
         cm_net_dial_cancel(c);
     }
@@ -160,11 +137,11 @@ static void lose(struct cm_net_conn *c, int rv) {
     switch (rv) {
     case NNG_EPROTO:
         cm_net_conn_refuse(c, CM_NET_GARBAGE);
-        cm_net_reader_why(&c->watch.reader, &why);
+        cm_net_reader_why(&c->stream.reader, &why);
         break;
     case NNG_ECRYPTO:
         cm_net_conn_refuse(c, CM_NET_NO_TLS);
-        cm_net_engine_why(c->stream, tls, sizeof(tls));
+        cm_net_stream_why(&c->stream, tls, sizeof(tls));
         (void)cm_fail(&why, CM_EAUTH, "TLS with %s: %s", c->addr, tls);
         break;
     case NNG_ECONNSHUT:
@@ -185,7 +162,7 @@ static void write_addr(struct cm_net_conn *c) {
     nng_sockaddr sa;
     char host[INET6_ADDRSTRLEN] = "";
 
-    if (nng_stream_get_addr(c->stream, NNG_OPT_REMADDR, &sa) != 0) {
+    if (nng_stream_get_addr(c->stream.tcp, NNG_OPT_REMADDR, &sa) != 0) {
         (void)snprintf(c->addr, sizeof(c->addr), "an unknown address"); // gone already
     } else if (sa.s_family == NNG_AF_INET6) {
         (void)inet_ntop(AF_INET6, sa.s_in6.sa_addr, host, sizeof(host));
@@ -196,33 +173,19 @@ static void write_addr(struct cm_net_conn *c) {
     }
 }
 
-void cm_net_conn_start(struct cm_net_conn *c, nng_stream *stream) {
-    c->stream = stream;
+void cm_net_conn_start(struct cm_net_conn *c) {
     write_addr(c);
     if (c->deadline.at == 0) { // a dial has started it
         cm_timer_start(c->loop, &c->deadline, c->limits->handshake_ms);
     }
-    c->recv_pending = true;
-    cm_net_engine_watch(stream, &c->watch, c->recv_aio);
+    c->pending = true;
+    cm_net_stream_start(&c->stream, c->dial != NULL);
 }
 
 // Receiving
 
 static bool is_reading(const struct cm_net_conn *c) {
     return c->state == CM_NET_OPEN || c->state == CM_NET_FLUSHING || c->state == CM_NET_LINGERING;
-}
-
-// read_on asks for the next frame. One that is there already waits its turn in the loop's queue, so
-// that a busy peer does not keep the others waiting.
-static void read_on(struct cm_net_conn *c) {
-    int rv = cm_net_engine_resume(c->stream, &c->watch);
-
-    if (rv == 0) {
-        c->ready_posted = true;
-        cm_loop_post(c->loop, &c->watch.ready);
-    } else if (rv != NNG_EAGAIN || c->lost != 0) {
-        lose(c, rv != NNG_EAGAIN ? rv : c->lost);
-    }
 }
 
 static void open_conn(struct cm_net_conn *c) {
@@ -246,44 +209,35 @@ static void hand_frame(struct cm_net_conn *c) {
         cm_net_listener_settle(c, true);
         cm_timer_start(c->loop, &c->deadline, c->limits->silence_ms);
     }
-    cm_net_reader_frame(&c->watch.reader, &frame);
+    cm_net_reader_frame(&c->stream.reader, &frame);
     c->handlers->frame(c->ctx, c, &frame);
 }
 
+// on_ready asks for the next frame in the end. One that is there already waits its turn in the
+// loop's queue, so that a busy peer does not keep the others waiting.
 static void on_ready(void *ctx) {
     struct cm_net_conn *c = ctx;
 
-    c->ready_posted = false;
-    enter(c);
-    if (c->watch.phase == CM_NET_OPENED) {
+    cm_net_conn_enter(c);
+    if (c->stream.phase == CM_NET_BROKEN) {
+        lose(c, c->stream.broken);
+    } else if (c->stream.phase == CM_NET_OPENED) {
         open_conn(c);
     } else if (c->state == CM_NET_OPEN) {
         hand_frame(c);
     }
     if (is_reading(c) && !c->paused) {
-        read_on(c);
+        cm_net_stream_resume(&c->stream);
     }
-    leave(c);
+    cm_net_conn_leave(c);
 }
 
-// on_recv: the receive has ended, and with it the stream. TLS may still hold frames that came
-// before. `ready` was posted before this task, so it has run, unless we posted it ourselves.
-static void on_recv(void *ctx) {
+static void on_ended(void *ctx) {
     struct cm_net_conn *c = ctx;
 
-    c->recv_pending = false;
-    enter(c);
-    if (c->stream == NULL) {
-        cm_net_dial_done(c, c->recv_result);
-    } else if (is_reading(c)) {
-        c->lost = c->recv_result;
-        if (!c->ready_posted && !c->paused) {
-            read_on(c);
-        }
-    } else if (c->state == CM_NET_CONNECTING) {
-        lose(c, c->recv_result);
-    }
-    leave(c);
+    cm_net_conn_enter(c);
+    c->pending = false;
+    cm_net_conn_leave(c);
 }
 
 void cm_net_pause(struct cm_net_conn *conn) {
@@ -296,8 +250,7 @@ void cm_net_resume(struct cm_net_conn *conn) {
     }
     conn->paused = false;
     if (is_reading(conn)) {
-        conn->ready_posted = true;
-        cm_loop_post(conn->loop, &conn->watch.ready);
+        cm_loop_post(conn->loop, &conn->stream.ready);
     }
 }
 
@@ -319,13 +272,13 @@ static void take_batch(struct cm_net_conn *c) {
 
 static void send_on(struct cm_net_conn *c) {
     take_batch(c);
-    c->send_pending = true;
-    cm_net_engine_send(c->stream, &c->batch, c->send_aio);
+    c->sending = true;
+    cm_net_stream_send(&c->stream, &c->batch);
 }
 
 static void linger(struct cm_net_conn *c) {
     c->state = CM_NET_LINGERING;
-    cm_net_engine_shut(c->stream);
+    cm_net_stream_shut(&c->stream);
 }
 
 static void sent_all(struct cm_net_conn *c) {
@@ -336,7 +289,7 @@ static void sent_all(struct cm_net_conn *c) {
     }
 }
 
-// go_on_sending: after an error the receive usually ends too and says why, with frames of the peer
+// go_on_sending: after an error receiving usually ends too and says why, with frames of the peer
 // before it; so it gets a little time to do so.
 static void go_on_sending(struct cm_net_conn *c) {
     if (c->send_broken) {
@@ -348,19 +301,19 @@ static void go_on_sending(struct cm_net_conn *c) {
     }
 }
 
-static void on_send(void *ctx) {
+static void on_sent(void *ctx) {
     struct cm_net_conn *c = ctx;
 
-    c->send_pending = false;
-    c->send_broken = c->send_result != 0;
+    c->sending = false;
+    c->send_broken = c->stream.send_result != 0;
     c->queued_bytes -= c->batch.bytes;
     cm_net_outs_free(c->batch.first);
     c->batch = (struct cm_net_batch){0};
-    enter(c);
+    cm_net_conn_enter(c);
     if (c->state != CM_NET_CLOSING) {
         go_on_sending(c);
     }
-    leave(c);
+    cm_net_conn_leave(c);
 }
 
 static struct cm_net_out *new_out(struct cm_net_conn *c, uint16_t type, uint16_t flags,
@@ -406,7 +359,7 @@ enum cm_rc cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
                        conn->addr);
     }
     enqueue(conn, new_out(conn, type, flags, payload));
-    if (!conn->held && !conn->send_pending && !conn->send_broken) {
+    if (!conn->held && !conn->sending && !conn->send_broken) {
         send_on(conn);
     }
     return CM_OK;
@@ -418,7 +371,7 @@ void cm_net_hold(struct cm_net_conn *conn) {
 
 void cm_net_let_go(struct cm_net_conn *conn) {
     conn->held = false;
-    if (conn->state == CM_NET_OPEN && conn->queue_first != NULL && !conn->send_pending &&
+    if (conn->state == CM_NET_OPEN && conn->queue_first != NULL && !conn->sending &&
         !conn->send_broken) {
         send_on(conn);
     }
@@ -433,7 +386,7 @@ size_t cm_net_queued_bytes(const struct cm_net_conn *conn) {
 static int64_t allowed_ms(const struct cm_net_conn *c) {
     int64_t base = c->greeted ? c->limits->silence_ms : c->limits->handshake_ms;
 
-    return base + c->watch.reader.expected / SLOWEST_BYTES_PER_MS;
+    return base + c->stream.reader.expected / SLOWEST_BYTES_PER_MS;
 }
 
 // Tells whether a handshake may take longer, since it is our turn. When a whole fleet comes back,
@@ -448,7 +401,7 @@ static void on_deadline(void *ctx) {
     struct cm_net_conn *c = ctx;
     int64_t now_ms = cm_clock_now_ms();
 
-    enter(c);
+    cm_net_conn_enter(c);
     switch (c->state) {
     case CM_NET_CONNECTING:
         if (is_patient(c)) {
@@ -457,13 +410,13 @@ static void on_deadline(void *ctx) {
         }
         cm_net_conn_refuse(c, CM_NET_SLOW);
         cm_net_conn_fail(c, CM_EIO, "%s within %lld ms",
-                         c->stream == NULL ? "no connection" : "no TLS handshake",
+                         c->stream.tcp == NULL ? "no connection" : "no TLS handshake",
                          (long long)c->limits->handshake_ms);
         break;
     case CM_NET_OPEN:
         if (c->send_broken) {
             cm_net_conn_fail(c, CM_EIO, "cannot send to %s: %s", c->addr,
-                             nng_strerror(c->send_result));
+                             nng_strerror(c->stream.send_result));
             break;
         }
         if (c->paused) {
@@ -484,7 +437,7 @@ static void on_deadline(void *ctx) {
     case CM_NET_CLOSING:
         break;
     }
-    leave(c);
+    cm_net_conn_leave(c);
 }
 
 void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
@@ -513,7 +466,7 @@ void cm_net_close_within(struct cm_net_conn *conn, int64_t ms, const char *reaso
     cm_net_resume(conn); // to see the peer close
     cm_net_listener_settle(conn, false);
     cm_timer_start(conn->loop, &conn->deadline, ms);
-    if (!conn->send_pending) {
+    if (!conn->sending) {
         linger(conn);
     }
 }
@@ -527,5 +480,5 @@ const char *cm_net_conn_addr(const struct cm_net_conn *conn) {
 }
 
 const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn) {
-    return &conn->watch.peer;
+    return &conn->stream.peer;
 }

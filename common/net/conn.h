@@ -1,25 +1,25 @@
 // conn: one connection, accepted or dialled, as its loop sees it. For this folder only.
 //
 // A connection ends in one way: its stream (or dialer) is closed, which ends the pending operations
-// of NNG; their callbacks post to the loop; when none is left the loop frees everything and calls
-// `closed`. Nothing is freed in a callback of NNG, and no operation is cancelled or waited for.
+// of NNG; the last of them is posted to the loop, which frees everything and calls `closed`.
+// Nothing is freed in a callback of NNG, and no operation is cancelled or waited for.
 //
-// Threads: the loop's, except the two callbacks of NNG inside.
+// Threads: the loop's, but for what stream.h says of its stream.
 #pragma once
 
 #include <nng/nng.h>
 
 #include "common/list.h"
 #include "common/loop.h"
-#include "common/net/engine.h"
 #include "common/net/net.h"
+#include "common/net/stream.h"
 
 enum cm_net_state {
     CM_NET_CONNECTING, // TCP, or the TLS handshake
     CM_NET_OPEN,
     CM_NET_FLUSHING,  // what is queued goes out, nothing else is done
     CM_NET_LINGERING, // all is out; the peer closes first, so that it reads everything
-    CM_NET_CLOSING,   // waiting for NNG's callbacks
+    CM_NET_CLOSING,   // waiting for NNG
 };
 
 struct cm_net_conn {
@@ -36,27 +36,18 @@ struct cm_net_conn {
     int64_t since_ms;           // since when it is where it is: accepted, opened, closing
     char addr[CM_NET_ADDR_MAX];
 
-    nng_stream *stream; // NULL until connected
-    nng_aio *recv_aio;  // dials, then receives until the end
-    nng_aio *send_aio;
+    struct cm_net_stream stream;
     struct cm_task accept_task;
-    struct cm_task recv_task;
-    struct cm_task send_task;
-    int recv_result; // set by the callbacks before they post
-    int send_result;
-    bool recv_pending;
-    bool send_pending;
-    bool send_broken; // a send has failed; the receive will say why
+    bool pending;     // a dial, or a stream that was started, has not ended
+    bool sending;     // the batch is the stream's
+    bool send_broken; // a send has failed; receiving will say why
     bool held;        // what is queued waits for cm_net_let_go
     bool paused;      // the frame that was read waits for cm_net_resume
 
-    struct cm_net_watch watch;
-    bool ready_posted; // by ourselves: the watch waits in the loop's queue
     bool opened;
     enum cm_net_refusal refusal; // the listener is told if the first frame has not come
     bool greeted;                // the first frame came
-    int lost;  // not 0: the stream is at its end; what TLS still holds is read out
-    int calls; // of handlers that are running
+    int calls;                   // of handlers that are running
 
     struct cm_net_out *queue_first;
     struct cm_net_out *queue_last;
@@ -69,12 +60,19 @@ struct cm_net_conn {
     struct cm_err *why; // set when closing begins
 };
 
-// cm_net_conn_new makes a connection that is not connected. It may be called on any thread.
-struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, const struct cm_net_limits *limits,
+// cm_net_conn_new makes a connection that is not connected; the context is borrowed. It may be
+// called on any thread.
+struct cm_net_conn *cm_net_conn_new(struct cm_loop *loop, struct cm_tls_context *tls,
+                                    const struct cm_net_limits *limits,
                                     const struct cm_net_handlers *handlers);
 
-// cm_net_conn_start begins TLS on a connected stream, which it takes.
-void cm_net_conn_start(struct cm_net_conn *c, nng_stream *stream);
+// cm_net_conn_start begins TLS on its TCP stream, which is connected.
+void cm_net_conn_start(struct cm_net_conn *c);
+
+// cm_net_conn_enter and _leave stand around whatever the loop calls, so that closing frees nothing
+// under its feet: a connection that is to go goes when the last one leaves.
+void cm_net_conn_enter(struct cm_net_conn *c);
+void cm_net_conn_leave(struct cm_net_conn *c);
 
 // cm_net_conn_abandon frees a connection on which nothing was begun, without a word.
 void cm_net_conn_abandon(struct cm_net_conn *c);
@@ -86,7 +84,6 @@ void cm_net_conn_fail(struct cm_net_conn *c, enum cm_rc code, const char *fmt, .
 void cm_net_conn_refuse(struct cm_net_conn *c, enum cm_net_refusal why);
 
 // What the other files do for a connection.
-void cm_net_dial_done(struct cm_net_conn *c, int result); // the dial of NNG has ended
 void cm_net_dial_cancel(struct cm_net_conn *c);
 void cm_net_dial_free(struct cm_net_dial *dial); // NULL is fine
 void cm_net_listener_forget(struct cm_net_listener *l, struct cm_net_conn *c);

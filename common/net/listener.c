@@ -42,6 +42,7 @@ struct cm_net_listener {
     struct cm_loop *loop;
     struct cm_net_limits limits;
     struct cm_net_handlers handlers;
+    struct cm_tls_context *tls;
     nng_stream_listener *nng;
     nng_aio *aio;
     bool pausing; // the callback's
@@ -122,7 +123,6 @@ static bool make_room(struct cm_net_listener *l) {
 
 static void on_accepted(void *ctx) {
     struct cm_net_conn *c = ctx;
-    nng_stream *stream = c->stream;
 
     cm_list_append(&c->listener->conns, &c->in_listener);
     if (c->listener->stopping || !make_room(c->listener)) {
@@ -133,7 +133,7 @@ static void on_accepted(void *ctx) {
     }
     cm_list_append(&c->listener->unproven, &c->in_unproven);
     note_oldest(c->listener);
-    cm_net_conn_start(c, stream);
+    cm_net_conn_start(c);
 }
 
 static bool is_flooded(struct cm_net_listener *l) {
@@ -153,19 +153,19 @@ static bool is_behind(const struct cm_net_listener *l) {
     return l->oldest_ms == INT64_MAX ? !full || l->limits.brief : keeps_waiting(l, l->oldest_ms);
 }
 
-static void take(struct cm_net_listener *l, nng_stream *stream) {
+static void take(struct cm_net_listener *l, nng_stream *tcp) {
     if (l->stopping || is_flooded(l)) {
-        nng_stream_free(stream); // closes
+        nng_stream_free(tcp); // closes
         cm_net_listener_refused(l, CM_NET_FLOOD);
         return;
     }
-    struct cm_net_conn *c = cm_net_conn_new(l->loop, &l->limits, &l->handlers);
+    struct cm_net_conn *c = cm_net_conn_new(l->loop, l->tls, &l->limits, &l->handlers);
     l->count++;
     c->listener = l;
     c->since_ms = cm_clock_now_ms();
     c->is_counted = true;
     l->unproven_count++;
-    c->stream = stream;
+    c->stream.tcp = tcp;
     c->accept_task = (struct cm_task){.run = on_accepted, .ctx = c};
     cm_loop_post(l->loop, &c->accept_task);
 }
@@ -192,12 +192,10 @@ static void accept_cb(void *arg) {
     nng_stream_listener_accept(l->nng, l->aio);
 }
 
-static int open_nng(struct cm_net_listener *l, const char *addr, struct cm_tls_context *tls) {
-    CM_AUTOFREE char *url = cm_strf("tls+tcp://%s", addr);
-
-    cm_net_engine_hand_over(tls);
+static int open_nng(struct cm_net_listener *l, const char *addr) {
+    CM_AUTOFREE char *url = cm_strf("tcp://%s", addr);
     int rv = nng_stream_listener_alloc(&l->nng, url);
-    cm_net_engine_hand_over(NULL);
+
     if (rv != 0) {
         return rv;
     }
@@ -212,6 +210,7 @@ static int open_nng(struct cm_net_listener *l, const char *addr, struct cm_tls_c
 static void destroy(struct cm_net_listener *l) {
     nng_stream_listener_free(l->nng);
     nng_aio_free(l->aio);
+    cm_tls_context_unref(l->tls);
     free(l);
 }
 
@@ -219,11 +218,12 @@ static void destroy(struct cm_net_listener *l) {
 enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_context *tls,
                          const struct cm_net_limits *limits, const struct cm_net_handlers *handlers,
                          struct cm_net_listener **out, struct cm_err *err) {
-    if (cm_net_addr_check(addr, true, err) < 0 || cm_net_engine_start(err) < 0) {
+    if (cm_net_addr_check(addr, true, err) < 0) {
         return err->code;
     }
     struct cm_net_listener *l = cm_new(1, sizeof(*l));
     l->loop = loop;
+    l->tls = cm_tls_context_ref(tls);
     l->limits = *limits;
     l->handlers = *handlers;
     cm_list_init(&l->conns);
@@ -233,7 +233,7 @@ enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_c
         (void)fprintf(stderr, "out of memory: NNG\n");
         abort();
     }
-    int rv = open_nng(l, addr, tls);
+    int rv = open_nng(l, addr);
     if (rv != 0) {
         destroy(l);
         return cm_fail(err, rv == NNG_EADDRINUSE ? CM_EEXISTS : CM_EIO, "cannot listen on %s: %s",

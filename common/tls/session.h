@@ -1,8 +1,7 @@
 // session: TLS 1.3 over somebody else's bytes.
 //
-// OpenSSL without a socket: common/net gives and takes ciphertext through two functions, which is
-// what an NNG TLS engine wants. TLS 1.3 only, P-256 and X25519, no tickets, no session cache,
-// buffers released while idle.
+// OpenSSL without a socket: whoever moves ciphertext (common/net) gives two functions for it.
+// TLS 1.3 only, P-256 and X25519, no tickets, no session cache, buffers released while idle.
 //
 // A client does not mind a hub's certificate that begins in the future: then it is the client's
 // clock that is behind (a machine without one begins in 1970), and its link is how that is noticed.

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <endian.h>
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -12,6 +13,7 @@
 
 struct raw_peer {
     int fd;
+    bool dribbles;
     struct cm_tls_session *session; // NULL: plain TCP
 };
 
@@ -42,6 +44,13 @@ void raw_peer_close(struct raw_peer *p) {
     }
 }
 
+void raw_peer_dribble(struct raw_peer *p) {
+    int on = 1;
+
+    (void)setsockopt(p->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    p->dribbles = true;
+}
+
 void raw_peer_end(struct raw_peer *p) {
     (void)shutdown(p->fd, SHUT_WR);
 }
@@ -54,7 +63,8 @@ void raw_peer_reset(struct raw_peer *p) {
 }
 
 static long tcp_send(void *arg, const void *bytes, size_t size) {
-    ssize_t n = send(((struct raw_peer *)arg)->fd, bytes, size, MSG_NOSIGNAL);
+    const struct raw_peer *p = arg;
+    ssize_t n = send(p->fd, bytes, p->dribbles ? 1 : size, MSG_NOSIGNAL);
 
     return n > 0 ? (long)n : -1;
 }

@@ -14,8 +14,9 @@ struct raw_peer;
 // raw_peer_connect connects; NULL if that failed. Reading gives up after 10 s.
 struct raw_peer *raw_peer_connect(uint16_t port);
 void raw_peer_close(struct raw_peer *p);
-void raw_peer_end(struct raw_peer *p);   // sends a FIN, without a word of TLS; can still read
-void raw_peer_reset(struct raw_peer *p); // closes with a TCP reset
+void raw_peer_dribble(struct raw_peer *p); // from now on each byte is sent by itself
+void raw_peer_end(struct raw_peer *p);     // sends a FIN, without a word of TLS; can still read
+void raw_peer_reset(struct raw_peer *p);   // closes with a TCP reset
 
 // raw_peer_handshake tells whether TLS came up. Without it bytes are sent as they are.
 bool raw_peer_handshake(struct raw_peer *p, struct cm_tls_context *tls);
