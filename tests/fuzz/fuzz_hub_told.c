@@ -133,7 +133,7 @@ static bool submit_exempted(struct cm_arena *a, const uint8_t *data, size_t size
     if (WIRE_UNPACK(a, Holdfast__V1__Exempted, holdfast__v1__exempted, data, size, &m, &err) < 0) {
         return false;
     }
-    hub_exempted_commit(store, "paris-1", a, m,
+    hub_exempted_commit(store, "paris-1", a, m, true,
                         &(struct hub_exempted_done){.done = exempted, .ctx = done});
     return true;
 }
