@@ -152,7 +152,7 @@ struct agent_watch {
     bool takes_journal; // the hub does
     bool journal_sent;  // a piece of it, which was not acknowledged
     bool takes_decisions;
-    bool takes_actual; // the hub does
+    bool takes_actual;      // the hub does
     size_t actual_bytes;    // of all objects
     bool decisions_sent;    // a piece of them
     size_t deciding;        // decisions on their way to the disk
