@@ -54,6 +54,7 @@ struct bench {
     struct hub_state_done done;
     struct cm_err err;
     size_t commits;
+    uint64_t content; // bytes of objects' texts that became desired
 };
 
 static void must(enum cm_rc rc, const struct bench *b) {
@@ -80,6 +81,7 @@ static struct hub_bundle *make_bundle(struct bench *b, const char *release, cons
         objects[i].key = cm_strf("Deployment.apps/shop/part-%04zu", i);
         objects[i].bytes = cm_buf_copy(text, strlen(text));
         objects[i].sha256 = cm_sha256(text, strlen(text));
+        b->content += strlen(text);
         must(hub_desired_put_blob(b->db, &objects[i].sha256, text, strlen(text), &b->err), b);
     }
     struct hub_bundle *bundle = hub_bundle_new(&spec);
@@ -242,10 +244,11 @@ struct day {
     struct spent all;
     int64_t worst_ms;
     uint64_t bytes;
+    uint64_t content; // of objects' texts
 };
 
 static struct day go_on(struct bench *b) {
-    struct day day = {.bytes = b->done.bytes};
+    struct day day = {.bytes = b->done.bytes, .content = b->content};
 
     for (size_t i = 0; i < b->windows; i++) {
         CM_AUTOFREE char *release = cm_strf("w%zu", i);
@@ -258,6 +261,7 @@ static struct day go_on(struct bench *b) {
         day.worst_ms = spent.ms > day.worst_ms ? spent.ms : day.worst_ms;
     }
     day.bytes = b->done.bytes - day.bytes;
+    day.content = b->content - day.content;
     return day;
 }
 
@@ -312,8 +316,10 @@ static void run(struct bench *b) {
     (void)printf("\"bytes\": %llu, ", (unsigned long long)b->done.bytes);
     struct day day = go_on(b);
     tell("windows", day.all);
-    (void)printf("\"window_count\": %zu, \"worst_window_ms\": %lld, \"bytes_of_windows\": %llu, ",
-                 b->windows, (long long)day.worst_ms, (unsigned long long)day.bytes);
+    (void)printf("\"window_count\": %zu, \"worst_window_ms\": %lld, \"bytes_of_windows\": %llu, "
+                 "\"content_of_windows\": %llu, ",
+                 b->windows, (long long)day.worst_ms, (unsigned long long)day.bytes,
+                 (unsigned long long)day.content);
 }
 
 int main(int argc, char **argv) {

@@ -59,6 +59,20 @@ class Bench(unittest.TestCase):
         self.assertEqual(bench.aim(1.2, 1.15), {"is": 1.2, "aim, at most": 1.15, "met": False})
         self.assertTrue(bench.aim(0, 0)["met"])
 
+    def test_questions_about_the_past_have_an_aim(self):
+        said = run.past_aims({"bench": "past", "show": {"median_ms": 101.5, "slowest_ms": 200}})
+        self.assertEqual(said["bench"], "past")
+        self.assertEqual(said["show"]["median_ms"], {"is": 101.5, "aim, at most": 100, "met": False})
+        self.assertEqual(said["show"]["slowest_ms"], 200)
+
+    def test_the_size_of_the_state_repository_is_held_against_what_changed(self):
+        said = run.state_aims({"one release": {"ms": 3000}, "all different": {"ms": 30001},
+                               "bytes_of_windows": 30e6, "content_of_windows": 100e6, "window_count": 60})
+        self.assertTrue(said["one release"]["ms"]["met"])
+        self.assertFalse(said["all different"]["ms"]["met"])
+        self.assertEqual(said["share of what changed"], {"is": .3, "aim, at most": .5, "met": True})
+        self.assertEqual(said["an hour of that, MB"], 900)
+
     def test_the_way_of_a_commit_has_stages(self):
         way = bench.Way(began=100)
         for now, answer, ended in ((100.1, rollout(False, 0, 0), False),
