@@ -1,5 +1,6 @@
 #include "hub/jobs/documents.h"
 
+#include <assert.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@
 #include "hub/hold/freeze.h"
 #include "hub/hold/hold.h"
 #include "hub/store/desired.h"
+#include "hub/store/events.h"
 #include "hub/store/freezes.h"
 
 // Each kind of row begins with its name, by which the rows are sorted.
@@ -470,19 +472,89 @@ static enum cm_rc put_exemption(struct hub_db *db, const void *before, const voi
     return same ? CM_OK : hub_documents_put_exemption(db, b, err);
 }
 
-// put writes a row if it differs from the one before (NULL: there was none).
+// ---- Telling what is new
+
+// The commit that a repository came to.
+static const struct hub_revision_row *find_revision(const struct hub_document_news *news,
+                                                    const char *repo) {
+    static const struct hub_revision_row none = {.id = "", .author = ""};
+
+    for (size_t i = news->count; i-- > 0;) {
+        if (strcmp(news->revisions[i].repo, repo) == 0) {
+            return &news->revisions[i];
+        }
+    }
+    return &none;
+}
+
+// news_of names what happened to a Hold that stays; NULL: nothing that counts.
+static const char *news_of(const struct hub_hold_row *a, const struct hub_hold_row *b) {
+    if (b->retry) {
+        return a->retry ? NULL : "hold.retried";
+    }
+    return b->in_force == 0 && (a->in_force > 0 || a->retry) ? "hold.void" : NULL;
+}
+
+static enum cm_rc tell_hold(struct hub_db *db, const struct hub_document_news *news,
+                            const void *before, const void *now, struct cm_err *err) {
+    const struct hub_hold_row *a = before;
+    const struct hub_hold_row *b = now;
+    const struct hub_hold_row *hold = b != NULL ? b : a;
+    const struct hub_revision_row *revision = find_revision(news, hold->repo);
+    const char *kind = b == NULL ? "hold.ended" : a == NULL ? "hold.started" : news_of(a, b);
+
+    if (kind == NULL || hold->repo[0] == '\0') {
+        return CM_OK; // what Git does not say yet is told by its decision
+    }
+    CM_AUTOFREE char *message =
+        cm_strf("'%s': %s instead of %s", hold->name, hold->restored, hold->rejected);
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = news->now_ms,
+                                              .kind = kind,
+                                              .app = hold->app,
+                                              .key = hold->path,
+                                              .revision = revision->id,
+                                              .actor = revision->author,
+                                              .message = message},
+                          err);
+}
+
+static enum cm_rc tell_ban(struct hub_db *db, const struct hub_document_news *news,
+                           const void *before, const void *now, struct cm_err *err) {
+    const struct hub_ban_row *ban = now != NULL ? now : before;
+    const struct hub_revision_row *revision = find_revision(news, ban->repo);
+    CM_AUTOFREE char *message = cm_strf("'%s': %s (%s)", ban->name, ban->images, ban->reason);
+
+    if (before != NULL && now != NULL) {
+        return CM_OK;
+    }
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = news->now_ms,
+                                              .kind = now != NULL ? "ban.started" : "ban.ended",
+                                              .app = ban->app,
+                                              .key = ban->path,
+                                              .revision = revision->id,
+                                              .actor = revision->author,
+                                              .message = message},
+                          err);
+}
+
+// put writes a row if it differs from the one before (NULL: there was none); tell makes an event of
+// that. before, now: NULL if it was not there, or is not any more.
 static const struct {
     enum cm_rc (*put)(struct hub_db *db, const void *before, const void *now, struct cm_err *err);
     enum cm_rc (*remove)(struct hub_db *db, const char *name, struct cm_err *err);
+    enum cm_rc (*tell)(struct hub_db *db, const struct hub_document_news *news, const void *before,
+                       const void *now, struct cm_err *err);
 } kinds[KINDS] = {
-    {put_cluster, hub_documents_remove_cluster},
-    {put_group, hub_documents_remove_group},
-    {put_app, hub_documents_remove_app},
-    {put_used, hub_documents_remove_used},
-    {put_hold, hub_documents_remove_hold},
-    {put_ban, hub_documents_remove_ban},
-    {put_freeze, hub_freezes_remove},
-    {put_exemption, hub_documents_remove_exemption},
+    {put_cluster, hub_documents_remove_cluster, NULL},
+    {put_group, hub_documents_remove_group, NULL},
+    {put_app, hub_documents_remove_app, NULL},
+    {put_used, hub_documents_remove_used, NULL},
+    {put_hold, hub_documents_remove_hold, tell_hold},
+    {put_ban, hub_documents_remove_ban, tell_ban},
+    {put_freeze, hub_freezes_remove, NULL},
+    {put_exemption, hub_documents_remove_exemption, NULL},
 };
 
 static const struct named *row_at(const struct rows *rows, int kind, size_t at) {
@@ -491,9 +563,23 @@ static const struct named *row_at(const struct rows *rows, int kind, size_t at) 
                : (const struct named *)(const void *)(rows->items + row_sizes[kind] * at);
 }
 
+// before, now: NULL if it was not there, or is not any more. news: NULL: nothing is told.
+static enum cm_rc write_row(struct hub_db *db, int kind, const struct named *before,
+                            const struct named *now, const struct hub_document_news *news,
+                            struct cm_err *err) {
+    assert(before != NULL || now != NULL);
+    enum cm_rc rc = now == NULL ? kinds[kind].remove(db, before->name, err)
+                                : kinds[kind].put(db, before, now, err);
+
+    return rc < 0 || news == NULL || kinds[kind].tell == NULL
+               ? rc
+               : kinds[kind].tell(db, news, before, now, err);
+}
+
 // Both lists are sorted by name: a walk along both finds what differs.
 static enum cm_rc write_kind(struct hub_db *db, int kind, const struct rows *before,
-                             const struct rows *now, struct cm_err *err) {
+                             const struct rows *now, const struct hub_document_news *news,
+                             struct cm_err *err) {
     size_t old = 0;
     size_t new = 0;
     enum cm_rc rc = CM_OK;
@@ -503,8 +589,7 @@ static enum cm_rc write_kind(struct hub_db *db, int kind, const struct rows *bef
         const struct named *b = row_at(now, kind, new);
         int order = a == NULL ? 1 : b == NULL ? -1 : strcmp(a->name, b->name);
 
-        rc = order < 0 ? kinds[kind].remove(db, a->name, err)
-                       : kinds[kind].put(db, order == 0 ? a : NULL, b, err);
+        rc = write_row(db, kind, order <= 0 ? a : NULL, order >= 0 ? b : NULL, news, err);
         old += order <= 0 ? 1 : 0;
         new += order >= 0 ? 1 : 0;
     }
@@ -512,14 +597,16 @@ static enum cm_rc write_kind(struct hub_db *db, int kind, const struct rows *bef
 }
 
 enum cm_rc hub_document_set_write(struct hub_db *db, const struct hub_document_set *before,
-                                  const struct hub_document_set *now, struct cm_err *err) {
+                                  const struct hub_document_set *now,
+                                  const struct hub_document_news *news, struct cm_err *err) {
     static const struct rows none = {0};
     bool anew = before == NULL;
     enum cm_rc rc = anew ? hub_documents_begin(db, err) : CM_OK;
 
     rc = rc < 0 || !anew ? rc : hub_freezes_doubt(db, err);
     for (int i = 0; rc == CM_OK && i < KINDS; i++) {
-        rc = write_kind(db, i, anew ? &none : &before->rows[i], &now->rows[i], err);
+        rc = write_kind(db, i, anew ? &none : &before->rows[i], &now->rows[i], anew ? NULL : news,
+                        err);
     }
     rc = rc < 0 || !anew ? rc : hub_freezes_sweep(db, err);
     return rc < 0 ? rc : hub_freezes_resolve(db, err);

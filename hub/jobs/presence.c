@@ -1,6 +1,7 @@
 #include "hub/jobs/presence.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/arena.h"
 #include "common/clock.h"
@@ -55,6 +56,19 @@ static enum cm_rc add_event(const struct presence_job *p, struct hub_db *db, con
                           err);
 }
 
+// tell_upgrade tells that an agent is of another version than the one that was connected last.
+static enum cm_rc tell_upgrade(const struct presence_job *p, struct hub_db *db,
+                               struct cm_err *err) {
+    CM_AUTOFREE char *before = NULL;
+    enum cm_rc rc = hub_presence_version(db, p->cluster, &before, err);
+
+    if (rc < 0 || before[0] == '\0' || strcmp(before, p->version) == 0) {
+        return rc;
+    }
+    CM_AUTOFREE char *message = cm_strf("%s -> %s", before, p->version);
+    return add_event(p, db, "agent.upgraded", message, err);
+}
+
 static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
     struct hub_presence_row row = {
@@ -73,6 +87,7 @@ static enum cm_rc run_connected(struct hub_store_job *job, struct hub_db *db, st
     };
     enum cm_rc rc = hub_reports_last(db, p->cluster, &p->last, err);
 
+    rc = rc < 0 ? rc : tell_upgrade(p, db, err);
     rc = rc < 0 ? rc : hub_presence_put(db, &row, err);
     rc = rc < 0 ? rc : hub_note_seen(db, p->cluster, true, row.seen_ms, err);
     return rc < 0 ? rc : add_event(p, db, "agent.connected", p->address, err);

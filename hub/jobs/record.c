@@ -332,7 +332,10 @@ enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, st
         rc = put_change(db, o, &o->changes[i], written, err);
     }
     if (rc == CM_OK && o->documents != NULL) {
-        rc = hub_document_set_write(db, o->documents_before, o->documents, err);
+        const struct hub_document_news news = {
+            .revisions = o->revisions, .count = o->revision_count, .now_ms = cm_clock_unix_ms()};
+
+        rc = hub_document_set_write(db, o->documents_before, o->documents, &news, err);
     }
     for (size_t i = 0; rc == CM_OK && i < o->settlement_count; i++) {
         rc = put_settlement(db, o->arena, &o->settlements[i], err);

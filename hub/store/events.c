@@ -11,7 +11,8 @@
 #define BY_AGENTS                                                                                  \
     "(kind GLOB 'app.*' OR kind GLOB 'drift.*' OR kind GLOB 'object.*' OR kind = 'field.taken'"    \
     " OR kind GLOB 'release.*' OR kind GLOB 'site.*'"                                              \
-    " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.too_old', 'journal.gap'))"
+    " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.upgraded', 'agent.too_old',"     \
+    " 'journal.gap'))"
 
 #define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
 

@@ -369,6 +369,20 @@ enum cm_rc hub_presence_put(struct hub_db *db, const struct hub_presence_row *ro
                       (int64_t)!row->cannot_freeze);
 }
 
+enum cm_rc hub_presence_version(struct hub_db *db, const char *cluster, char **out,
+                                struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT version FROM presence WHERE cluster = ?1",
+                                 "t", cluster);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK || rc == CM_ENOTFOUND) {
+        *out = cm_strdup(rc == CM_OK ? hub_stmt_text(stmt, 0) : "");
+        rc = CM_OK;
+    }
+    return rc;
+}
+
 enum cm_rc hub_presence_set_certificate(struct hub_db *db, const char *cluster, int64_t ends_ms,
                                         struct cm_err *err) {
     return hub_db_run(db, err, "UPDATE presence SET cert_ends_ms = ?2 WHERE cluster = ?1", "ti",

@@ -173,6 +173,11 @@ CM_MUSTUSE enum cm_rc hub_presence_set_trust(struct hub_db *db, const char *clus
 CM_MUSTUSE enum cm_rc hub_presence_count_behind(struct hub_db *db, uint64_t trust,
                                                 uint64_t *out_count, struct cm_err *err);
 
+// hub_presence_version gives the version of the agent that was connected last, the caller's; "":
+// none was.
+CM_MUSTUSE enum cm_rc hub_presence_version(struct hub_db *db, const char *cluster, char **out,
+                                           struct cm_err *err);
+
 CM_MUSTUSE enum cm_rc hub_presence_offline(struct hub_db *db, const char *cluster, int64_t seen_ms,
                                            struct cm_err *err);
 // hub_presence_seen says when a cluster that is connected was heard last; never back in time.

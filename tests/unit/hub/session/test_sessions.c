@@ -450,6 +450,17 @@ static void who_connects_again_replaces_himself(void **state) {
     RIG_UNTIL(r, first->closed && second->frames[WIRE_WELCOME] == 1);
     assert_int_equal(first->goodbye, HOLDFAST__V1__GOODBYE__REASON__REPLACED);
     assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 1);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.upgraded'"), 0);
+}
+
+static void an_agent_of_another_version_than_before_is_an_event(void **state) {
+    struct rig *r = *state;
+    struct peer *first = rig_connect(r, "paris-1", PARIS);
+
+    rig_run(r, "UPDATE presence SET version = 'before'");
+    rig_hello(dial_again(r, first), NULL);
+    RIG_UNTIL(r, rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.upgraded' AND"
+                              " cluster = 'paris-1' AND message GLOB 'before -> ?*'") == 1);
 }
 
 static void who_connects_again_and_breaks_off_is_not_shown_as_connected(void **state) {
@@ -1246,6 +1257,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(a_publication_goes_to_the_id_that_it_was_made_for),
     RIG_TEST(a_key_that_is_not_in_the_table_is_refused),
     RIG_TEST(who_connects_again_replaces_himself),
+    RIG_TEST(an_agent_of_another_version_than_before_is_an_event),
     RIG_TEST(who_connects_again_and_breaks_off_is_not_shown_as_connected),
     RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
     RIG_TEST(a_journal_is_acknowledged_after_the_commit_and_not_before),
