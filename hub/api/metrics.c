@@ -30,41 +30,49 @@ static const struct {
     const char *member;
     const char *metric;
     const char *help;
+    int64_t unit; // of the metric, in units of the member; 0: the same
 } fleet_counts[] = {
-    {false, "clusters", "holdfast_clusters", "Clusters that Git names."},
-    {false, "apps", "holdfast_apps", "Apps that Git names."},
+    {false, "clusters", "holdfast_clusters", "Clusters that Git names.", 0},
+    {false, "apps", "holdfast_apps", "Apps that Git names.", 0},
     {false, "problems", "holdfast_problems",
-     "What is wrong in Git, and held at its last good state."},
-    {false, "pairs", "holdfast_pairs", "Pairs of an App and a cluster that shall run it."},
-    {false, "applied", "holdfast_pairs_applied", "Pairs that run what Git says."},
-    {false, "failed", "holdfast_pairs_failed", "Pairs that could not be applied."},
+     "What is wrong in Git, and held at its last good state.", 0},
+    {false, "pairs", "holdfast_pairs", "Pairs of an App and a cluster that shall run it.", 0},
+    {false, "applied", "holdfast_pairs_applied", "Pairs that run what Git says.", 0},
+    {false, "failed", "holdfast_pairs_failed", "Pairs that could not be applied.", 0},
     {false, "healthy", "holdfast_pairs_healthy",
-     "Pairs that are applied and healthy, on clusters that are connected."},
-    {false, "degraded", "holdfast_pairs_degraded", "Pairs that are degraded."},
-    {false, "offline", "holdfast_pairs_offline", "Pairs on clusters that are not connected."},
+     "Pairs that are applied and healthy, on clusters that are connected.", 0},
+    {false, "degraded", "holdfast_pairs_degraded", "Pairs that are degraded.", 0},
+    {false, "offline", "holdfast_pairs_offline", "Pairs on clusters that are not connected.", 0},
     {true, "pairsStale", "holdfast_pairs_stale",
-     "Pairs that are held at their last good state: what is newer in Git is wrong, or waits."},
+     "Pairs that are held at their last good state: what is newer in Git is wrong, or waits.", 0},
     {true, "pairsWaiting", "holdfast_pairs_waiting",
-     "Pairs whose removal, or that of much of them, waits for a Confirmation in Git."},
+     "Pairs whose removal, or that of much of them, waits for a Confirmation in Git.", 0},
     {true, "needsHuman", "holdfast_releases_need_human",
      "Workloads on clusters whose release was rejected and is not kept out, or failed and serves "
-     "all the same: only people can settle that."},
-    {false, "drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster."},
+     "all the same: only people can settle that.",
+     0},
+    {false, "drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster.",
+     0},
     {false, "fought", "holdfast_objects_fought",
-     "Objects that somebody changed again after each correction, so that they are left alone."},
+     "Objects that somebody changed again after each correction, so that they are left alone.", 0},
+    {true, "holds", "holdfast_holds",
+     "Holds that are in force: they keep a rejected release off the clusters that they list.", 0},
+    {true, "holdsSinceMs", "holdfast_hold_oldest_timestamp_seconds",
+     "Since when the oldest Hold that is in force is; 0: none is.", 1000},
     {true, "repositoriesFailing", "holdfast_repositories_failing",
-     "Repositories, and states of them that Apps want, whose last fetch failed."},
-    {true, "enrolled", "holdfast_agents_enrolled", "Agents that may connect."},
+     "Repositories, and states of them that Apps want, whose last fetch failed.", 0},
+    {true, "enrolled", "holdfast_agents_enrolled", "Agents that may connect.", 0},
     {true, "silent", "holdfast_agents_silent",
-     "Agents that may connect and were not heard for a day."},
+     "Agents that may connect and were not heard for a day.", 0},
     {true, "skewed", "holdfast_agents_skewed",
-     "Agents whose clock was more than 30 seconds off when they connected."},
+     "Agents whose clock was more than 30 seconds off when they connected.", 0},
     {true, "certificatesEnding", "holdfast_agents_certificate_ending",
-     "Agents whose certificate has less than two sevenths of its life left: it was not renewed."},
+     "Agents whose certificate has less than two sevenths of its life left: it was not renewed.",
+     0},
     {true, "certificatesEnded", "holdfast_agents_certificate_ended",
-     "Agents whose certificate has ended."},
+     "Agents whose certificate has ended.", 0},
     {true, "trustBehind", "holdfast_agents_trust_behind",
-     "Agents that lack the newest set of roots (holdfast-hub rotate-root)."},
+     "Agents that lack the newest set of roots (holdfast-hub rotate-root).", 0},
 };
 
 #define FLEET_COUNTS (sizeof(fleet_counts) / sizeof(fleet_counts[0]))
@@ -169,8 +177,10 @@ static void set_fleet(struct hub_api *api, const struct cm_json *summary,
     for (size_t i = 0; i < FLEET_COUNTS; i++) {
         const struct cm_json *from = fleet_counts[i].of_health ? health : summary;
 
+        int64_t unit = fleet_counts[i].unit == 0 ? 1 : fleet_counts[i].unit;
+
         cm_metric_set(api->metric_fleet[i],
-                      cm_json_int(cm_json_get(from, fleet_counts[i].member), 0));
+                      cm_json_int(cm_json_get(from, fleet_counts[i].member), 0) / unit);
     }
     for (size_t i = 0; i < HUB_HEALTH_STATES; i++) {
         cm_metric_set(api->metric_states[i],

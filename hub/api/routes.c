@@ -263,6 +263,8 @@ static const struct hub_member health_answer[] = {
     NUMBER("pairsStale", "Pairs that are held at their last good state."),
     NUMBER("needsHuman", "Workloads on clusters whose release only people can settle."),
     NUMBER("freezes", "Freezes that are in force."),
+    NUMBER("holds", "Holds that are in force."),
+    NUMBER("holdsSinceMs", "Since when the oldest of those is; 0: none is, or nobody knows."),
     NUMBER("repositories", "Repositories, and states of them that Apps want."),
     NUMBER("repositoriesFailing", "Of those, with a last fetch that failed."),
     {"failures", HUB_MEMBER_TEXTS, true, "The first five of those, and why.", 0, 0, NULL, NULL},

@@ -100,12 +100,19 @@ static const char of_agents[] =
     " count(*) FILTER (WHERE ?5 > 1 AND ifnull(r.trust, 0) < ?5)"
     " FROM agent g LEFT JOIN presence r ON r.cluster = g.cluster WHERE g.state = 'active'";
 
+// Since when a Hold is that a person made is known by its event alone.
+static const char of_holds[] =
+    "SELECT count(*), ifnull(min(iif(at_ms > 0, at_ms, (SELECT min(e.at_ms) FROM event e WHERE"
+    " e.kind = 'hold.started' AND e.key = hold.path AND e.app = hold.app))), 0)"
+    " FROM hold WHERE in_force > 0";
+
 static const struct counts tables[] = {
     {"SELECT count(*) FROM cluster", "", {"clusters"}},
     {of_problems, "", {"problems", "problemsOfApps", "problemsOfClusters", "problemsOfDocuments"}},
     {of_pairs, "", {"pairsWaiting", "pairsStale"}},
     {"SELECT count(*) FROM needs_human", "", {"needsHuman"}},
     {"SELECT count(*) FROM freeze WHERE ended_ms = 0", "", {"freezes"}},
+    {of_holds, "", {"holds", "holdsSinceMs"}},
     {"SELECT count(*), count(*) FILTER (WHERE failure <> '') FROM repository",
      "",
      {"repositories", "repositoriesFailing"}},

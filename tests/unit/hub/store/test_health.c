@@ -148,6 +148,30 @@ static void each_cluster_is_in_one_state(void **state) {
     assert_int_equal(number(json, "freezes"), 1);
 }
 
+static void holds_in_force_are_counted_and_the_oldest_is_told(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    assert_int_equal(number(health_of(*state, a), "holdsSinceMs"), 0);
+    run_sql(*state,
+            "INSERT INTO hold (key, name, app, repo, path, rejected, restored, controller, object,"
+            " text, at_ms, event, clusters, in_force, retry) VALUES"
+            " ('a', 'a', 'web', 'f', 'holds/web/a.yaml', '2', '1', 'c', '', '', 7000, '', '[]', 1,"
+            " 0), ('void', 'void', 'web', 'f', 'p', '2', '1', 'c', '', '', 1, '', '[]', 0, 0)");
+    assert_int_equal(number(health_of(*state, a), "holds"), 1);
+    assert_int_equal(number(health_of(*state, a), "holdsSinceMs"), 7000);
+    run_sql(*state, // a person's
+            "INSERT INTO hold (key, name, app, repo, path, rejected, restored, controller, object,"
+            " text, at_ms, event, clusters, in_force, retry) VALUES ('b', 'b', 'web', 'f',"
+            " 'holds/web/b.yaml', '3', '1', '', '', '', 0, '', '[]', 2, 0)");
+    assert_int_equal(number(health_of(*state, a), "holdsSinceMs"), 7000);
+    run_sql(*state,
+            "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message,"
+            " happened_ms) VALUES (5000, 'hold.started', '', 'web', 'holds/web/b.yaml', '', '', '',"
+            " 0)");
+    assert_int_equal(number(health_of(*state, a), "holds"), 2);
+    assert_int_equal(number(health_of(*state, a), "holdsSinceMs"), 5000);
+}
+
 static void what_is_suspended_keeps_no_cluster_from_being_in_sync(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -257,6 +281,7 @@ static void problems_and_failing_repositories_are_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_cluster_is_in_one_state),
+        TEST(holds_in_force_are_counted_and_the_oldest_is_told),
         TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
         TEST(what_is_only_observed_is_not_in_sync),
         TEST(agents_that_want_a_person_are_counted),
