@@ -37,7 +37,8 @@ static struct hub_past_ask read_ask(const struct hub_request *r) {
                                  .known = strcmp(param(r, "known"), "true") == 0,
                                  .missing = strcmp(param(r, "missing"), "true") == 0,
                                  .what = param(r, "what"),
-                                 .kind = param(r, "kind")};
+                                 .kind = param(r, "kind"),
+                                 .object = param(r, "object")};
 }
 
 static enum cm_rc answer(struct hub_request *r, past_fn query, struct cm_err *err) {

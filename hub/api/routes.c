@@ -79,9 +79,11 @@ static const struct hub_member past_log_params[] = {
     {"kind", HUB_MEMBER_TEXT, false, "Only of this kind; all but `progressing` unless said.", 0, 0,
      "release removal suspend healthy progressing degraded failed drifted suspended connected "
      "disconnected"
-     " promoted rejected failed_forward timed_out undone restarted frozen unfrozen exempted "
-     "unexempted",
+     " promoted rejected failed_forward timed_out undone restarted frozen unfrozen exempted"
+     " unexempted hold retry void unhold ban unban not_held rollback not_written pull_request "
+     "upgraded",
      NULL},
+    KNOWN,
     END,
 };
 
@@ -89,8 +91,10 @@ static const struct hub_member past_where_params[] = {
     {"what", HUB_MEMBER_TEXT, true, "An image, its tag or digest, or 7 digits or more of a commit.",
      1, 512, NULL, NULL},
     SELECT,
-    {"missing", HUB_MEMBER_TEXT, false, "`true`: where the App is and this is not.", 0, 0,
-     "true false", NULL},
+    {"missing", HUB_MEMBER_TEXT, false,
+     "`true`: where the App is and this is not, or may not be: nobody observes the cluster, or "
+     "something was changed there by hand.",
+     0, 0, "true false", NULL},
     KNOWN,
     END,
 };
@@ -99,6 +103,10 @@ static const struct hub_member past_why_params[] = {
     {"select", HUB_MEMBER_TEXT, true,
      "An App on a cluster, and when: `eu-017:checkout@{1.hour.ago}`.", 1, 700, NULL,
      "^[a-z]{1,40}:[a-z]{1,40}$"},
+    {"object", HUB_MEMBER_TEXT, false,
+     "Only what was decided about this object, and what happened to it: "
+     "`Deployment.apps/shop/web`; the group and the namespace may be left out.",
+     0, 1024, NULL, NULL},
     KNOWN,
     END,
 };
@@ -323,6 +331,13 @@ static const struct hub_member desired_answer[] = {
     END,
 };
 
+#define MEMBERS_NOW                                                                                \
+    {                                                                                              \
+        "membersNow", HUB_MEMBER_BOOL, true,                                                       \
+            "A group was asked for at another time: it has the clusters that it has now.", 0, 0,   \
+            NULL, NULL                                                                             \
+    }
+
 static const struct hub_member past_show_answer[] = {
     NUMBER("atMs", "The moment, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true,
@@ -330,8 +345,12 @@ static const struct hub_member past_show_answer[] = {
      "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last; "
      "`frozen`, if freezes kept it from being applied: of each `name`, `reason`, `actor`, "
      "`source`, "
-     "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`.",
+     "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`; "
+     "`weight`, while a controller shifts traffic to a release: per cent at the last step within "
+     "seven days. A commit has `held` where Holds make something else of it: what Git says is the "
+     "commit, what is in effect these words.",
      0, 0, NULL, NULL},
+    MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,
 };
@@ -341,8 +360,10 @@ static const struct hub_member past_log_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each action, newest first: `kind`, `app`, the commit (`revision`, `repo`, `subject`, "
      "`author`, `committedMs`), `clusters`, on how many it is `applied`, the first `names`, "
-     "`fromMs` and `toMs`; of decisions and freezes `actor` and `text`.",
+     "`fromMs` and `toMs`; of decisions, freezes and what people did `actor` and `text`. What is "
+     "of no cluster, such as a Ban, has 0 `clusters`.",
      0, 0, NULL, NULL},
+    MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,
 };
@@ -351,8 +372,11 @@ static const struct hub_member past_where_answer[] = {
     NUMBER("atMs", "The moment, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App and commit that was applied: `app`, the commit, `images`, `clusters`, the first "
-     "`names`, `fromMs` and `toMs`: since when, first and last.",
+     "`names`, `fromMs` and `toMs`: since when, first and last. Of these clusters `unobserved` "
+     "were not connected, so nobody knows what they ran, and on `drifted` something was not as in "
+     "Git: the image may be another one.",
      0, 0, NULL, NULL},
+    MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,
 };
@@ -360,12 +384,18 @@ static const struct hub_member past_where_answer[] = {
 static const struct hub_member past_why_answer[] = {
     NUMBER("atMs", "The moment, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true, "As `/past/show` has it: one, or none.", 0, 0, NULL, NULL},
+    MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "Never.", 0, 0, NULL, NULL},
     {"decisions", HUB_MEMBER_OBJECTS, true,
      "What controllers did with releases there, newest first, at most five: `controller`, "
      "`controllerKey`, `verdict`, `text` (its own words), `badRevision`, `goodRevision`, `outcome` "
      "(`held`), "
-     "`atMs`, `actor`.",
+     "`atMs`, `actor`, `proof` (of a Hold that was made of it: same, different or none, and why).",
+     0, 0, NULL, NULL},
+    {"holds", HUB_MEMBER_OBJECTS, true,
+     "Holds that there are and that list the cluster: `name`, `state`, `rejected`, `restored`, "
+     "`atMs`, `controller`, `message`, `repository`, `path`, `pullRequest`, `proof`, and of the "
+     "commit that brought it `actor` and `revision`, if they are known.",
      0, 0, NULL, NULL},
     {"events", HUB_MEMBER_OBJECTS, true,
      "What happened there, newest first, at most ten: `atMs`, `kind`, `key`, `revision`, `actor`, "
@@ -397,9 +427,15 @@ static const struct hub_member past_objects_answer[] = {
 };
 
 static const struct hub_member past_diff_answer[] = {
+    {"from", HUB_MEMBER_OBJECT, true,
+     "One side: `atMs`, its `clusters`, and how many of them were `unobserved`: what was heard of "
+     "them last is compared.",
+     0, 0, NULL, NULL},
+    {"to", HUB_MEMBER_OBJECT, true, "The same of the other.", 0, 0, NULL, NULL},
+    MEMBERS_NOW,
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App that differs: `app`, and what is applied `from` and `to`: commits with "
-     "`clusters` and `names`.",
+     "`clusters`, `names` and how many of them were `unobserved`.",
      0, 0, NULL, NULL},
     END,
 };

@@ -85,6 +85,20 @@ static const char *names_words(struct ctl *c, const struct cm_json *item) {
     return words;
 }
 
+// " (2 not observed, 1 drifted)": of these clusters it is not known, or may not be so.
+static const char *doubt_words(struct ctl *c, const struct cm_json *item) {
+    long long unobserved = number_of(item, "unobserved");
+    long long drifted = number_of(item, "drifted");
+    const char *words =
+        unobserved > 0 ? cm_arena_strf(c->arena, "%lld not observed", unobserved) : "";
+
+    if (drifted > 0) {
+        words = cm_arena_strf(c->arena, "%s%s%lld drifted", words, words[0] == '\0' ? "" : ", ",
+                              drifted);
+    }
+    return words[0] == '\0' ? "" : cm_arena_strf(c->arena, " (%s)", words);
+}
+
 static struct cm_json *begin_row(struct ctl *c, const struct cm_json *item) {
     struct cm_json *row = cm_json_new(c->arena, CM_OBJECT);
 
@@ -127,6 +141,13 @@ static const char *frozen_words(struct ctl *c, const struct cm_json *item) {
     return words;
 }
 
+// "canary 20 %" while a controller shifts traffic to a release.
+static const char *weight_words(struct ctl *c, const struct cm_json *item) {
+    return cm_json_get(item, "weight") == NULL
+               ? ""
+               : cm_arena_strf(c->arena, "canary %lld %%", (long long)number_of(item, "weight"));
+}
+
 static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     struct cm_json *row = begin_row(c, item);
     const struct cm_json *desired = cm_json_get(item, "desired");
@@ -137,6 +158,7 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "subject", text_of(desired, "subject"));
     cm_json_set_string(c->arena, row, "held", text_of(desired, "held"));
     cm_json_set_string(c->arena, row, "frozen", frozen_words(c, item));
+    cm_json_set_string(c->arena, row, "weight", weight_words(c, item));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     return row;
 }
@@ -145,6 +167,9 @@ static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
     struct cm_json *row = begin_row(c, item);
 
     cm_json_set_string(c->arena, row, "commit", commit_words(c, item));
+    cm_json_set_string(c->arena, row, "on",
+                       cm_arena_strf(c->arena, "%lld%s", (long long)number_of(item, "clusters"),
+                                     doubt_words(c, item)));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     return row;
 }
@@ -174,11 +199,20 @@ static void print_end(const struct cm_json *answer, const struct cm_json *rows) 
     }
 }
 
+// note_members says what is not as it was then.
+static void note_members(const struct cm_json *answer) {
+    if (cm_json_true(cm_json_get(answer, "membersNow"))) {
+        (void)fprintf(stderr, "note: the group has the clusters that it has now, not those that it "
+                              "had then\n");
+    }
+}
+
 static int print_table(struct ctl *c, const struct cm_json *answer, struct cm_json *rows,
                        const struct ctl_column *columns, size_t count) {
     if (ctl_output_is_tree(c)) {
         return ctl_print_value(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
     }
+    note_members(answer);
     if (rows->first != NULL) {
         ctl_table_print(ctl_table_new(c, columns, count), rows);
     }
@@ -193,7 +227,18 @@ static int check_arguments(struct ctl *c, int least, int most) {
                : CTL_DONE;
 }
 
-int ctl_show(struct ctl *c) {
+static bool any_has(const struct cm_json *rows, const char *member) {
+    const struct cm_json *at = rows->first;
+
+    while (at != NULL && text_of(at, member)[0] == '\0') {
+        at = at->next;
+    }
+    return at != NULL;
+}
+
+// What is held, frozen or on its way is told whenever there is any: a row that looks well without
+// it would mislead.
+static int print_show(struct ctl *c, const struct cm_json *answer) {
     static const struct ctl_column columns[] = {
         {"APP", "app", CTL_TEXT, CTL_ALWAYS},
         {"STATE", "state", CTL_STATE, CTL_ALWAYS},
@@ -202,11 +247,32 @@ int ctl_show(struct ctl *c) {
         {"CLUSTERS", "clusters", CTL_NUMBER, CTL_ALWAYS},
         {"SINCE", "toMs", CTL_TIME, CTL_ALWAYS},
         {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
+        {"CANARY", "weight", CTL_TEXT, CTL_ALWAYS},
+        {"HELD", "held", CTL_TEXT, CTL_ALWAYS},
+        {"FROZEN", "frozen", CTL_TEXT, CTL_ALWAYS},
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
-        {"HELD", "held", CTL_TEXT, CTL_IF_ROOM},
-        {"FROZEN", "frozen", CTL_TEXT, CTL_IF_ROOM},
         {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
+    static const char *const if_any[] = {"weight", "held", "frozen"};
+    struct cm_json *rows = make_rows(c, answer, show_row);
+    struct ctl_column shown[COUNT(columns)];
+    size_t count = 0;
+
+    for (size_t i = 0; i < COUNT(columns); i++) {
+        bool wanted = true;
+
+        for (size_t k = 0; k < COUNT(if_any); k++) {
+            wanted =
+                wanted && (strcmp(columns[i].member, if_any[k]) != 0 || any_has(rows, if_any[k]));
+        }
+        if (wanted) {
+            shown[count++] = columns[i];
+        }
+    }
+    return print_table(c, answer, rows, shown, count);
+}
+
+int ctl_show(struct ctl *c) {
     const struct ctl_param params[] = {
         {"select", argument(c, 0)}, {"known", c->options.known ? "true" : NULL}, {NULL, NULL}};
     struct cm_json *answer = NULL;
@@ -215,17 +281,14 @@ int ctl_show(struct ctl *c) {
         ctl_call(c, "GET", "/past/show", params, NULL, &answer) < 0) {
         return CTL_ERROR;
     }
-    return print_table(c, answer, make_rows(c, answer, show_row), columns, COUNT(columns));
+    return print_show(c, answer);
 }
 
 int ctl_where(struct ctl *c) {
     static const struct ctl_column columns[] = {
-        {"APP", "app", CTL_TEXT, CTL_ALWAYS},
-        {"CLUSTERS", "clusters", CTL_NUMBER, CTL_ALWAYS},
-        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},
-        {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
-        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS},
-        {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
+        {"APP", "app", CTL_TEXT, CTL_ALWAYS},        {"CLUSTERS", "on", CTL_TEXT, CTL_ALWAYS},
+        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},   {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
+        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS},  {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
         {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
     const struct ctl_param params[] = {{"what", argument(c, 0)},
@@ -245,7 +308,8 @@ int ctl_where(struct ctl *c) {
 // ---- The log
 
 static const char *colour_of(const char *kind) {
-    static const char *const bad[] = {"failed", "degraded", "disconnected", "removal", "rejected"};
+    static const char *const bad[] = {"failed",   "degraded", "disconnected", "removal",
+                                      "rejected", "not_held", "not_written"};
 
     for (size_t i = 0; i < COUNT(bad); i++) {
         if (strcmp(kind, bad[i]) == 0) {
@@ -266,7 +330,11 @@ static void print_clusters(struct ctl *c, const struct cm_json *item) {
     long long clusters = number_of(item, "clusters");
     long long applied = number_of(item, "applied");
 
-    (void)printf("  on %lld cluster%s", clusters, clusters == 1 ? "" : "s");
+    if (clusters == 0) {
+        (void)printf("\n");
+        return;
+    }
+    (void)printf("  on %lld cluster%s%s", clusters, clusters == 1 ? "" : "s", doubt_words(c, item));
     if (is_applied(text_of(item, "kind")) && applied != clusters) {
         (void)printf(", done on %lld", applied);
     }
@@ -288,8 +356,13 @@ static void print_action(struct ctl *c, const struct cm_json *item) {
         (void)printf("  %s%s", ctl_one_line(c->arena, commit_words(c, item)),
                      ctl_one_line(c->arena, images_words(c, item)));
     }
-    if (text_of(item, "actor")[0] != '\0') {
-        (void)printf("  %s: %s", ctl_one_line(c->arena, text_of(item, "actor")),
+    if (text_of(item, "held")[0] != '\0') {
+        (void)printf("  held: %s", ctl_one_line(c->arena, text_of(item, "held")));
+    }
+    if (text_of(item, "actor")[0] != '\0' || text_of(item, "text")[0] != '\0') {
+        const char *actor = text_of(item, "actor");
+
+        (void)printf("  %s: %s", actor[0] == '\0' ? "unknown" : ctl_one_line(c->arena, actor),
                      ctl_one_line(c->arena, text_of(item, "text")));
     }
     print_clusters(c, item);
@@ -298,8 +371,11 @@ static void print_action(struct ctl *c, const struct cm_json *item) {
 int ctl_log(struct ctl *c) {
     const char *limit =
         c->options.limit > 0 ? cm_arena_strf(c->arena, "%lld", (long long)c->options.limit) : NULL;
-    const struct ctl_param params[] = {
-        {"select", argument(c, 0)}, {"limit", limit}, {"kind", c->options.kind}, {NULL, NULL}};
+    const struct ctl_param params[] = {{"select", argument(c, 0)},
+                                       {"limit", limit},
+                                       {"kind", c->options.kind},
+                                       {"known", c->options.known ? "true" : NULL},
+                                       {NULL, NULL}};
     struct cm_json *answer = NULL;
 
     if (check_arguments(c, 0, 1) != CTL_DONE ||
@@ -309,6 +385,7 @@ int ctl_log(struct ctl *c) {
     if (ctl_output_is_tree(c)) {
         return ctl_print_value(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
     }
+    note_members(answer);
     for (const struct cm_json *at = first_of(answer, "items"); at != NULL; at = at->next) {
         print_action(c, at);
     }
@@ -322,11 +399,18 @@ int ctl_log(struct ctl *c) {
 
 static void print_state(struct ctl *c, const struct cm_json *item) {
     const char *frozen = frozen_words(c, item);
+    const char *held = text_of(cm_json_get(item, "desired"), "held");
+    const char *weight = weight_words(c, item);
 
-    (void)printf("%s%s%s since %s\n", ctl_bold(), ctl_one_line(c->arena, text_of(item, "state")),
-                 ctl_plain(), time_of(c, item, "toMs"));
-    (void)printf("  desired  %s\n",
-                 ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "desired"))));
+    (void)printf("%s%s%s%s%s since %s\n", ctl_bold(),
+                 ctl_one_line(c->arena, text_of(item, "state")), weight[0] == '\0' ? "" : ", ",
+                 weight, ctl_plain(), time_of(c, item, "toMs"));
+    (void)printf("  desired  %s%s\n",
+                 ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "desired"))),
+                 held[0] == '\0' ? "" : " as Git says; in effect with Holds:");
+    if (held[0] != '\0') {
+        (void)printf("  held     %s\n", ctl_one_line(c->arena, held));
+    }
     (void)printf("  actual   %s\n",
                  ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "actual"))));
     if (frozen[0] != '\0') {
@@ -334,6 +418,14 @@ static void print_state(struct ctl *c, const struct cm_json *item) {
     }
     for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
         (void)printf("  image    %s\n", ctl_one_line(c->arena, at->text == NULL ? "" : at->text));
+    }
+}
+
+static void print_proof(struct ctl *c, const struct cm_json *row) {
+    const char *proof = text_of(row, "proof");
+
+    if (proof[0] != '\0') {
+        (void)printf("    proof: %s\n", ctl_one_line(c->arena, proof));
     }
 }
 
@@ -348,6 +440,30 @@ static void print_decision(struct ctl *c, const struct cm_json *row) {
                  ctl_one_line(c->arena, bad[0] != '\0' ? bad : text_of(row, "goodRevision")),
                  ctl_one_line(c->arena, text_of(row, "text")), outcome[0] == '\0' ? "" : " (",
                  ctl_one_line(c->arena, outcome), outcome[0] == '\0' ? "" : ")");
+    print_proof(c, row);
+}
+
+// "  'web-2-1f2e' holds 1 instead of 2: by ann, in 1f2e3d4c (fleet holds/web/2-1f2e.yaml)"
+static void print_hold(struct ctl *c, const struct cm_json *row) {
+    const char *actor = text_of(row, "actor");
+    const char *revision = text_of(row, "revision");
+    const char *path = text_of(row, "path");
+    const char *pull = text_of(row, "pullRequest");
+
+    actor = actor[0] == '\0' ? text_of(row, "controller") : actor;
+    (void)printf("  '%s' (%s): %s instead of %s, by %s%s%.*s\n",
+                 ctl_one_line(c->arena, text_of(row, "name")),
+                 ctl_one_line(c->arena, text_of(row, "state")),
+                 ctl_one_line(c->arena, text_of(row, "restored")),
+                 ctl_one_line(c->arena, text_of(row, "rejected")),
+                 actor[0] == '\0' ? "whoever committed it" : ctl_one_line(c->arena, actor),
+                 revision[0] == '\0' ? "" : ", in ", SHORT, ctl_one_line(c->arena, revision));
+    (void)printf("    %s%s%s\n", path[0] == '\0' ? "not in Git yet" : ctl_one_line(c->arena, path),
+                 pull[0] == '\0' ? "" : ", ", ctl_one_line(c->arena, pull));
+    if (text_of(row, "message")[0] != '\0') {
+        (void)printf("    %s\n", ctl_one_line(c->arena, text_of(row, "message")));
+    }
+    print_proof(c, row);
 }
 
 static void print_event_line(struct ctl *c, const struct cm_json *row) {
@@ -369,8 +485,10 @@ static void print_part(struct ctl *c, const struct cm_json *answer, const char *
 }
 
 int ctl_why(struct ctl *c) {
-    const struct ctl_param params[] = {
-        {"select", argument(c, 0)}, {"known", c->options.known ? "true" : NULL}, {NULL, NULL}};
+    const struct ctl_param params[] = {{"select", argument(c, 0)},
+                                       {"object", c->options.object},
+                                       {"known", c->options.known ? "true" : NULL},
+                                       {NULL, NULL}};
     struct cm_json *answer = NULL;
 
     if (check_arguments(c, 1, 1) != CTL_DONE ||
@@ -385,6 +503,7 @@ int ctl_why(struct ctl *c) {
     } else {
         print_state(c, first_of(answer, "items"));
     }
+    print_part(c, answer, "holds", "Holds", print_hold);
     print_part(c, answer, "decisions", "decided by controllers", print_decision);
     print_part(c, answer, "events", "before that", print_event_line);
     return CTL_DONE;
@@ -405,8 +524,23 @@ static void print_side(struct ctl *c, const char *sign, const char *colour,
     }
 }
 
+// note_unobserved says of how much of a side nobody knows how it was.
+static void note_unobserved(struct ctl *c, const struct cm_json *answer, const char *member) {
+    const struct cm_json *side = cm_json_get(answer, member);
+    long long unobserved = number_of(side, "unobserved");
+
+    if (unobserved > 0) {
+        (void)fprintf(
+            stderr,
+            "%lld of %lld clusters were not observed at %s: what was heard of them last is "
+            "compared\n",
+            unobserved, (long long)number_of(side, "clusters"), time_of(c, side, "atMs"));
+    }
+}
+
 int ctl_past_diff(struct ctl *c) {
-    const struct ctl_param params[] = {{"select", argument(c, 0)}, {NULL, NULL}};
+    const struct ctl_param params[] = {
+        {"select", argument(c, 0)}, {"known", c->options.known ? "true" : NULL}, {NULL, NULL}};
     struct cm_json *answer = NULL;
 
     if (check_arguments(c, 1, 1) != CTL_DONE ||
@@ -418,6 +552,9 @@ int ctl_past_diff(struct ctl *c) {
     }
     const struct cm_json *item = first_of(answer, "items");
     int result = item == NULL ? CTL_DONE : CTL_NO;
+    note_members(answer);
+    note_unobserved(c, answer, "from");
+    note_unobserved(c, answer, "to");
     if (item == NULL) {
         (void)fprintf(stderr, "nothing differs\n");
     }

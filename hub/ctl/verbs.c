@@ -63,11 +63,13 @@ const struct ctl_verb ctl_verbs[] = {
          "that another controller has by right, that a rule ignores, or that the API server "
          "writes in another way. WHAT..WHAT, each as for 'show', compares which commits run in two "
          "parts of the fleet, or at two moments; with --objects, of one cluster on each side, "
-         "which objects there differ, field by field, as the state repository has them.",
+         "which objects there differ, field by field, as the state repository has them. Of "
+         "clusters "
+         "that were not observed what was heard last is compared, which is said.",
      .example = "holdfast diff\nholdfast diff cluster eu-west-01\nholdfast diff --app checkout "
                 "-o json\nholdfast diff staging..prod\nholdfast diff 'prod@{yesterday}..'\n"
                 "holdfast diff 'eu-017:checkout@{1.hour.ago}..' --objects",
-     .options = "output app cluster group selector all objects",
+     .options = "output app cluster group selector all objects known",
      .outputs = "table json yaml name jsonpath",
      .completes = "targets named",
      .run = ctl_diff},
@@ -120,7 +122,10 @@ const struct ctl_verb ctl_verbs[] = {
               "'prod@{2026-10-01T12:00}' (UTC, unless an offset like +02:00 follows), 'prod~5' "
               "for the moment before the last five changes in Git. What was alike is one row. A "
               "cluster whose agent was not connected is unobserved: nobody knows how it was. "
-              "Groups have the clusters that they have now.",
+              "DESIRED is what Git says; where a release is held, HELD says what is in effect "
+              "instead. CANARY is the share of the traffic at a controller's last step. Groups "
+              "have the clusters that they have now. With --known only what the hub had heard of "
+              "by then counts, without what agents told later.",
      .example = "holdfast show prod\n"
                 "holdfast show 'prod@{10.minutes.ago}'\n"
                 "holdfast show 'eu-017:checkout@{2026-10-01T12:00}' -o yaml",
@@ -134,15 +139,21 @@ const struct ctl_verb ctl_verbs[] = {
      .about =
          "WHAT is as for 'show'; with a time the log begins there. A release to hundreds of "
          "clusters is one line. --kind is release, removal, suspend (what Git says), healthy, "
-         "progressing, degraded, failed, drifted, suspended (what agents say), connected, "
-         "disconnected, frozen, unfrozen, exempted, unexempted (what sites allow themselves), or "
-         "what a controller decided: promoted, rejected, failed_forward, timed_out, "
-         "undone or restarted; "
-         "all but progressing unless said.",
+         "progressing, degraded, failed, drifted, suspended (what agents say; drifted tells who "
+         "changed what by hand), connected, "
+         "disconnected, upgraded (agents), frozen, unfrozen, exempted, unexempted (by Git, or by a "
+         "site itself), hold, retry, void, unhold, ban, unban (what Git keeps out), not_held, "
+         "rollback, not_written, pull_request (what the hub decided about these), or "
+         "what a controller decided: promoted, rejected, failed_forward, timed_out, undone or "
+         "restarted; "
+         "all but progressing unless said. Who did it and what are known as long as events are "
+         "kept ('holdfast-hub --events-kept'). Scaling by who has the right to it, such as an "
+         "autoscaler, is no row: the branch 'actual' of the state repository has it. --known "
+         "leaves out what agents told only later.",
      .example = "holdfast log\n"
                 "holdfast log prod:checkout --limit 20\n"
                 "holdfast log 'prod@{yesterday}' --kind release",
-     .options = "output limit kind",
+     .options = "output limit kind known",
      .outputs = "text json yaml jsonpath",
      .run = ctl_log},
     {.name = "why",
@@ -150,10 +161,13 @@ const struct ctl_verb ctl_verbs[] = {
      .arguments = "CLUSTER:APP",
      .summary = "Tell why an App is as it is on a cluster, or was.",
      .about = "The commit that Git wants there and who made it, what runs, what controllers such "
-              "as Flagger decided, in their own words, and what happened before. A time in @{} may "
+              "as Flagger decided, in their own words, which Holds keep a release out, by whom and "
+              "with what proof, and what happened before. With --object, as KIND/NAME, only what "
+              "was decided about that object and what happened to it. A time in @{} may "
               "follow, as for 'show'.",
-     .example = "holdfast why eu-017:checkout\nholdfast why 'eu-017:checkout@{yesterday}'",
-     .options = "output known",
+     .example = "holdfast why eu-017:checkout\nholdfast why 'eu-017:checkout@{yesterday}'\n"
+                "holdfast why eu-017:checkout --object Deployment/web",
+     .options = "output object known",
      .outputs = "text json yaml jsonpath",
      .run = ctl_why},
     {.name = "where",
@@ -162,7 +176,10 @@ const struct ctl_verb ctl_verbs[] = {
      .summary = "Tell where a commit or an image runs, or ran, since when.",
      .about = "IMAGE is a whole one, one without tag, or only the tag or digest. A COMMIT is the "
               "one that changed an App, 7 digits or more. WHAT is as for 'show'. With --missing: "
-              "the clusters where the App runs without it.",
+              "the clusters where the App runs without it, or may do so. What runs is told by what "
+              "was applied last. So beside a number of clusters stands of how many of them "
+              "nobody knows (not observed), and where something was changed by hand (drifted): "
+              "another image may run there, which 'holdfast diff' tells.",
      .example = "holdfast where registry.example.com/checkout:1.5.0\n"
                 "holdfast where sha256:4c1f... 'prod@{2026-10-01}'\n"
                 "holdfast where 1.5.1 prod --missing",

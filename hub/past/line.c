@@ -10,6 +10,7 @@
 
 #define NAME_MAX_BYTES 1024
 #define WORDS_MAX_BYTES ((size_t)16 * 1024)
+#define WEIGHT_MAX_BYTES 8
 #define DEPTH_MAX 3 // a line, its places, a place
 #define NODES_MAX 2048
 
@@ -58,10 +59,12 @@ static const struct member {
     [HUB_LINE_M_ENDED_BY] = {"endedBy", TEXT, false, NAME_MAX_BYTES},
     [HUB_LINE_M_ENDED_WHY] = {"endedWhy", TEXT, false, WORDS_MAX_BYTES},
     [HUB_LINE_M_PLACES] = {"clusters", PLACES, true, 0},
+    [HUB_LINE_M_WEIGHT] = {"weight", TEXT, false, WEIGHT_MAX_BYTES},
+    [HUB_LINE_M_PROOF] = {"proof", TEXT, false, WORDS_MAX_BYTES},
 };
 
 #define M(name) HUB_LINE_M_##name
-#define MEMBERS_MAX 16
+#define MEMBERS_MAX 18
 
 static const struct kind {
     const char *name;
@@ -77,10 +80,11 @@ static const struct kind {
     [HUB_LINE_ROW] = {"row", 7, {M(APP), M(AXIS), M(VALUE), M(AT), M(SEEN), M(LATE), M(PLACES)}},
     [HUB_LINE_CHECKPOINT] = {"checkpoint", 3, {M(APP), M(AXIS), M(AT)}},
     [HUB_LINE_DECISION] = {"decision",
-                           16,
+                           18,
                            {M(NUMBER), M(ID), M(CLUSTER), M(CLUSTER_ID), M(APP), M(KEY),
                             M(CONTROLLER), M(CONTROLLER_KEY), M(VERDICT), M(BAD_REVISION),
-                            M(GOOD_REVISION), M(TEXT), M(AT), M(SEEN), M(ACTOR), M(SETTLED)}},
+                            M(GOOD_REVISION), M(TEXT), M(AT), M(SEEN), M(ACTOR), M(SETTLED),
+                            M(WEIGHT), M(PROOF)}},
     [HUB_LINE_VERDICT] = {"verdict",
                           7,
                           {M(CLUSTER_ID), M(APP), M(IDENTITY), M(VERDICT), M(REVISION), M(AT),

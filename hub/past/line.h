@@ -99,6 +99,8 @@ enum hub_line_member {
     HUB_LINE_M_ENDED_BY,
     HUB_LINE_M_ENDED_WHY,
     HUB_LINE_M_PLACES,
+    HUB_LINE_M_WEIGHT, // a text: per cent; "" if there is none
+    HUB_LINE_M_PROOF,
     HUB_LINE_MEMBERS
 };
 

@@ -14,6 +14,7 @@ struct running {
 
 struct side {
     struct past_scope scope;
+    struct hub_past_state seen;
     struct cm_map *releases; // of the present App: -> struct running
     struct cm_map *bundles;  // by name
     struct running *last;    // that was met: most clusters are alike
@@ -49,7 +50,10 @@ static enum cm_rc add_cell(struct past_read *r, struct side *side, size_t cluste
     enum cm_rc rc = past_info_find(r, cell->value, &info, err);
 
     if (rc == CM_OK && cell->value != 0) {
-        past_fold_add(r, &find_running(r, side, info)->fold, cluster, cell->since_ms);
+        struct past_fold *fold = &find_running(r, side, info)->fold;
+
+        past_fold_add(r, fold, cluster, cell->since_ms);
+        fold->unobserved += side->seen.cells[cluster].value == 0 ? 1 : 0;
     }
     return rc;
 }
@@ -104,6 +108,7 @@ static enum cm_rc list_side(struct past_read *r, const struct side *side, struct
         rc = rc < 0 ? rc : past_images_make(r, running->info->value, &images, err);
         cm_json_set(r->arena, item, "images", images);
         past_fold_set(r, &running->fold, item);
+        cm_json_set_int(r->arena, item, "unobserved", (int64_t)running->fold.unobserved);
         cm_json_append(*out, item);
     }
     return rc;
@@ -132,17 +137,50 @@ static enum cm_rc compare_app(void *ctx, const char *app, struct cm_err *err) {
     return rc < 0 || is_same(&c->from, &c->to) ? rc : add_item(c, app, err);
 }
 
-static enum cm_rc compare(struct comparing *c, struct cm_err *err) {
+static enum cm_rc find_side(struct past_read *r, const struct hub_select *select, struct side *out,
+                            struct cm_err *err) {
+    enum cm_rc rc = past_scope_find(r, select, &out->scope, err);
+
+    out->seen.count = r->count;
+    return rc < 0 ? rc
+                  : hub_past_read(r->db, r->arena, "", HUB_PAST_SEEN, &out->scope.when, &out->seen,
+                                  err);
+}
+
+// A side as a whole: what is the same on both is not listed, and may not have been observed either.
+static void set_side(struct past_read *r, const struct side *side, const char *member,
+                     struct cm_json *answer) {
+    struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+    int64_t clusters = 0;
+    int64_t unobserved = 0;
+
+    for (size_t i = 0; i < r->count; i++) {
+        clusters += side->scope.in[i] ? 1 : 0;
+        unobserved += side->scope.in[i] && side->seen.cells[i].value == 0 ? 1 : 0;
+    }
+    cm_json_set_int(r->arena, item, "atMs", side->scope.when.at_ms);
+    cm_json_set_int(r->arena, item, "clusters", clusters);
+    cm_json_set_int(r->arena, item, "unobserved", unobserved);
+    cm_json_set(r->arena, answer, member, item);
+}
+
+static enum cm_rc compare(struct comparing *c, struct cm_json *answer, struct cm_err *err) {
     struct past_read *r = c->read;
     struct hub_select from, to;
     enum cm_rc rc =
         hub_select_parse_range(r->arena, r->ask->select, r->ask->now_ms, &from, &to, err);
 
-    rc = rc < 0 ? rc : past_scope_find(r, &from, &c->from.scope, err);
-    rc = rc < 0 ? rc : past_scope_find(r, &to, &c->to.scope, err);
+    rc = rc < 0 ? rc : find_side(r, &from, &c->from, err);
+    rc = rc < 0 ? rc : find_side(r, &to, &c->to, err);
     if (rc == CM_OK && strcmp(from.app, to.app) != 0) {
         return cm_fail(err, CM_EINVAL, "'%.100s' compares two Apps: name the same on both sides",
                        r->ask->select);
+    }
+    if (rc == CM_OK) {
+        set_side(r, &c->from, "from", answer);
+        set_side(r, &c->to, "to", answer);
+        past_members_set(r, &c->from.scope, answer);
+        past_members_set(r, &c->to.scope, answer);
     }
     return rc < 0 ? rc : past_each_app(r, &from, compare_app, c, err);
 }
@@ -153,13 +191,13 @@ enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a, const struct hub
     struct comparing c = {.read = &r, .list = cm_json_new(a, CM_ARRAY)};
     enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
 
-    rc = rc < 0 ? rc : compare(&c, err);
+    *out = cm_json_new(a, CM_OBJECT);
+    rc = rc < 0 ? rc : compare(&c, *out, err);
     cm_map_freep(&c.from.releases);
     cm_map_freep(&c.to.releases);
     cm_map_freep(&c.from.bundles);
     cm_map_freep(&c.to.bundles);
     past_read_end(&r);
-    *out = cm_json_new(a, CM_OBJECT);
     cm_json_set(a, *out, "items", c.list);
     return rc;
 }

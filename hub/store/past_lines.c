@@ -265,7 +265,7 @@ static enum cm_rc list_all(struct listing *l, struct cm_err *err) {
         "SELECT 0, " LINE_IMAGE("t.") " FROM past_value_image t ORDER BY image, value", NULL};
     static const char *const after[] = {
         "SELECT 0, " LINE_CHECKPOINT("t.") " FROM past_checkpoint t ORDER BY at_ms, app, axis",
-        "SELECT 0, " LINE_DECISION("t.") " FROM decision t ORDER BY number",
+        "SELECT 0, " LINE_DECISION_WEIGHED("t.") " FROM decision t ORDER BY number",
         "SELECT 0, " LINE_VERDICT("t.") " FROM verdict t ORDER BY at_ms",
         "SELECT 0, " LINE_PROVEN("t.") " FROM proven t ORDER BY cluster, key",
         "SELECT 0, " LINE_FREEZE("t.") " FROM freeze_past t ORDER BY id",

@@ -26,6 +26,10 @@
     "controller,'controllerKey'," R "controller_key,'verdict'," R "verdict,'badRevision'," R       \
     "bad_revision,'goodRevision'," R "good_revision,'text'," R "text,'atMs'," R                    \
     "at_ms,'seenMs'," R "seen_ms,'actor'," R "actor,'settled'," R "settled)"
+// Since step 35; a decision without a share of the traffic has no weight.
+#define LINE_DECISION_WEIGHED(R)                                                                   \
+    "json_patch(" LINE_DECISION(R) ",json_object('weight',iif(" R "weight < 0, '', CAST(" R        \
+                                   "weight AS TEXT)),'proof'," R "proof))"
 #define LINE_VERDICT(R)                                                                            \
     "json_object('kind','verdict','clusterId'," R "cluster_id,'app'," R "app,'identity'," R        \
     "identity,'verdict'," R "verdict,'revision'," R "revision,'atMs'," R "at_ms,'actor'," R "by)"
@@ -40,6 +44,14 @@
 #define LINE_FROZEN(R)                                                                             \
     "json_object('kind','frozen','number'," R "freeze,'cluster'," R "cluster,'fromMs'," R          \
     "from_ms,'toMs'," R "to_ms)"
+
+// Which events the log tells, and when they happened.
+#define EVENT_AT "iif(happened_ms > 0, happened_ms, at_ms)"
+#define EVENT_IS_TOLD                                                                              \
+    "kind IN ('drift.found', 'hold.started', 'hold.retried', 'hold.void', 'hold.ended',"           \
+    " 'ban.started', 'ban.ended', 'exemption.started', 'exemption.ended', 'release.not_held',"     \
+    " 'release.rollback', 'write.impossible', 'pull-request.opened', 'pull-request.merged',"       \
+    " 'pull-request.closed', 'agent.upgraded')"
 
 #define LINES_WANTED "(SELECT value FROM meta WHERE name = 'past_lines') > 0"
 #define LINE_TRIGGER(NAME, WHEN, LINE)                                                             \

@@ -13,51 +13,14 @@
 #include "common/mem.h"
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
+#include "hub/store/past_log.h"
 #include "hub/store/past_read.h"
 
 #define GAP_MS ((int64_t)30 * 60 * 1000) // of releases; of what happens to them a minute
 #define SHORT_GAP_MS ((int64_t)60 * 1000)
-#define ROWS_MAX 100000   // that are looked at
 #define ACTIONS_MORE 4000 // that are kept beside those that are asked for
 
-struct action {
-    const char *kind;
-    const char *app;
-    const struct past_info *info; // of releases
-    const char *actor;            // of decisions: the controller; of freezes: who did it
-    const char *text;             // and its words; why
-    struct past_fold desired;     // or of whatever is counted
-    struct past_fold applied;     // of releases and removals
-    uint8_t *in_desired;          // a bit for each number of a cluster
-    uint8_t *in_applied;
-    int64_t from_ms;
-    int64_t to_ms;
-    struct action *older; // the next in the list
-};
-
-struct logging {
-    struct past_read *read;
-    const struct past_scope *scope;
-    const char *kind;    // only this one; "": all but progressing
-    bool releases;       // only what Git says
-    size_t limit;        // of actions
-    struct cm_map *last; // by key: the one that went on earliest so far
-    struct action *first;
-    struct action **end;
-    size_t count;
-    bool cut;        // there was too much to look at all of it
-    int64_t edge_ms; // before this nothing belongs to the first `limit` actions
-};
-
-struct row {
-    const char *app;
-    int64_t axis;
-    uint32_t value;
-    int64_t at_ms;
-    const char *text; // of a decision
-};
-
-static const char *kind_of(const struct row *row) {
+static const char *kind_of(const struct past_log_row *row) {
     static const char *const verdicts[] = {"",       "healthy", "progressing", "degraded",
                                            "failed", "drifted", "suspended"};
     size_t count = sizeof(verdicts) / sizeof(verdicts[0]);
@@ -73,12 +36,12 @@ static const char *kind_of(const struct row *row) {
 }
 
 // What Git suspends is no release that nobody has done yet.
-static const char *kind_with(const char *kind, const struct row *row,
+static const char *kind_with(const char *kind, const struct past_log_row *row,
                              const struct past_info *info) {
     return row->axis == HUB_PAST_DESIRED && info->suspended ? "suspend" : kind;
 }
 
-static bool is_asked(const struct logging *l, const char *kind, const struct row *row) {
+static bool is_asked(const struct past_log *l, const char *kind, const struct past_log_row *row) {
     if (l->releases) {
         return row->axis == HUB_PAST_DESIRED;
     }
@@ -87,7 +50,8 @@ static bool is_asked(const struct logging *l, const char *kind, const struct row
 }
 
 // may_be_asked tells the same before it is known what Git says of the bundle.
-static bool may_be_asked(const struct logging *l, const char *kind, const struct row *row) {
+static bool may_be_asked(const struct past_log *l, const char *kind,
+                         const struct past_log_row *row) {
     return is_asked(l, kind, row) ||
            (strcmp(l->kind, "suspend") == 0 && row->axis == HUB_PAST_DESIRED && row->value != 0);
 }
@@ -110,23 +74,23 @@ static int64_t gap_of(const struct past_info *info) {
 }
 
 // Rows come newest first, so of the actions with a key only the one found last may go on.
-static struct action *find_action(struct logging *l, const struct row *row, const char *kind,
-                                  const struct past_info *info) {
+struct past_action *past_log_find(struct past_log *l, const struct past_log_row *row,
+                                  const char *kind, const struct past_info *info) {
     struct cm_arena *a = l->read->arena;
     const char *key = cm_arena_strf(a, "%s %s %s %s", kind, row->app, info->release, row->text);
-    struct action *found = cm_map_get(l->last, key);
+    struct past_action *found = cm_map_get(l->last, key);
 
     if (found != NULL && found->from_ms - row->at_ms < gap_of(info)) {
         return found;
     }
     found = cm_arena_get(a, sizeof(*found));
-    *found = (struct action){.kind = kind,
-                             .app = cm_arena_strdup(a, row->app),
-                             .info = info,
-                             .in_desired = cm_arena_get(a, l->read->count / 8 + 1),
-                             .in_applied = cm_arena_get(a, l->read->count / 8 + 1),
-                             .from_ms = row->at_ms,
-                             .to_ms = row->at_ms};
+    *found = (struct past_action){.kind = kind,
+                                  .app = cm_arena_strdup(a, row->app),
+                                  .info = info,
+                                  .in_desired = cm_arena_get(a, l->read->count / 8 + 1),
+                                  .in_applied = cm_arena_get(a, l->read->count / 8 + 1),
+                                  .from_ms = row->at_ms,
+                                  .to_ms = row->at_ms};
     cm_map_put(l->last, key, found);
     *l->end = found;
     l->end = &found->older;
@@ -134,8 +98,8 @@ static struct action *find_action(struct logging *l, const struct row *row, cons
     return found;
 }
 
-static void add_entry(struct logging *l, struct action *action, const struct row *row,
-                      const struct hub_entry *entry) {
+void past_log_add(struct past_log *l, struct past_action *action, const struct past_log_row *row,
+                  const struct hub_entry *entry) {
     bool applied = row->axis == HUB_PAST_ACTUAL;
     uint8_t *in = (applied ? action->in_applied : action->in_desired) + entry->cluster / 8;
     uint8_t bit = (uint8_t)(1u << entry->cluster % 8);
@@ -149,15 +113,19 @@ static void add_entry(struct logging *l, struct action *action, const struct row
     action->to_ms = entry->at_ms > action->to_ms ? entry->at_ms : action->to_ms;
 }
 
-static bool counts(const struct logging *l, const struct hub_entry *entry) {
+int64_t past_log_heard_by(const struct past_log *l) {
+    return l->scope->when.known ? l->scope->when.at_ms : INT64_MAX;
+}
+
+bool past_log_counts(const struct past_log *l, const struct hub_entry *entry) {
     return entry->cluster < l->read->count && l->scope->in[entry->cluster] &&
            entry->at_ms <= l->scope->when.at_ms;
 }
 
-static enum cm_rc add_entries(struct logging *l, const struct row *row, const char *kind,
+static enum cm_rc add_entries(struct past_log *l, const struct past_log_row *row, const char *kind,
                               struct hub_entries walk, struct cm_err *err) {
     struct past_info *info;
-    struct action *action = NULL;
+    struct past_action *action = NULL;
     struct hub_entry entry;
     bool named = row->axis == HUB_PAST_DESIRED || row->axis == HUB_PAST_ACTUAL;
     enum cm_rc rc = past_info_find(l->read, named ? row->value : 0, &info, err);
@@ -167,18 +135,18 @@ static enum cm_rc add_entries(struct logging *l, const struct row *row, const ch
         return rc;
     }
     while (hub_entries_next(&walk, &entry)) {
-        if (counts(l, &entry)) {
-            action = action == NULL ? find_action(l, row, kind, info) : action;
-            add_entry(l, action, row, &entry);
+        if (past_log_counts(l, &entry)) {
+            action = action == NULL ? past_log_find(l, row, kind, info) : action;
+            past_log_add(l, action, row, &entry);
         }
     }
     return rc;
 }
 
 // note_edge finds out, once there are enough actions, how far back their rows may reach.
-static void note_edge(struct logging *l) {
+static void note_edge(struct past_log *l) {
     int64_t earliest = INT64_MAX;
-    const struct action *at = l->first;
+    const struct past_action *at = l->first;
 
     for (size_t i = 0; i < l->limit && at != NULL; i++, at = at->older) {
         earliest = at->from_ms < earliest ? at->from_ms : earliest;
@@ -186,12 +154,12 @@ static void note_edge(struct logging *l) {
     l->edge_ms = l->count >= l->limit ? earliest - GAP_MS : INT64_MIN;
 }
 
-static enum cm_rc read_row(struct logging *l, struct hub_stmt *stmt, struct cm_err *err) {
-    const struct row row = {.text = "",
-                            .app = hub_stmt_text(stmt, 0),
-                            .axis = hub_stmt_int(stmt, 1),
-                            .value = (uint32_t)hub_stmt_int(stmt, 2),
-                            .at_ms = hub_stmt_int(stmt, 3)};
+static enum cm_rc read_row(struct past_log *l, struct hub_stmt *stmt, struct cm_err *err) {
+    const struct past_log_row row = {.text = "",
+                                     .app = hub_stmt_text(stmt, 0),
+                                     .axis = hub_stmt_int(stmt, 1),
+                                     .value = (uint32_t)hub_stmt_int(stmt, 2),
+                                     .at_ms = hub_stmt_int(stmt, 3)};
     const char *kind = kind_of(&row);
     size_t size;
     const uint8_t *bytes = hub_stmt_blob(stmt, 4, &size);
@@ -202,14 +170,14 @@ static enum cm_rc read_row(struct logging *l, struct hub_stmt *stmt, struct cm_e
                : CM_OK;
 }
 
-static bool is_enough(struct logging *l, struct hub_stmt *stmt, size_t rows) {
+static bool is_enough(struct past_log *l, struct hub_stmt *stmt, size_t rows) {
     if (rows % 64 == 0) {
         note_edge(l);
     }
     return hub_stmt_int(stmt, 3) < l->edge_ms;
 }
 
-static enum cm_rc read_rows(struct logging *l, struct hub_stmt *stmt, struct cm_err *err) {
+static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
 
     for (size_t rows = 0; rc == CM_OK && !l->cut; rows++) {
@@ -218,23 +186,23 @@ static enum cm_rc read_rows(struct logging *l, struct hub_stmt *stmt, struct cm_
             break;
         }
         rc = read_row(l, stmt, err);
-        l->cut = rows == ROWS_MAX || l->count > l->limit + ACTIONS_MORE;
+        l->cut = rows == PAST_LOG_ROWS_MAX || l->count > l->limit + ACTIONS_MORE;
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 // ---- What controllers decided
 
-static void add_decision(struct logging *l, struct hub_stmt *stmt) {
+static void add_decision(struct past_log *l, struct hub_stmt *stmt) {
     struct cm_arena *a = l->read->arena;
-    const struct row row = {.app = hub_stmt_text(stmt, 0),
-                            .axis = HUB_PAST_DESIRED,
-                            .at_ms = hub_stmt_int(stmt, 5),
-                            .text = hub_stmt_text(stmt, 4)};
+    const struct past_log_row row = {.app = hub_stmt_text(stmt, 0),
+                                     .axis = HUB_PAST_DESIRED,
+                                     .at_ms = hub_stmt_int(stmt, 5),
+                                     .text = hub_stmt_text(stmt, 4)};
     const struct hub_entry entry = {(uint32_t)hub_stmt_int(stmt, 6), row.at_ms};
     const char *kind = decision_kind(hub_stmt_text(stmt, 1));
 
-    if (is_asked(l, kind, &row) && counts(l, &entry)) {
+    if (is_asked(l, kind, &row) && past_log_counts(l, &entry)) {
         struct past_info *info = cm_arena_get(a, sizeof(*info));
 
         *info = (struct past_info){.app = "",
@@ -242,25 +210,25 @@ static void add_decision(struct logging *l, struct hub_stmt *stmt) {
                                    .repo = cm_arena_strdup(a, hub_stmt_text(stmt, 7)),
                                    .held = ""};
         info->release = info->revision;
-        struct action *action = find_action(l, &row, kind, info);
+        struct past_action *action = past_log_find(l, &row, kind, info);
         action->actor = cm_arena_strdup(a, hub_stmt_text(stmt, 3));
         action->text = cm_arena_strdup(a, row.text);
-        add_entry(l, action, &row, &entry);
+        past_log_add(l, action, &row, &entry);
     }
 }
 
-static enum cm_rc read_decisions(struct logging *l, struct cm_err *err) {
+static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         l->read->db, &stmt, err,
         "SELECT app, verdict, r, controller, text, at_ms, ifnull((SELECT number FROM past_cluster"
         " WHERE name = cluster), 0), ifnull((SELECT repo FROM past_value WHERE revision = r"
         " LIMIT 1), '') FROM (SELECT *, iif(verdict = 'promoted', good_revision, bad_revision) AS r"
-        " FROM decision WHERE at_ms BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3))"
+        " FROM decision WHERE at_ms BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3) AND seen_ms <= ?4)"
         " ORDER BY at_ms DESC",
-        "iit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app);
+        "iiti", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l));
 
-    for (size_t rows = 0; rc == CM_OK && rows < ROWS_MAX; rows++) {
+    for (size_t rows = 0; rc == CM_OK && rows < PAST_LOG_ROWS_MAX; rows++) {
         rc = hub_stmt_next(stmt, err);
         if (rc == CM_OK) {
             add_decision(l, stmt);
@@ -271,23 +239,24 @@ static enum cm_rc read_decisions(struct logging *l, struct cm_err *err) {
 
 // ---- What was frozen
 
-static void add_freeze_action(struct logging *l, const struct past_freeze *f, bool ended) {
+static void add_freeze_action(struct past_log *l, const struct past_freeze *f, bool ended) {
     static const struct past_info none = {.app = "", .revision = "", .release = "", .held = ""};
     struct cm_arena *a = l->read->arena;
     const char *kind = ended ? "unfrozen" : "frozen";
-    const struct row row = {.app = f->app,
-                            .axis = HUB_PAST_SEEN,
-                            .at_ms = ended ? f->to_ms : f->from_ms,
-                            .text = ended ? past_thaw_words(a, f) : past_freeze_words(a, f)};
-    struct action *action = NULL;
+    const struct past_log_row row = {.app = f->app,
+                                     .axis = HUB_PAST_SEEN,
+                                     .at_ms = ended ? f->to_ms : f->from_ms,
+                                     .text =
+                                         ended ? past_thaw_words(a, f) : past_freeze_words(a, f)};
+    struct past_action *action = NULL;
     bool asked = l->kind[0] == '\0' || strcmp(l->kind, kind) == 0;
 
     for (size_t i = 0; asked && i < l->read->count; i++) {
         const struct hub_entry entry = {(uint32_t)i, row.at_ms};
 
-        if (f->on[i] && counts(l, &entry)) {
-            action = action == NULL ? find_action(l, &row, kind, &none) : action;
-            add_entry(l, action, &row, &entry);
+        if (f->on[i] && past_log_counts(l, &entry)) {
+            action = action == NULL ? past_log_find(l, &row, kind, &none) : action;
+            past_log_add(l, action, &row, &entry);
         }
     }
     if (action != NULL) {
@@ -303,7 +272,7 @@ static void add_freeze(void *ctx, const struct past_freeze *f) {
     }
 }
 
-static enum cm_rc read_freezes(struct logging *l, struct cm_err *err) {
+static enum cm_rc read_freezes(struct past_log *l, struct cm_err *err) {
     const struct hub_past_span span = {.from_ms = l->edge_ms, .to_ms = l->scope->when.at_ms};
 
     return past_frozen_each(l->read, &span, l->scope->select.app, add_freeze, l, err);
@@ -311,14 +280,14 @@ static enum cm_rc read_freezes(struct logging *l, struct cm_err *err) {
 
 // ---- What sites allowed themselves
 
-static void add_site(struct logging *l, struct hub_stmt *stmt, bool ended) {
+static void add_site(struct past_log *l, struct hub_stmt *stmt, bool ended) {
     static const struct past_info none = {.app = "", .revision = "", .release = "", .held = ""};
     struct cm_arena *a = l->read->arena;
     const char *kind = ended ? "unexempted" : "exempted";
     const char *field = hub_stmt_text(stmt, 3);
     const char *what = cm_arena_strf(a, "the site's '%s': %s%s%s", hub_stmt_text(stmt, 1),
                                      hub_stmt_text(stmt, 2), field[0] == '\0' ? "" : ", ", field);
-    const struct row row = {
+    const struct past_log_row row = {
         .app = hub_stmt_text(stmt, 0),
         .axis = HUB_PAST_SEEN,
         .at_ms = hub_stmt_int(stmt, ended ? 8 : 7),
@@ -326,26 +295,26 @@ static void add_site(struct logging *l, struct hub_stmt *stmt, bool ended) {
     const struct hub_entry entry = {(uint32_t)hub_stmt_int(stmt, 9), row.at_ms};
 
     if (row.at_ms == 0 || (l->kind[0] != '\0' && strcmp(l->kind, kind) != 0) ||
-        !counts(l, &entry)) {
+        !past_log_counts(l, &entry)) {
         return;
     }
-    struct action *action = find_action(l, &row, kind, &none);
+    struct past_action *action = past_log_find(l, &row, kind, &none);
     action->actor = cm_arena_strdup(a, hub_stmt_text(stmt, 5));
     action->text = row.text;
-    add_entry(l, action, &row, &entry);
+    past_log_add(l, action, &row, &entry);
 }
 
-static enum cm_rc read_sites(struct logging *l, struct cm_err *err) {
+static enum cm_rc read_sites(struct past_log *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         l->read->db, &stmt, err,
         "SELECT app, said, object, field, reason, iif(actor = '', manager, actor), message,"
         " began_ms, ended_ms, ifnull((SELECT number FROM past_cluster WHERE name = cluster), 0)"
         " FROM site_exemption WHERE began_ms > 0 AND began_ms <= ?1"
-        " AND (ended_ms = 0 OR ended_ms >= ?2) AND (?3 = '' OR app = ?3)",
-        "iit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app);
+        " AND (ended_ms = 0 OR ended_ms >= ?2) AND (?3 = '' OR app = ?3) AND seen_ms <= ?4",
+        "iiti", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l));
 
-    for (size_t rows = 0; rc == CM_OK && rows < ROWS_MAX; rows++) {
+    for (size_t rows = 0; rc == CM_OK && rows < PAST_LOG_ROWS_MAX; rows++) {
         rc = hub_stmt_next(stmt, err);
         if (rc == CM_OK) {
             add_site(l, stmt, false);
@@ -358,17 +327,22 @@ static enum cm_rc read_sites(struct logging *l, struct cm_err *err) {
 // ---- All of it
 
 // An App of one's own has an index; all together are read in the order in which they came.
-static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
+#define ROWS "SELECT app, axis, value, at_ms, entries FROM past_change"
+#define UP_TO "at_ms <= ?1 AND seen_ms <= ?2 ORDER BY at_ms DESC"
+static const char of_all[] = ROWS " WHERE ?3 = '' AND " UP_TO;
+static const char of_app[] = ROWS " WHERE app = ?3 AND " UP_TO;
+static const char of_releases[] = ROWS " WHERE ?3 = '' AND axis = 0 AND " UP_TO;
+static const char of_releases_app[] = ROWS " WHERE app = ?3 AND axis = 0 AND " UP_TO;
+
+static enum cm_rc read_log(struct past_log *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     const char *app = l->scope->select.app;
     int64_t to_ms = l->scope->when.at_ms + GAP_MS;
-    static const char of_all[] = "SELECT app, axis, value, at_ms, entries FROM past_change"
-                                 " WHERE at_ms <= ?1 ORDER BY at_ms DESC";
-    static const char of_app[] = "SELECT app, axis, value, at_ms, entries FROM past_change"
-                                 " WHERE app = ?2 AND at_ms <= ?1 ORDER BY at_ms DESC";
-    enum cm_rc rc = app[0] == '\0'
-                        ? hub_db_query(l->read->db, &stmt, err, of_all, "i", to_ms)
-                        : hub_db_query(l->read->db, &stmt, err, of_app, "it", to_ms, app);
+    const char *sql = l->releases      ? app[0] == '\0' ? of_releases : of_releases_app
+                      : app[0] == '\0' ? of_all
+                                       : of_app;
+    enum cm_rc rc =
+        hub_db_query(l->read->db, &stmt, err, sql, "iit", to_ms, past_log_heard_by(l), app);
 
     l->last = cm_map_new(NULL);
     l->end = &l->first;
@@ -377,6 +351,7 @@ static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
     rc = rc < 0 || l->releases ? rc : read_decisions(l, err);
     rc = rc < 0 || l->releases ? rc : read_freezes(l, err);
     rc = rc < 0 || l->releases ? rc : read_sites(l, err);
+    rc = rc < 0 || l->releases ? rc : past_log_events(l, err);
     cm_map_freep(&l->last);
     return rc;
 }
@@ -384,18 +359,21 @@ static enum cm_rc read_log(struct logging *l, struct cm_err *err) {
 // ---- The answer
 
 static int newest_first(const void *a, const void *b) {
-    const struct action *left = *(struct action *const *)a;
-    const struct action *right = *(struct action *const *)b;
+    const struct past_action *left = *(struct past_action *const *)a;
+    const struct past_action *right = *(struct past_action *const *)b;
 
     return left->to_ms == right->to_ms ? 0 : left->to_ms > right->to_ms ? -1 : 1;
 }
 
-static struct action **sorted(struct logging *l) {
-    struct action **list = cm_arena_get(l->read->arena, (l->count + 1) * sizeof(struct action *));
+static struct past_action **sorted(struct past_log *l) {
+    struct past_action **list =
+        cm_arena_get(l->read->arena, (l->count + 1) * sizeof(struct past_action *));
     size_t count = 0;
 
-    for (struct action *at = l->first; at != NULL; at = at->older) {
-        list[count++] = at;
+    for (struct past_action *at = l->first; at != NULL; at = at->older) {
+        if (!at->told) {
+            list[count++] = at;
+        }
     }
     if (count > 0) {
         qsort(list, count, sizeof(*list), newest_first);
@@ -403,7 +381,7 @@ static struct action **sorted(struct logging *l) {
     return list;
 }
 
-static enum cm_rc make_item(struct past_read *r, struct action *action, struct cm_json *list,
+static enum cm_rc make_item(struct past_read *r, struct past_action *action, struct cm_json *list,
                             struct cm_err *err) {
     struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
     bool desired = action->desired.clusters > 0;
@@ -421,7 +399,9 @@ static enum cm_rc make_item(struct past_read *r, struct action *action, struct c
     }
     if (action->actor != NULL) {
         cm_json_set_string(r->arena, item, "actor", action->actor);
-        cm_json_set_string(r->arena, item, "text", action->text);
+        cm_json_set_string(r->arena, item, "text",
+                           action->more ? cm_arena_strf(r->arena, "%s, and more", action->text)
+                                        : action->text);
     }
     fold.from_ms = action->from_ms;
     fold.to_ms = action->to_ms;
@@ -432,9 +412,9 @@ static enum cm_rc make_item(struct past_read *r, struct action *action, struct c
     return rc;
 }
 
-static enum cm_rc make_items(struct logging *l, struct cm_json *answer, struct cm_err *err) {
+static enum cm_rc make_items(struct past_log *l, struct cm_json *answer, struct cm_err *err) {
     struct cm_json *list = cm_json_new(l->read->arena, CM_ARRAY);
-    struct action **actions = sorted(l);
+    struct past_action **actions = sorted(l);
     enum cm_rc rc = CM_OK;
 
     for (size_t i = 0; rc == CM_OK && i < l->count && i < l->limit; i++) {
@@ -455,15 +435,16 @@ static size_t limit_of(const struct hub_past_ask *ask) {
 static enum cm_rc answer_log(struct past_read *r, struct cm_json *answer, struct cm_err *err) {
     struct hub_select select;
     struct past_scope scope;
-    struct logging l = {.read = r,
-                        .scope = &scope,
-                        .kind = r->ask->kind == NULL ? "" : r->ask->kind,
-                        .limit = limit_of(r->ask)};
+    struct past_log l = {.read = r,
+                         .scope = &scope,
+                         .kind = r->ask->kind == NULL ? "" : r->ask->kind,
+                         .limit = limit_of(r->ask)};
     enum cm_rc rc = hub_select_parse(r->arena, r->ask->select, r->ask->now_ms, &select, err);
 
     rc = rc < 0 ? rc : past_scope_find(r, &select, &scope, err);
     rc = rc < 0 ? rc : read_log(&l, err);
     cm_json_set_int(r->arena, answer, "atMs", r->ask->now_ms);
+    past_members_set(r, &scope, answer);
     return rc < 0 ? rc : make_items(&l, answer, err);
 }
 
@@ -481,7 +462,7 @@ enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a, const struct hub_
 
 enum cm_rc past_back_find(struct past_read *r, const struct past_scope *scope, int64_t *out_ms,
                           struct cm_err *err) {
-    struct logging l = {
+    struct past_log l = {
         .read = r, .scope = scope, .kind = "", .releases = true, .limit = scope->select.back};
     enum cm_rc rc = read_log(&l, err);
 

@@ -23,18 +23,20 @@ struct hub_db;
 
 struct hub_past_ask {
     const char *select;
-    int64_t now_ms;   // Unix
-    bool known;       // only what the hub had heard of by then
-    const char *what; // where: a commit (7 digits or more), an image, or a tag or digest of one
-    bool missing;     // where: clusters with the App and without it
-    int64_t limit;    // log: actions; 0: HUB_PAST_LOG_DEFAULT
-    const char *kind; // log: only actions of this kind; NULL or "": all but progressing
+    int64_t now_ms;     // Unix
+    bool known;         // only what the hub had heard of by then
+    const char *what;   // where: a commit (7 digits or more), an image, or a tag or digest of one
+    bool missing;       // where: clusters with the App and without it
+    int64_t limit;      // log: actions; 0: HUB_PAST_LOG_DEFAULT
+    const char *kind;   // log: only actions of this kind; NULL or "": all but progressing
+    const char *object; // why: only of this one, as in "apps/Deployment/prod/web"; NULL or "": all
 };
 
 // hub_past_show answers how it was: {"atMs", "items": [{"app", "desired", "actual", "state",
 // "clusters", "names", "sinceMs", "images", "frozen"}]}, most of clusters first; "frozen", if
 // something kept it from being applied then: [{"name", "reason", "actor", "source", "fromMs",
-// "untilMs", "toMs", "endedBy"}]. States: inSync, progressing,
+// "untilMs", "toMs", "endedBy"}]; "weight", while a controller shifts traffic: per cent. States:
+// inSync, held (in sync with what Holds make of Git), progressing,
 // converging (desired and actual differ), degraded, failed, drifted, suspended, leaving, unknown,
 // unobserved.
 CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
@@ -43,19 +45,21 @@ CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
 
 // hub_past_log answers what happened up to then, newest first, an item for each action over all
 // clusters: {"kind", "app", "revision", …, "images", "clusters", "applied", "names", "fromMs",
-// "toMs"}; of what controllers decided, and of freezes, with "actor" and "text".
+// "toMs"}; of what controllers decided, of freezes and of what people did, with "actor" and "text".
 CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
                                    const struct hub_past_ask *ask, struct cm_json **out,
                                    struct cm_err *err);
 
 // hub_past_where answers where something ran: {"atMs", "items": [{"app", "revision", …, "images",
-// "clusters", "names", "fromMs", "toMs"}]}: since when, the first and the last of the clusters.
+// "clusters", "names", "fromMs", "toMs", "unobserved", "drifted"}]}: since when, the first and the
+// last of the clusters; of them nobody watched, or it may be otherwise.
 CM_MUSTUSE enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a,
                                      const struct hub_past_ask *ask, struct cm_json **out,
                                      struct cm_err *err);
 
 // hub_past_diff answers what runs in one and not in the other ("A..B"): {"items": [{"app", "from":
-// [{"revision", …, "clusters"}], "to": […]}]}.
+// [{"revision", …, "clusters", "unobserved"}], "to": […]}], "from": {"atMs", "clusters",
+// "unobserved"}, "to": {…}}.
 CM_MUSTUSE enum cm_rc hub_past_diff(struct hub_db *db, struct cm_arena *a,
                                     const struct hub_past_ask *ask, struct cm_json **out,
                                     struct cm_err *err);
@@ -73,9 +77,9 @@ CM_MUSTUSE enum cm_rc hub_past_sides(struct hub_db *db, struct cm_arena *a,
                                      struct hub_past_side *out_to, struct cm_err *err);
 
 // hub_past_why answers, of one App on one cluster, what hub_past_show does, and what led to it,
-// newest first: {…, "decisions": [{"controller", "verdict", "text", "badRevision", "goodRevision",
-// "outcome", "atMs", "actor", "controllerKey"}], "events": [{"atMs", "kind", "key", "revision",
-// "actor", "message"}]}.
+// newest first: {…, "holds": [{"name", "state", …}], "decisions": [{"controller", "verdict",
+// "text", "badRevision", "goodRevision", "outcome", "atMs", "actor", "controllerKey", "proof"}],
+// "events": [{"atMs", "kind", "key", "revision", "actor", "message"}]}.
 CM_MUSTUSE enum cm_rc hub_past_why(struct hub_db *db, struct cm_arena *a,
                                    const struct hub_past_ask *ask, struct cm_json **out,
                                    struct cm_err *err);

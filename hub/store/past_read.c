@@ -72,6 +72,7 @@ static enum cm_rc find_members(struct past_read *r, struct past_scope *s, struct
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = is_group(r, s->select.target, err);
 
+    s->grouped = rc == CM_OK;
     rc = rc < 0 ? rc
                 : hub_db_query(r->db, &stmt, err,
                                "SELECT c.number FROM group_member g JOIN past_cluster c"
@@ -104,6 +105,14 @@ enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
 
     out->when = (struct hub_past_when){.at_ms = select->at_ms, .known = r->ask->known};
     return rc == CM_OK && select->back > 0 ? past_back_find(r, out, &out->when.at_ms, err) : rc;
+}
+
+void past_members_set(struct past_read *r, const struct past_scope *scope, struct cm_json *answer) {
+    bool before = cm_json_true(cm_json_get(answer, "membersNow"));
+    bool then = scope->select.timed || scope->select.back > 0;
+
+    cm_json_set(r->arena, answer, "membersNow",
+                cm_json_new_bool(r->arena, before || (scope->grouped && then)));
 }
 
 static const char all_apps[] = HUB_PAST_APPS " SELECT app FROM apps WHERE ?1 = '' OR app = ?1";

@@ -36,8 +36,13 @@ void past_read_end(struct past_read *r);
 struct past_scope {
     struct hub_select select;
     struct hub_past_when when;
-    bool *in; // by number of cluster
+    bool *in;     // by number of cluster
+    bool grouped; // it is a group: these are its clusters of now
 };
+// past_members_set tells in an answer whether clusters are meant that a group has now, though it is
+// asked for another time.
+void past_members_set(struct past_read *r, const struct past_scope *scope, struct cm_json *answer);
+
 enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
                            struct past_scope *out, struct cm_err *err);
 
@@ -71,6 +76,8 @@ enum cm_rc past_images_make(struct past_read *r, uint32_t value, struct cm_json 
 // A number of clusters, some of them by name, and from when to when.
 struct past_fold {
     size_t clusters;
+    size_t unobserved; // of them: nobody was connected to say how they were
+    size_t drifted;    // of them: something there was not as Git says
     struct cm_json *names;
     int64_t from_ms;
     int64_t to_ms;

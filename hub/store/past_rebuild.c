@@ -152,21 +152,24 @@ static enum cm_rc take_decision(struct hub_db *db, const struct hub_line *line,
     static const char sql[] =
         "INSERT INTO decision (number, id, cluster, cluster_id, app, key, controller,"
         " controller_key, verdict, bad, good, bad_bundle, good_bundle, bad_revision,"
-        " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional, settled)"
+        " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional, settled,"
+        " proof)"
         " VALUES ((SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM decision WHERE number = ?1)), ?2, ?3,"
         " ?4, ?5, ?6, ?7, ?8, ?9, zeroblob(32), zeroblob(32), zeroblob(32), zeroblob(32), ?10, ?11,"
-        " x'', ?12, -1, ?13, ?14, ?15, 0, ?16)"
+        " x'', ?12, iif(?17 = '', -1, CAST(?17 AS INTEGER)), ?13, ?14, ?15, 0, ?16, ?18)"
         " ON CONFLICT (id) DO UPDATE SET settled = iif(provisional, settled, excluded.settled),"
+        " proof = iif(excluded.proof = '', proof, excluded.proof),"
         " text = iif(instr(excluded.text, '" HUB_LINE_PURGED "') > 0, excluded.text, text)";
     struct cm_sha256 id = hash_of(TEXT(ID));
-    enum cm_rc rc = hub_db_run(
-        db, err, sql,
-        "ibttttttt"
-        "ttt"
-        "iiti",
-        NUM(NUMBER), id.bytes, sizeof(id.bytes), TEXT(CLUSTER), TEXT(CLUSTER_ID), TEXT(APP),
-        TEXT(KEY), TEXT(CONTROLLER), TEXT(CONTROLLER_KEY), TEXT(VERDICT), TEXT(BAD_REVISION),
-        TEXT(GOOD_REVISION), TEXT(TEXT), NUM(AT), NUM(SEEN), TEXT(ACTOR), NUM(SETTLED));
+    enum cm_rc rc =
+        hub_db_run(db, err, sql,
+                   "ibttttttt"
+                   "ttt"
+                   "iititt",
+                   NUM(NUMBER), id.bytes, sizeof(id.bytes), TEXT(CLUSTER), TEXT(CLUSTER_ID),
+                   TEXT(APP), TEXT(KEY), TEXT(CONTROLLER), TEXT(CONTROLLER_KEY), TEXT(VERDICT),
+                   TEXT(BAD_REVISION), TEXT(GOOD_REVISION), TEXT(TEXT), NUM(AT), NUM(SEEN),
+                   TEXT(ACTOR), NUM(SETTLED), TEXT(WEIGHT), TEXT(PROOF));
 
     return rc < 0 ? rc : hub_decisions_trim(db, TEXT(CLUSTER), err);
 }

@@ -6,9 +6,12 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/store/db.h"
 #include "hub/store/past_read.h"
 
 #define RECENT 64
+#define WEIGHTS_MS ((int64_t)7 * 24 * 3600 * 1000) // so old may the last step of a canary be
+#define WEIGHTS_MAX 20000                          // of an App
 
 // Clusters on which an App was alike.
 struct alike {
@@ -18,6 +21,7 @@ struct alike {
     uint32_t value; // of the first of them
     const char *state;
     uint64_t frozen; // by which freezes
+    int weight;      // per cent of the traffic that a release has; -1: none is being shifted
     struct past_fold fold;
 };
 
@@ -26,6 +30,7 @@ struct showing {
     struct past_scope scope;
     struct hub_past_state seen;
     struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
+    int *weights;                              // of it; -1: none
     struct past_frozen frozen;
     struct cm_map *alike;
     struct recent {
@@ -33,6 +38,7 @@ struct showing {
         const struct past_info *actual;
         const char *state;
         uint64_t frozen;
+        int weight;
         struct alike *alike;
     } recent[RECENT]; // of the present App: most clusters are like one before
 };
@@ -73,7 +79,11 @@ static const char *state_of(const struct showing *s, size_t cluster,
     if (verdict == HUB_VERDICT_FAILED || verdict == HUB_VERDICT_SUSPENDED) {
         return verdict_word(verdict);
     }
-    return is_same(desired, actual) ? verdict_word(verdict) : "converging";
+    if (!is_same(desired, actual)) {
+        return "converging";
+    }
+    return verdict == HUB_VERDICT_HEALTHY && desired->held[0] != '\0' ? "held"
+                                                                      : verdict_word(verdict);
 }
 
 static int64_t since(const struct showing *s, size_t cluster) {
@@ -88,9 +98,9 @@ static int64_t since(const struct showing *s, size_t cluster) {
 }
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
-    const char *key =
-        cm_arena_strf(s->read->arena, "%s %s %s %s %llx", like->app, like->desired->release,
-                      like->actual->release, like->state, (unsigned long long)like->frozen);
+    const char *key = cm_arena_strf(s->read->arena, "%s %s %s %s %llx %d", like->app,
+                                    like->desired->release, like->actual->release, like->state,
+                                    (unsigned long long)like->frozen, like->weight);
     struct alike *found = cm_map_get(s->alike, key);
 
     if (found == NULL) {
@@ -106,9 +116,10 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
     struct recent *recent = &s->recent[slot];
 
     if (recent->desired != like->desired || recent->actual != like->actual ||
-        recent->state != like->state || recent->frozen != like->frozen) {
-        *recent = (struct recent){like->desired, like->actual, like->state, like->frozen,
-                                  make_alike(s, like)};
+        recent->state != like->state || recent->frozen != like->frozen ||
+        recent->weight != like->weight) {
+        *recent = (struct recent){like->desired, like->actual, like->state,
+                                  like->frozen,  like->weight, make_alike(s, like)};
     }
     return recent->alike;
 }
@@ -127,6 +138,7 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
     if (rc == CM_OK) {
         like.state = state_of(s, cluster, like.desired, like.actual);
         like.frozen = past_frozen_of(&s->frozen, app, cluster);
+        like.weight = s->weights[cluster];
         past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster));
     }
     return rc;
@@ -143,10 +155,39 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
     return rc;
 }
 
+// The share of the traffic that a controller gave to a release last, unless it has done anything
+// else since: then it shifts no more.
+static enum cm_rc read_weights(struct showing *s, const char *app, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    const struct hub_past_when *when = &s->scope.when;
+    int64_t heard_by = when->known ? when->at_ms : INT64_MAX;
+    enum cm_rc rc = hub_db_query(
+        s->read->db, &stmt, err,
+        "SELECT c.number, d.weight FROM (SELECT * FROM decision WHERE app = ?1 AND"
+        " verdict = 'weight' AND at_ms BETWEEN ?2 AND ?3 AND seen_ms <= ?4 ORDER BY at_ms DESC"
+        " LIMIT ?5) d JOIN past_cluster c ON c.name = d.cluster WHERE NOT EXISTS (SELECT 1 FROM"
+        " decision e WHERE e.cluster = d.cluster AND e.key = d.key AND e.number > d.number AND"
+        " e.at_ms <= ?3 AND e.seen_ms <= ?4)",
+        "tiiii", app, when->at_ms - WEIGHTS_MS, when->at_ms, heard_by, (int64_t)WEIGHTS_MAX);
+
+    for (size_t i = 0; i < s->read->count; i++) {
+        s->weights[i] = -1;
+    }
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        size_t cluster = (size_t)hub_stmt_int(stmt, 0);
+
+        if (cluster < s->read->count) {
+            s->weights[cluster] = (int)hub_stmt_int(stmt, 1);
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 static enum cm_rc show_app(void *ctx, const char *app, struct cm_err *err) {
     struct showing *s = ctx;
     enum cm_rc rc = read_axes(s, app, err);
 
+    rc = rc < 0 ? rc : read_weights(s, app, err);
     memset(s->recent, 0, sizeof(s->recent));
     for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
         rc = s->scope.in[i] ? show_cluster(s, app, i, err) : CM_OK;
@@ -178,6 +219,9 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
     cm_json_set(r->arena, item, "images", images);
     past_fold_set(r, &alike->fold, item);
     past_frozen_set(r, &s->frozen, alike->frozen, item);
+    if (alike->weight >= 0) {
+        cm_json_set_int(r->arena, item, "weight", alike->weight);
+    }
     *out = item;
     return rc;
 }
@@ -210,9 +254,11 @@ static enum cm_rc show(struct past_read *r, struct cm_json *answer, struct cm_er
     if (rc < 0) {
         return rc;
     }
+    s.weights = cm_arena_get(r->arena, r->count * sizeof(*s.weights));
     s.alike = cm_map_new(NULL);
     rc = past_each_app(r, &select, show_app, &s, err);
     cm_json_set_int(r->arena, answer, "atMs", s.scope.when.at_ms);
+    past_members_set(r, &s.scope, answer);
     rc = rc < 0 ? rc : make_items(&s, answer, err);
     cm_map_free(s.alike);
     return rc;

@@ -14,17 +14,20 @@
 
 struct found {
     const struct past_info *info;
-    uint32_t value;
+    bool wanted; // it has what is asked for
     struct past_fold fold;
 };
 
 struct seeking {
     struct past_read *read;
     struct past_scope scope;
-    struct cm_map *wanted; // values, by number as text
-    struct cm_map *apps;   // that ever had one of them
-    struct cm_map *found;  // by App and revision
-    struct found passed_over;
+    struct hub_past_state seen;
+    struct hub_past_state actual;  // of the present App
+    struct hub_past_state verdict; // of it, too
+    bool *changed;                 // by cluster: an image of it is known to be another one now
+    struct cm_map *wanted;         // values, by number as text
+    struct cm_map *apps;           // that ever had one of them
+    struct cm_map *found;          // by App and revision
 };
 
 static const char *key_of(struct past_read *r, uint32_t value) {
@@ -94,43 +97,82 @@ static struct found *make_found(struct seeking *s, struct past_info *info) {
 
     if (found == NULL) {
         found = cm_arena_get(s->read->arena, sizeof(*found));
-        *found = (struct found){.info = info, .value = info->value};
+        *found = (struct found){
+            .info = info, .wanted = cm_map_get(s->wanted, key_of(s->read, info->value)) != NULL};
         cm_map_put(s->found, key, found);
     }
     return found;
 }
 
-// What is not asked for has a mark of its own.
-static enum cm_rc add_cell(struct seeking *s, size_t cluster, const struct hub_past_cell *cell,
-                           struct cm_err *err) {
-    struct past_info *info;
-    enum cm_rc rc = past_info_find(s->read, cell->value, &info, err);
+// What runs is what was applied, as long as somebody watches and nothing else was set there by
+// hand. So with `missing` a cluster that may be without it is told, too.
+static void add_cell(struct seeking *s, size_t cluster, struct found *found) {
+    bool unobserved = s->seen.cells[cluster].value == 0;
+    bool drifted = s->changed[cluster] || s->verdict.cells[cluster].value == HUB_VERDICT_DRIFTED;
 
-    if (rc < 0 || cell->value == 0) {
+    if (s->read->ask->missing ? !found->wanted || unobserved || drifted : found->wanted) {
+        past_fold_add(s->read, &found->fold, cluster, s->actual.cells[cluster].since_ms);
+        found->fold.unobserved += unobserved ? 1 : 0;
+        found->fold.drifted += drifted && !unobserved ? 1 : 0;
+    }
+}
+
+static enum cm_rc seek_cluster(struct seeking *s, size_t cluster, struct cm_err *err) {
+    uint32_t value = s->actual.cells[cluster].value;
+    struct past_info *info;
+    enum cm_rc rc = past_info_find(s->read, value, &info, err);
+
+    if (rc < 0 || value == 0) {
         return rc;
     }
     if (info->mark == NULL) {
-        bool wanted = cm_map_get(s->wanted, key_of(s->read, cell->value)) != NULL;
-
-        info->mark = wanted == s->read->ask->missing ? &s->passed_over : make_found(s, info);
+        info->mark = make_found(s, info);
     }
-    if (info->mark != &s->passed_over) {
-        past_fold_add(s->read, &((struct found *)info->mark)->fold, cluster, cell->since_ms);
-    }
+    add_cell(s, cluster, info->mark);
     return CM_OK;
+}
+
+static enum cm_rc read_axis(struct seeking *s, const char *app, enum hub_past_axis axis,
+                            struct hub_past_state *out, struct cm_err *err) {
+    out->count = s->read->count;
+    return hub_past_read(s->read->db, s->read->arena, app, axis, &s->scope.when, out, err);
+}
+
+// find_changed finds where an image differs now, however the App does: one that does not come up
+// is degraded, not drifted.
+static enum cm_rc find_changed(struct seeking *s, const char *app, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    bool now = !s->scope.select.timed && s->scope.select.back == 0;
+    enum cm_rc rc = CM_OK;
+
+    memset(s->changed, 0, s->read->count * sizeof(*s->changed));
+    if (now) {
+        rc = hub_db_query(s->read->db, &stmt, err,
+                          "SELECT c.number FROM drift d JOIN past_cluster c ON c.name = d.cluster"
+                          " WHERE d.app = ?1 AND d.path GLOB '*.image'",
+                          "t", app);
+    }
+    while (now && rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        size_t cluster = (size_t)hub_stmt_int(stmt, 0);
+
+        if (cluster < s->read->count) {
+            s->changed[cluster] = true;
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 static enum cm_rc seek_app(void *ctx, const char *app, struct cm_err *err) {
     struct seeking *s = ctx;
-    struct hub_past_state actual = {.count = s->read->count};
 
     if (cm_map_get(s->apps, app) == NULL) {
         return CM_OK;
     }
-    enum cm_rc rc = hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_ACTUAL, &s->scope.when,
-                                  &actual, err);
-    for (size_t i = 0; rc == CM_OK && i < actual.count; i++) {
-        rc = s->scope.in[i] ? add_cell(s, i, &actual.cells[i], err) : CM_OK;
+    enum cm_rc rc = read_axis(s, app, HUB_PAST_ACTUAL, &s->actual, err);
+    rc = rc < 0 ? rc : read_axis(s, app, HUB_PAST_VERDICT, &s->verdict, err);
+    rc = rc < 0 ? rc : find_changed(s, app, err);
+    for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
+        rc = s->scope.in[i] ? seek_cluster(s, i, err) : CM_OK;
     }
     return rc;
 }
@@ -142,9 +184,11 @@ static enum cm_rc make_item(struct past_read *r, const struct found *found, stru
 
     cm_json_set_string(r->arena, item, "app", found->info->app);
     enum cm_rc rc = past_revision_set(r, item, found->info, err);
-    rc = rc < 0 ? rc : past_images_make(r, found->value, &images, err);
+    rc = rc < 0 ? rc : past_images_make(r, found->info->value, &images, err);
     cm_json_set(r->arena, item, "images", images);
     past_fold_set(r, &found->fold, item);
+    cm_json_set_int(r->arena, item, "unobserved", (int64_t)found->fold.unobserved);
+    cm_json_set_int(r->arena, item, "drifted", (int64_t)found->fold.drifted);
     *out = item;
     return rc;
 }
@@ -155,11 +199,15 @@ static enum cm_rc make_items(struct seeking *s, struct cm_json *answer, struct c
     struct cm_json **items = cm_arena_get(s->read->arena, (count + 1) * sizeof(struct cm_json *));
     enum cm_rc rc = CM_OK;
 
+    size_t told = 0;
+
     for (size_t i = 0; rc == CM_OK && i < count; i++) {
-        rc = make_item(s->read, cm_map_get(s->found, keys[i]), &items[i], err);
+        const struct found *found = cm_map_get(s->found, keys[i]);
+
+        rc = found->fold.clusters == 0 ? CM_OK : make_item(s->read, found, &items[told++], err);
     }
     if (rc == CM_OK) {
-        past_items_set(s->read, answer, items, count);
+        past_items_set(s->read, answer, items, told);
     }
     return rc;
 }
@@ -171,8 +219,11 @@ static enum cm_rc seek(struct seeking *s, struct cm_json *answer, struct cm_err 
 
     rc = rc < 0 ? rc : past_scope_find(r, &select, &s->scope, err);
     rc = rc < 0 ? rc : find_wanted(s, err);
+    rc = rc < 0 ? rc : read_axis(s, "", HUB_PAST_SEEN, &s->seen, err);
+    s->changed = cm_arena_get(r->arena, r->count * sizeof(*s->changed));
     rc = rc < 0 ? rc : past_each_app(r, &select, seek_app, s, err);
     cm_json_set_int(r->arena, answer, "atMs", s->scope.when.at_ms);
+    past_members_set(r, &s->scope, answer);
     return rc < 0 ? rc : make_items(s, answer, err);
 }
 

@@ -6,10 +6,19 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "hub/store/db.h"
+#include "hub/store/past_lines_sql.h"
 #include "hub/store/past_read.h"
+#include "hub/store/query_conditions.h"
 
+#define PULL PULL_OF_HOLD("url")
 #define DECISIONS 5
 #define EVENTS 10
+
+// Of "KIND/NAME" the group and the namespace may be left out.
+#define IS_OBJECT                                                                                  \
+    "(?6 = '' OR key = ?6 OR key GLOB substr(?6, 1, instr(?6, '/') - 1) || '.*/' ||"               \
+    " substr(?6, instr(?6, '/') + 1) OR key GLOB substr(?6, 1, instr(?6, '/') - 1) || '/*/' ||"    \
+    " substr(?6, instr(?6, '/') + 1))"
 
 struct column {
     const char *name;
@@ -40,47 +49,93 @@ static enum cm_rc read_rows(struct cm_arena *a, struct hub_stmt *stmt, const str
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-static enum cm_rc add_decisions(struct past_read *r, const struct hub_select *s,
-                                struct cm_json *answer, struct cm_err *err) {
-    static const struct column columns[] = {
-        {"controller", false},  {"verdict", false},      {"text", false},
-        {"badRevision", false}, {"goodRevision", false}, {"outcome", false},
-        {"atMs", true},         {"actor", false},        {"controllerKey", false}};
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    struct cm_json *list = cm_json_new(r->arena, CM_ARRAY);
-    enum cm_rc rc =
-        hub_db_query(r->db, &stmt, err,
-                     "SELECT controller, verdict, text, bad_revision, good_revision,"
-                     " iif(settled = 1, 'held', ''), at_ms, actor, controller_key FROM decision"
-                     " WHERE cluster = ?1 AND app = ?2 AND at_ms <= ?3"
-                     " ORDER BY number DESC LIMIT ?4",
-                     "ttii", s->target, s->app, s->at_ms, (int64_t)DECISIONS);
+// What is asked of: an App on a cluster, at a time.
+struct asking {
+    struct past_read *read;
+    const struct hub_select *select;
+    int64_t heard_by_ms; // what the hub heard later does not count
+    struct cm_json *answer;
+};
 
-    rc = rc < 0
-             ? rc
-             : read_rows(r->arena, stmt, columns, sizeof(columns) / sizeof(columns[0]), list, err);
-    cm_json_set(r->arena, answer, "decisions", list);
-    return rc;
+// object_of returns the object that is asked of; "": all of the App.
+static const char *object_of(const struct asking *k) {
+    return k->read->ask->object == NULL ? "" : k->read->ask->object;
 }
 
-static enum cm_rc add_events(struct past_read *r, const struct hub_select *s,
-                             struct cm_json *answer, struct cm_err *err) {
+static int64_t heard_by(const struct past_read *r, int64_t at_ms) {
+    return r->ask->known ? at_ms : INT64_MAX;
+}
+
+static enum cm_rc add_rows(const struct asking *k, struct hub_stmt *stmt,
+                           const struct column *columns, size_t count, const char *member,
+                           struct cm_err *err) {
+    struct cm_json *list = cm_json_new(k->read->arena, CM_ARRAY);
+
+    cm_json_set(k->read->arena, k->answer, member, list);
+    return read_rows(k->read->arena, stmt, columns, count, list, err);
+}
+
+static enum cm_rc add_decisions(const struct asking *k, struct cm_err *err) {
+    static const struct column columns[] = {
+        {"controller", false},    {"verdict", false}, {"text", false}, {"badRevision", false},
+        {"goodRevision", false},  {"outcome", false}, {"atMs", true},  {"actor", false},
+        {"controllerKey", false}, {"proof", false}};
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(k->read->db, &stmt, err,
+                     "SELECT controller, verdict, text, bad_revision, good_revision,"
+                     " iif(settled = 1, 'held', ''), at_ms, actor, controller_key, proof FROM"
+                     " decision WHERE cluster = ?1 AND app = ?2 AND at_ms <= ?3 AND seen_ms <= ?5"
+                     " AND " IS_OBJECT " ORDER BY number DESC LIMIT ?4",
+                     "ttiiit", k->select->target, k->select->app, k->select->at_ms,
+                     (int64_t)DECISIONS, k->heard_by_ms, object_of(k));
+
+    return rc < 0
+               ? rc
+               : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "decisions", err);
+}
+
+// What is told of the App as a whole concerns it there, too: what was written, and could not be.
+static enum cm_rc add_events(const struct asking *k, struct cm_err *err) {
     static const struct column columns[] = {{"atMs", true},   {"kind", false},
                                             {"key", false},   {"revision", false},
                                             {"actor", false}, {"message", false}};
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    struct cm_json *list = cm_json_new(r->arena, CM_ARRAY);
-    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
-                                 "SELECT iif(happened_ms > 0, happened_ms, at_ms) AS at, kind, key,"
-                                 " revision, actor, message FROM event WHERE cluster = ?1"
-                                 " AND app = ?2 AND at <= ?3 ORDER BY number DESC LIMIT ?4",
-                                 "ttii", s->target, s->app, s->at_ms, (int64_t)EVENTS);
+    enum cm_rc rc = hub_db_query(
+        k->read->db, &stmt, err,
+        "SELECT iif(happened_ms > 0, happened_ms, at_ms) AS at, kind, key, revision, actor,"
+        " message FROM event WHERE (cluster = ?1 OR (cluster = '' AND " EVENT_IS_TOLD
+        ")) AND app = ?2"
+        " AND at <= ?3 AND at_ms <= ?5"
+        " AND " IS_OBJECT " ORDER BY number DESC LIMIT ?4",
+        "ttiiit", k->select->target, k->select->app, k->select->at_ms, (int64_t)EVENTS,
+        k->heard_by_ms, object_of(k));
 
-    rc = rc < 0
-             ? rc
-             : read_rows(r->arena, stmt, columns, sizeof(columns) / sizeof(columns[0]), list, err);
-    cm_json_set(r->arena, answer, "events", list);
-    return rc;
+    return rc < 0 ? rc
+                  : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "events", err);
+}
+
+// Those that there are now, of what was decided by then: what one kept out that is gone is told by
+// what was desired then. Who wrote it is known by the event of the commit that brought it.
+static enum cm_rc add_holds(const struct asking *k, struct cm_err *err) {
+    static const struct column columns[] = {
+        {"name", false},    {"state", false},       {"rejected", false}, {"restored", false},
+        {"atMs", true},     {"controller", false},  {"message", false},  {"repository", false},
+        {"path", false},    {"pullRequest", false}, {"proof", false},    {"actor", false},
+        {"revision", false}};
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        k->read->db, &stmt, err,
+        "SELECT name, " HOLD_STATE ", rejected, restored, hold.at_ms, controller, text, repo,"
+        " path, " PULL " , " PROOF_OF_HOLD ", ifnull(e.actor, ''), ifnull(e.revision, '')"
+        " FROM hold LEFT JOIN event e ON e.number = (SELECT max(number) FROM event WHERE"
+        " kind = 'hold.started' AND event.key = hold.path AND event.app = hold.app)"
+        " WHERE hold.app = ?2 AND hold.at_ms <= ?3 AND EXISTS (SELECT 1 FROM"
+        " json_each(clusters) WHERE value = ?1) ORDER BY hold.at_ms DESC, name",
+        "tti", k->select->target, k->select->app, k->select->at_ms);
+
+    return rc < 0 ? rc
+                  : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "holds", err);
 }
 
 static enum cm_rc check(struct past_read *r, const struct hub_select *s, struct cm_err *err) {
@@ -105,8 +160,11 @@ static enum cm_rc answer_why(struct past_read *r, struct cm_json *answer, struct
         return rc;
     }
     select.at_ms = scope.when.at_ms; // with ~N it is another one
-    rc = add_decisions(r, &select, answer, err);
-    return rc < 0 ? rc : add_events(r, &select, answer, err);
+    const struct asking k = {
+        .read = r, .select = &select, .heard_by_ms = heard_by(r, select.at_ms), .answer = answer};
+    rc = add_holds(&k, err);
+    rc = rc < 0 ? rc : add_decisions(&k, err);
+    return rc < 0 ? rc : add_events(&k, err);
 }
 
 enum cm_rc hub_past_why(struct hub_db *db, struct cm_arena *a, const struct hub_past_ask *ask,

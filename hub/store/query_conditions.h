@@ -20,3 +20,20 @@
 #define JOIN_PRESENCE " LEFT JOIN presence r ON r.cluster = p.cluster"
 #define PAIR_STATUS "pair p" JOIN_STATUS JOIN_PRESENCE
 #define SUM(condition) "ifnull(sum(" condition "), 0)"
+
+// Of the table `hold`.
+#define HOLD_STATE                                                                                 \
+    "CASE WHEN retry THEN 'retry' WHEN in_force > 0 THEN 'in force' WHEN repo = '' THEN 'waits'"   \
+    " ELSE 'void' END"
+
+// The pull request of a Hold: its branch ends with the name of the Hold's file.
+#define PULL_OF_HOLD(what)                                                                         \
+    "ifnull((SELECT " what " FROM pull_request p WHERE p.branch = 'holdfast/rollback/' ||"         \
+    " hold.app || '/' || CASE WHEN substr(hold.name, 1, length(hold.app) + 1) = hold.app || '-'"   \
+    " THEN substr(hold.name, length(hold.app) + 2) ELSE hold.name END"                             \
+    " ORDER BY p.number DESC LIMIT 1), '')"
+
+// What was proven of a Hold stands with the decision that it names.
+#define PROOF_OF_HOLD                                                                              \
+    "ifnull((SELECT d.proof FROM decision d WHERE d.app = hold.app AND d.settled = 1 AND"          \
+    " lower(hex(d.id)) = hold.event), '')"

@@ -320,24 +320,6 @@ static const struct hub_filter event_filters[] = {
 
 // ---- Releases that are kept out
 
-#define HOLD_STATE                                                                                 \
-    "CASE WHEN retry THEN 'retry' WHEN in_force > 0 THEN 'in force' WHEN repo = '' THEN 'waits'"   \
-    " ELSE 'void' END"
-
-// The pull request of a Hold: its branch ends with the name of the Hold's file.
-#define PULL_OF_HOLD(what)                                                                         \
-    "ifnull((SELECT " what " FROM pull_request p WHERE p.branch = 'holdfast/rollback/' || app ||"  \
-    " '/' || CASE WHEN substr(name, 1, length(app) + 1) = app || '-' THEN"                         \
-    " substr(name, length(app) + 2) ELSE name END ORDER BY p.number DESC LIMIT 1), '')"
-
-// The proof of a Hold stands in what was asked to be written.
-#define PROOF_OF_HOLD                                                                              \
-    "ifnull((SELECT json_extract(i.args, '$.trailers.Proof') FROM intent i WHERE i.kind = 'hold'"  \
-    " AND i.app = hold.app AND i.cause = 'holds/' || hold.app || '/' || CASE WHEN"                 \
-    " substr(hold.name, 1, length(hold.app) + 1) = hold.app || '-' THEN"                           \
-    " substr(hold.name, length(hold.app) + 2) ELSE hold.name END || '.yaml'"                       \
-    " ORDER BY i.made_ms DESC LIMIT 1), '')"
-
 static const struct hub_column hold_columns[] = {
     {"name", "name", HUB_COLUMN_TEXT, "Its name."},
     {"app", "app", HUB_COLUMN_TEXT, "The App."},
@@ -361,7 +343,7 @@ static const struct hub_column hold_columns[] = {
     {"pullRequestState", PULL_OF_HOLD("state"), HUB_COLUMN_TEXT, "open, merged or closed."},
     {"proof", PROOF_OF_HOLD, HUB_COLUMN_TEXT,
      "What was found before it was written: same (it starts nothing in the cluster), different, "
-     "with what differs, or none, with why; empty: it was not written within the last week."},
+     "with what differs, or none, with why; empty: nobody asked, as it is a person's."},
 };
 
 static const struct hub_filter hold_filters[] = {

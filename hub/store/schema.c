@@ -512,11 +512,35 @@ static const char *const step_37[] = {
     NULL,
 };
 
+static const char *const step_38[] = {
+    // What was found of what a Hold does before it was written, with the decisions that it is made
+    // of: it lasts as long as they do, and stands in their lines as the share of the traffic does.
+    "ALTER TABLE decision ADD COLUMN proof TEXT NOT NULL DEFAULT ''",
+    "CREATE INDEX decision_held ON decision (app, bad_revision) WHERE settled = 1",
+    "CREATE TRIGGER decision_proof AFTER INSERT ON intent WHEN new.kind = 'hold' AND"
+    " json_extract(new.args, '$.trailers.Proof') IS NOT NULL BEGIN UPDATE decision SET proof ="
+    " json_extract(new.args, '$.trailers.Proof') WHERE app = new.app AND settled = 1 AND"
+    " bad_revision = json_extract(new.args, '$.trailers.\"Rejects-Commit\"'); END",
+    "DROP TRIGGER past_decision_put",
+    "DROP TRIGGER past_decision_set",
+    LINE_TRIGGER("past_decision_put", "INSERT ON decision", LINE_DECISION_WEIGHED),
+    LINE_TRIGGER("past_decision_set", "UPDATE OF settled, proof ON decision",
+                 LINE_DECISION_WEIGHED),
+    // What the past is asked for: what Git says; which share of the traffic a release has;
+    // decisions of a time; and who did what.
+    "CREATE INDEX past_change_desired ON past_change (at_ms) WHERE axis = 0",
+    "CREATE INDEX decision_weight ON decision (app, at_ms) WHERE verdict = 'weight'",
+    "CREATE INDEX decision_at ON decision (at_ms)",
+    "CREATE INDEX event_told ON event (" EVENT_AT ") WHERE " EVENT_IS_TOLD,
+    "CREATE INDEX event_hold ON event (key) WHERE kind = 'hold.started'",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
     step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
-    step_31, step_32, step_33, step_34, step_35, step_36, step_37};
+    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -580,7 +604,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
                                               "PRAGMA user_version = 34",
                                               "PRAGMA user_version = 35",
                                               "PRAGMA user_version = 36",
-                                              "PRAGMA user_version = 37"};
+                                              "PRAGMA user_version = 37",
+                                              "PRAGMA user_version = 38"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

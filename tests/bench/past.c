@@ -198,6 +198,25 @@ static void measure(struct bench *b, const char *name, query_fn query, struct hu
                  ms[ASKED - 1]);
 }
 
+// The moment for which most rows are read: the next checkpoint does not count yet.
+static const char *before_a_checkpoint(struct bench *b) {
+    static char select[64];
+    char at[CM_CLOCK_TEXT_MAX];
+    struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    check(hub_db_query(b->db, &stmt, &err,
+                       "SELECT at_ms - 1 FROM past_checkpoint WHERE app = 'app-00' AND axis = 0"
+                       " ORDER BY at_ms DESC LIMIT 1 OFFSET 1",
+                       ""),
+          &err);
+    check(hub_stmt_next(stmt, &err), &err);
+    cm_clock_format(hub_stmt_int(stmt, 0), at);
+    hub_stmt_end(stmt);
+    (void)snprintf(select, sizeof(select), "@{%s}", at);
+    return select;
+}
+
 static void ask_all(struct bench *b) {
     measure(b, "show, all, now", hub_past_show, (struct hub_past_ask){.select = ""});
     measure(b, "show, all, half a year ago", hub_past_show,
@@ -218,6 +237,8 @@ static void ask_all(struct bench *b) {
                                   .what = "reg.example.com/app-03:1.20",
                                   .missing = true});
     measure(b, "diff, two groups, now", hub_past_diff, (struct hub_past_ask){.select = "g1..g2"});
+    measure(b, "show, all, right before a checkpoint", hub_past_show,
+            (struct hub_past_ask){.select = before_a_checkpoint(b)});
     measure(b, "diff, all, a month ago and now", hub_past_diff,
             (struct hub_past_ask){.select = "@{1.month.ago}.."});
 }

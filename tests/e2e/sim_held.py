@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A release that a cluster rejected stays out of it while Git says so, over a restart, and is told; all else lands."""
+import json
 import pathlib
 import sys
 import time
@@ -73,6 +74,16 @@ class Held(SimStory):
             "holdfast/v1alpha1", "Ban", "x", spec={"images": [{"name": "reg/bad"}]}))})
         self.assertEqual(self.rows("holds"), [])
         self.assertEqual([row["images"] for row in self.rows("bans")], [["reg/bad"]])
+
+    def test_4b_all_of_that_is_in_the_log_by_whom_it_was(self):
+        log = [(item["kind"], item["actor"], item["text"])
+               for item in json.loads(self.hub.run("log", "-o", "json").stdout)["items"]
+               if item["kind"] in ("hold", "retry", "void", "unhold", "ban")]
+        self.assertCountEqual([kind for kind, _, _ in log], ["hold", "retry", "void", "unhold", "ban"])
+        self.assertEqual(len({actor for _, actor, _ in log}), 1, log)  # who commits here
+        self.assertNotIn("", {actor for _, actor, _ in log})
+        self.assertIn(FILE, {kind: text for kind, _, text in log}["hold"])
+        self.assertIn('["reg/bad"]', self.hub.run("log", "--kind", "ban").stdout)
 
     def test_5_hooks_run_for_what_git_says_and_not_for_holds_or_exemptions(self):
         hook = m.job("smoke")

@@ -81,6 +81,9 @@ class Holds(SimStory):
         self.assertIn("Holdfast-Proof: same (c02)\n", said)
         self.wait_images("2", "1", "2")
         self.assertEqual(self.hub.get("holds")[0]["proof"], "same (c02)")
+        why = self.hub.run("why", "c02:web").stdout
+        self.assertRegex(why, r"Holds:\n.*1 instead of 2, by .*\n.*\n.*" + WORDS + r"\n    proof: same \(c02\)\n")
+        self.assertRegex(why, r" flagger rejected \w{8}: " + WORDS + r" \(held\)\n    proof: same \(c02\)\n")
         self.assertIn("same (c02)", self.hub.run("describe", "hold",
                                                  self.hub.get("holds")[0]["name"]).stdout)
 
@@ -163,6 +166,12 @@ class Holds(SimStory):
         said = self.git("log", "-1", "--format=%an|%B", "origin/main")
         self.assertRegex(said, r"^admin\|hold\(web\): 9 on 2 clusters, instead of 5\n")
         self.assertIn("Holdfast-Restored: 9\n", said)
+        why = self.hub.run("why", "c01:web").stdout
+        self.assertRegex(why, r"(?s)^held since .*\n  desired  \w{8} .* as Git says; in effect with Holds:\n"
+                              r"  held     9 instead of 5.*\nHolds:\n"
+                              r"  '\S+' \(in force\): 9 instead of 5, by admin .*, in \w{8}\n    holds/web/\S+\.yaml\n")
+        self.assertRegex(self.hub.run("show", "c01:web").stdout, r" HELD[^\n]*\nweb +held .* 9 instead of 5")
+        self.assertRegex(self.hub.run("show", "c02:web").stdout, r"web +inSync ")
         self.hub.run("retry", "web", "--wait")
         self.wait_images("5", "5", "5")
 

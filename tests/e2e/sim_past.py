@@ -135,6 +135,51 @@ class Past(SimStory):
         sides = json.loads(self.hub.run("diff", "c01..c02", "--objects", "-o", "json").stdout)
         self.assertEqual((sides["from"]["observed"], sides["to"]["observed"]), (True, False))
 
+    def test_6c_what_nobody_knows_does_not_count_as_good(self):
+        text = self.hub.run("where", "example.com/web:2").stdout
+        self.assertRegex(text, r"web +2 \(1 not observed\) ")
+        item, = self.ask("where", "example.com/web:2")["items"]
+        self.assertEqual((item["clusters"], item["unobserved"], item["drifted"]), (2, 1, 0))
+        self.assertEqual(sorted((i["names"], i["unobserved"]) for i in self.ask("where", "2", "--missing")["items"]),
+                         [(["c02"], 1), (["c03"], 0)])
+        same = self.hub.run("diff", "c01..c02")
+        self.assertRegex(same.stderr, "1 of 1 clusters were not observed at ")
+        other = self.hub.run("diff", "c03..c02", check=False)
+        self.assertRegex(other.stdout, r"\+ \w{8} Bump web to 2 .* on 1 cluster \(1 not observed\): c02")
+
+    def test_6d_of_a_group_it_is_said_that_its_clusters_are_those_of_now(self):
+        for words in (("show", f"prod@{{{self.before}}}"), ("log", f"prod@{{{self.before}}}"),
+                      ("where", "1", f"prod@{{{self.before}}}"), ("diff", f"prod@{{{self.before}}}..")):
+            self.assertIn("the clusters that it has now", self.hub.run(*words, check=False).stderr, words)
+        self.assertEqual(self.hub.run("show", f"c01@{{{self.before}}}").stderr, "")
+
+    def test_6e_a_canary_has_its_share_of_the_traffic(self):
+        self.sim.ask("decide", "c01", WEB, "20")
+
+        def is_so():
+            self.assertIn("canary 20 %", self.hub.run("show", "c01").stdout)
+            return True
+        wait_for(is_so, 30, "the share of the traffic", 0.1)
+        self.assertEqual([item["weight"] for item in self.ask("show", "prod:web")["items"]
+                          if item["names"] == ["c01"]], [20])
+        self.assertRegex(self.hub.run("why", "c01:web").stdout, r"\w+, canary 20 % since ")
+        self.assertNotIn("CANARY", self.hub.run("show", "c03").stdout)
+
+    def test_6f_who_changed_what_by_hand_is_in_the_log(self):
+        self.sim.ask("drift", "c01", WEB, "spec.replicas", "7", "kubectl-edit")
+
+        def is_so():
+            item, = self.ask("log", "--kind", "drifted")["items"]
+            self.assertEqual((item["actor"], item["names"]), ("kubectl-edit", ["c01"]))
+            self.assertRegex(item["text"], r"^Deployment\.apps/default/web: spec\.replicas: .* -> 7$")
+            return True
+        wait_for(is_so, 30, "the change by hand", 0.1)
+        self.assertRegex(self.hub.run("log", "--kind", "drifted").stdout,
+                         r"drifted +web +kubectl-edit: Deployment.apps/default/web: spec.replicas: ")
+        self.assertEqual([i["drifted"] for i in self.ask("where", "example.com/web:2", "c01")["items"]], [1])
+        self.sim.ask("drift", "c01", WEB, "spec.replicas", "1", "kubectl-edit")
+        self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
+
     def test_7_a_hub_that_was_killed_remembers(self):
         self.hub.kill()
         self.hub.start_and_wait()

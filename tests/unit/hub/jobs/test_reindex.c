@@ -164,6 +164,7 @@ static void decide(struct history *h) {
                                    .bad_revision = "abc000",
                                    .good_revision = "abc001",
                                    .text = "it failed; its log ends: password=hunter2",
+                                   .weight = number % 5 == 0 ? (int)number : -1,
                                    .at_ms = h->now_ms,
                                    .seen_ms = h->now_ms,
                                    .actor = "flagger",
@@ -175,6 +176,10 @@ static void decide(struct history *h) {
     if (!fresh) {
         must(h, hub_decisions_settle(h->db, &id, HUB_SETTLED_HELD, "it is held", "{}", &h->err));
     }
+    must(h, hub_db_run(h->db, &h->err,
+                       "UPDATE decision SET proof = 'same (c01)' WHERE number % 3 = 0 AND"
+                       " proof = ''",
+                       ""));
     must(h, hub_verdicts_put(h->db,
                              &(struct hub_verdict_row){.cluster_id = "uid",
                                                        .app = row.app,
@@ -431,7 +436,7 @@ static void before_done(struct before *b) {
 // What lines do not tell of a decision.
 #define UNTOLD                                                                                     \
     "'bad', 'good', 'bad_bundle', 'good_bundle', 'good_object', 'provisional', 'why',"             \
-    "'hold', 'weight'"
+    "'hold'"
 
 // Of decisions that only lines tell of what a program wrote is not known.
 static void cut_texts(struct history *h) {
@@ -533,25 +538,32 @@ static void run_text(struct history *h, const char *sql) {
     assert_int_equal(hub_stmt_next(stmt, &h->err), CM_ENOTFOUND);
 }
 
+static void drop(struct history *h, const char *what, const char *const *names, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        CM_AUTOFREE char *sql = cm_strf("DROP %s %s", what, names[i]);
+
+        run_text(h, sql);
+    }
+}
+
 // Makes the database one of the version before there were lines, and opens it as this one does.
 static void migrate(struct history *h) {
     static const char *const triggers[] = {
         "past_cluster_put",  "past_value_put",    "past_image_put",   "past_checkpoint_put",
         "past_decision_put", "past_decision_set", "past_verdict_put", "past_proven_put",
         "past_proven_set",   "past_freeze_put",   "past_freeze_set",  "past_frozen_put",
-        "past_frozen_set"};
+        "past_frozen_set",   "decision_proof"};
+    static const char *const indexes[] = {"decision_held", "past_change_desired", "decision_weight",
+                                          "decision_at",   "event_told",          "event_hold"};
 
-    for (size_t i = 0; i < sizeof(triggers) / sizeof(triggers[0]); i++) {
-        CM_AUTOFREE char *sql = cm_strf("DROP TRIGGER %s", triggers[i]);
-
-        run_text(h, sql);
-    }
+    drop(h, "TRIGGER", triggers, sizeof(triggers) / sizeof(triggers[0]));
+    drop(h, "INDEX", indexes, sizeof(indexes) / sizeof(indexes[0]));
+    must(h, hub_db_run(h->db, &h->err, "ALTER TABLE decision DROP COLUMN proof", ""));
     must(h, hub_db_run(h->db, &h->err, "DROP TABLE past_unwritten", ""));
-    // Of the steps that came later none changed what this one makes.
+    // Of the steps that came later only 38 changed what this one makes.
     must(h, hub_db_run(h->db, &h->err, "PRAGMA user_version = 33", ""));
     must(h, hub_schema_take(h->db, 34, &h->err));
-    CM_AUTOFREE char *last = cm_strf("PRAGMA user_version = %d", hub_schema_steps());
-    run_text(h, last);
+    run_text(h, "PRAGMA user_version = 37");
     hub_db_close(h->db);
     h->db = NULL;
     must(h, hub_db_open(h->db_path, HUB_DB_WRITER, &h->db, &h->err));

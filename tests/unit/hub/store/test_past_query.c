@@ -6,7 +6,10 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
+#include "hub/store/db.h"
 #include "hub/store/decisions.h"
+#include "hub/store/events.h"
 #include "hub/store/past.h"
 #include "hub/store/past_query.h"
 
@@ -289,7 +292,7 @@ static void what_a_hold_makes_of_a_commit_is_told_apart(void **state) {
     assert_int_equal(hub_past_value(*state, &b, &value, &made, &err), CM_OK);
     assert_int_equal(hub_past_image(*state, value, "reg/web:1.4", &err), CM_OK);
     run_well(*state, "b", value, THEN_MS + 3 * HOUR_MS);
-    assert_show(state, "prod", "inSync R2 R2 a; inSync R2 R2 b");
+    assert_show(state, "prod", "held R2 R2 b; inSync R2 R2 a");
     assert_diff(state, "a..b", "web: 22 -> 22");
     assert_where(state, &(struct hub_past_ask){.select = "prod", .what = "1.4"}, "22 b");
 }
@@ -432,6 +435,348 @@ static void environments_and_moments_are_compared(void **state) {
     assert_diff(state, "a@{20.hours.ago}..", "web: - -> 22");
 }
 
+// ---- What is not known
+
+static void assert_doubts(void **state, query_fn query, const struct hub_past_ask *what,
+                          const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, query, what);
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%.2s %s unobserved %s drifted %s", text.len > 0 ? "; " : "",
+                    word(a, at, "revision"), word(a, at, "clusters"), word(a, at, "unobserved"),
+                    word(a, at, "drifted"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void what_was_not_observed_does_not_count_as_known(void **state) {
+    assert_doubts(state, hub_past_where, &(struct hub_past_ask){.select = "", .what = "1.4"},
+                  "11 2 unobserved 1 drifted 0");
+    assert_doubts(state, hub_past_where,
+                  &(struct hub_past_ask){.select = "@{9.hours.ago}", .what = "1.4"},
+                  "11 3 unobserved 0 drifted 0");
+}
+
+static void a_cluster_that_is_away_is_not_known_to_have_a_patch(void **state) {
+    assert_doubts(state, hub_past_where,
+                  &(struct hub_past_ask){.select = "", .what = "1.4", .missing = true},
+                  "11 1 unobserved 1 drifted 0; 22 1 unobserved 0 drifted 0");
+}
+
+static void nor_is_one_where_something_was_changed_by_hand(void **state) {
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DRIFTED, THEN_MS + 3 * HOUR_MS);
+    assert_doubts(state, hub_past_where,
+                  &(struct hub_past_ask){.select = "prod", .what = "sha256:00"},
+                  "22 1 unobserved 0 drifted 1");
+    assert_where(state, &(struct hub_past_ask){.select = "a", .what = "sha256:00", .missing = true},
+                 "22 a");
+}
+
+static void an_image_that_was_set_by_hand_counts_however_the_app_does(void **state) {
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DEGRADED, THEN_MS + 3 * HOUR_MS);
+    run_sql(*state, "INSERT INTO drift (cluster, key, path, app, desired, actual, manager,"
+                    " operation, at_ms) VALUES ('a', 'Deployment.apps/default/web',"
+                    " 'spec.template.spec.containers[name=main].image', 'web', 'x', 'y', 'kubectl',"
+                    " '', 1), ('b', 'Deployment.apps/default/web', 'spec.replicas', 'web', '1',"
+                    " '2', 'kubectl', '', 1)");
+    assert_doubts(state, hub_past_where,
+                  &(struct hub_past_ask){.select = "prod", .what = "sha256:00"},
+                  "22 1 unobserved 0 drifted 1");
+    assert_doubts(state, hub_past_where,
+                  &(struct hub_past_ask){.select = "prod@{1.hour.ago}", .what = "sha256:00"},
+                  "22 1 unobserved 0 drifted 0"); // which is not known of another time
+    assert_doubts(state, hub_past_where, &(struct hub_past_ask){.select = "b", .what = "1.4"},
+                  "11 1 unobserved 0 drifted 0");
+}
+
+static void a_comparison_says_of_how_much_nobody_knows(void **state) {
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json =
+        ask(state, a, hub_past_diff, &(struct hub_past_ask){.select = "prod@{9.hours.ago}..c"});
+    const struct cm_json *item = cm_json_get(json, "items")->first;
+
+    assert_null(item); // which is the same, as far as anybody knows
+    assert_string_equal(word(a, cm_json_get(json, "from"), "unobserved"), "0");
+    assert_string_equal(word(a, cm_json_get(json, "to"), "unobserved"), "1");
+    assert_true(cm_json_true(cm_json_get(json, "membersNow")));
+    json = ask(state, a, hub_past_diff, &(struct hub_past_ask){.select = "a..c"});
+    item = cm_json_get(json, "items")->first;
+    assert_string_equal(word(a, cm_json_get(item, "to")->first, "unobserved"), "1");
+    assert_false(cm_json_true(cm_json_get(json, "membersNow")));
+    cm_arena_free(a);
+}
+
+// ---- The share of the traffic
+
+static void decide(struct hub_db *db, const char *verdict, int weight, int64_t at_ms,
+                   int64_t seen_ms) {
+    CM_AUTOFREE char *id = cm_strf("%s %lld", verdict, (long long)at_ms);
+    const struct hub_decision_row row = {.id = cm_sha256(id, strlen(id)),
+                                         .cluster = "a",
+                                         .cluster_id = "",
+                                         .app = "web",
+                                         .key = "Deployment.apps/default/web",
+                                         .controller = "flagger",
+                                         .verdict = verdict,
+                                         .bad_revision = R2,
+                                         .text = "so",
+                                         .weight = weight,
+                                         .at_ms = at_ms,
+                                         .seen_ms = seen_ms,
+                                         .provisional = true};
+    struct cm_err err;
+    bool is_new;
+
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+}
+
+static void assert_weight(void **state, const struct hub_past_ask *what, const char *expected) {
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_show, what);
+
+    assert_string_equal(word(a, cm_json_get(json, "items")->first, "weight"), expected);
+    cm_arena_free(a);
+}
+
+static void a_canary_is_shown_with_its_last_share_of_the_traffic(void **state) {
+    int64_t at_ms = THEN_MS + 4 * HOUR_MS; // six hours ago
+
+    decide(*state, "weight", 10, at_ms, at_ms);
+    decide(*state, "weight", 20, at_ms + HOUR_MS, at_ms + 2 * HOUR_MS);
+    decide(*state, "rejected", -1, at_ms + 3 * HOUR_MS, at_ms + 3 * HOUR_MS);
+    assert_weight(state, &(struct hub_past_ask){.select = "a@{7.hours.ago}"}, "-");
+    assert_weight(state, &(struct hub_past_ask){.select = "a@{330.minutes.ago}"}, "10");
+    assert_weight(state, &(struct hub_past_ask){.select = "a@{290.minutes.ago}"}, "20");
+    assert_weight(state, &(struct hub_past_ask){.select = "a@{290.minutes.ago}", .known = true},
+                  "10");
+    assert_weight(state, &(struct hub_past_ask){.select = "a"}, "-");
+    assert_weight(state, &(struct hub_past_ask){.select = "b@{290.minutes.ago}"}, "-");
+}
+
+// ---- Who did what
+
+struct told {
+    const char *kind;
+    const char *cluster;
+    const char *app;
+    const char *key;
+    const char *actor;
+    const char *message;
+};
+
+static void tell(struct hub_db *db, const struct told *t, int64_t happened_ms, int64_t at_ms) {
+    struct cm_err err;
+
+    assert_int_equal(hub_events_add(db,
+                                    &(struct hub_event){.at_ms = at_ms,
+                                                        .happened_ms = happened_ms,
+                                                        .kind = t->kind,
+                                                        .cluster = t->cluster,
+                                                        .app = t->app,
+                                                        .key = t->key,
+                                                        .actor = t->actor,
+                                                        .message = t->message},
+                                    &err),
+                     CM_OK);
+}
+
+static void assert_told(void **state, const struct hub_past_ask *what, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, hub_past_log, what);
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        const char *told = cm_json_string(cm_json_get(at, "text"));
+
+        cm_str_addf(&text, "%s%s %s %s: %s ", text.len > 0 ? "; " : "", word(a, at, "kind"),
+                    word(a, at, "app"), word(a, at, "actor"), told == NULL ? "-" : told);
+        add_names(&text, cm_json_get(at, "names"));
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+#define KEY "Deployment.apps/default/web"
+
+static void who_changed_what_by_hand_is_one_line_in_the_log(void **state) {
+    int64_t at_ms = THEN_MS + 3 * HOUR_MS;
+    struct told t = {"drift.found", "a", "web", KEY, "kubectl", "spec.replicas: 1 -> 3"};
+
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DRIFTED, at_ms);
+    note(*state, HUB_PAST_VERDICT, "b", HUB_VERDICT_DRIFTED, at_ms + 1000);
+    tell(*state, &t, 0, at_ms);
+    t.cluster = "b";
+    tell(*state, &t, 0, at_ms + 1000);
+    t.message = "spec.paused: nothing -> true";
+    tell(*state, &t, 0, at_ms + 2000);
+    t.actor = "helm";
+    tell(*state, &t, 0, at_ms + 2 * HOUR_MS);
+    assert_told(state, &(struct hub_past_ask){.select = "", .kind = "drifted"},
+                "drifted web helm: " KEY
+                ": spec.paused: nothing -> true b; drifted web kubectl: " KEY
+                ": spec.paused: nothing -> true, and more b,a");
+    assert_told(state, &(struct hub_past_ask){.select = "a", .kind = "drifted"},
+                "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
+    assert_told(state, &(struct hub_past_ask){.select = "c", .kind = "drifted"}, "");
+}
+
+static void drift_of_which_no_event_is_left_is_in_the_log_too(void **state) {
+    int64_t at_ms = THEN_MS + 3 * HOUR_MS;
+    const struct told t = {"drift.found", "a", "web", KEY, "kubectl", "spec.replicas: 1 -> 3"};
+
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DRIFTED, at_ms);
+    note(*state, HUB_PAST_VERDICT, "b", HUB_VERDICT_DRIFTED, at_ms + 1000);
+    tell(*state, &t, 0, at_ms);
+    assert_told(state, &(struct hub_past_ask){.select = "", .kind = "drifted"},
+                "drifted web -: - a,b; drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
+}
+
+static void what_git_keeps_out_bans_and_allows_is_in_the_log(void **state) {
+    static const struct told all[] = {
+        {"hold.started", "", "web", "holds/web/2.yaml", "ann", "'web-2': 1 instead of 2"},
+        {"ban.started", "", "", "bans/x.yaml", "bob", "'x': reg/x (CVE-1)"},
+        {"exemption.started", "", "db", "", "cid", "'e' may"},
+        {"agent.upgraded", "a", "", "", "agent", "1 -> 2"},
+        {"agent.upgraded", "c", "", "", "agent", "1 -> 2"},
+        {"app.healthy", "a", "web", "", "agent", "it is"},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        tell(*state, &all[i], 0, NOW_MS - HOUR_MS + (int64_t)i * 1000);
+    }
+    assert_told(state, &(struct hub_past_ask){.select = "", .limit = 4},
+                "upgraded  agent: 1 -> 2 c,a; exempted db cid: 'e' may ; ban  bob: bans/x.yaml: "
+                "'x': reg/x (CVE-1) ; hold web ann: holds/web/2.yaml: 'web-2': 1 instead of 2 ");
+    assert_told(state, &(struct hub_past_ask){.select = ":web", .limit = 2},
+                "ban  bob: bans/x.yaml: 'x': reg/x (CVE-1) ; hold web ann: holds/web/2.yaml: "
+                "'web-2': 1 instead of 2 ");
+    assert_told(state, &(struct hub_past_ask){.select = "c", .limit = 1},
+                "upgraded  agent: 1 -> 2 c");
+}
+
+// What an agent told later is not known at that time.
+static void the_log_and_why_tell_what_was_known_then(void **state) {
+    const struct told t = {"drift.found", "a", "web", KEY, "kubectl", "spec.replicas: 1 -> 3"};
+    int64_t late_ms = NOW_MS - HOUR_MS;
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json;
+
+    tell(*state, &t, THEN_MS + 3 * HOUR_MS, late_ms);
+    decide(*state, "rejected", -1, THEN_MS + 3 * HOUR_MS, late_ms);
+    for (int known = 0; known <= 1; known++) {
+        struct hub_past_ask what = {
+            .select = "a:web@{2.hours.ago}", .kind = "drifted", .known = known == 1};
+
+        assert_told(state, &what,
+                    known == 1 ? "" : "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
+        what.kind = "rejected";
+        assert_told(state, &what, known == 1 ? "" : "rejected web flagger: so a");
+        json = ask(state, a, hub_past_why, &what);
+        assert_int_equal(cm_json_get(json, "events")->count, known == 1 ? 0 : 1);
+        assert_int_equal(cm_json_get(json, "decisions")->count, known == 1 ? 0 : 1);
+    }
+    assert_told(state, &(struct hub_past_ask){.select = "a", .kind = "drifted", .known = true},
+                "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
+    cm_arena_free(a);
+}
+
+static void note_late(struct hub_db *db, const char *cluster, int64_t value, int64_t at_ms,
+                      int64_t seen_ms) {
+    struct cm_err err;
+
+    assert_int_equal(hub_past_note(db,
+                                   &(struct hub_past_change){.app = "web",
+                                                             .axis = HUB_PAST_VERDICT,
+                                                             .cluster = cluster,
+                                                             .value = value,
+                                                             .at_ms = at_ms,
+                                                             .seen_ms = seen_ms},
+                                   &err),
+                     CM_OK);
+}
+
+static void a_change_that_was_told_late_is_not_in_the_log_of_what_was_known(void **state) {
+    note_late(*state, "a", HUB_VERDICT_DEGRADED, THEN_MS + 3 * HOUR_MS, NOW_MS - HOUR_MS);
+    assert_told(state, &(struct hub_past_ask){.select = "@{2.hours.ago}", .kind = "degraded"},
+                "degraded web -: - a");
+    assert_told(
+        state,
+        &(struct hub_past_ask){.select = "@{2.hours.ago}", .kind = "degraded", .known = true}, "");
+}
+
+// ---- Why
+
+static void why_says_what_holds_keep_out_by_whom_and_with_what_proof(void **state) {
+    CM_AUTOFREE char *id = cm_strf("rejected %lld", (long long)THEN_MS);
+    struct cm_sha256 hash = cm_sha256(id, strlen(id));
+    const struct told t = {"hold.started", "", "web", "holds/web/2.yaml", "ann", "'web-2': so"};
+    char hex[CM_SHA256_HEX_MAX];
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    cm_sha256_hex(&hash, hex);
+    decide(*state, "rejected", -1, THEN_MS, THEN_MS);
+    assert_int_equal(hub_decisions_settle(*state, &hash, HUB_SETTLED_HELD, "", "a document", &err),
+                     CM_OK);
+    assert_int_equal(
+        hub_db_run(*state, &err,
+                   "INSERT INTO hold (key, name, app, repo, path, rejected, restored, controller,"
+                   " object, text, at_ms, event, clusters, in_force, retry) VALUES ('web-2',"
+                   " 'web-2', 'web', 'fleet', 'holds/web/2.yaml', '2', '1', 'flagger', 'o', 'so',"
+                   " ?1, ?2, '[\"a\"]', 1, 0)",
+                   "it", THEN_MS, hex),
+        CM_OK);
+    run_sql(*state, "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor, state,"
+                    " revision, message, made_ms, ended_ms, automatic) VALUES ('i', 'fleet',"
+                    " 'hold', 'web', '', 'holds/web/2.yaml',"
+                    " '{\"trailers\":{\"Proof\":\"same (a)\",\"Rejects-Commit\":\"" R2
+                    "\"}}', 'flagger', 'waiting', '', '', 1, 0, 1)");
+    tell(*state, &t, 0, NOW_MS - HOUR_MS);
+    run_sql(*state, "DELETE FROM intent"); // after a week
+
+    struct cm_json *json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web"});
+    const struct cm_json *hold = cm_json_get(json, "holds")->first;
+    assert_string_equal(word(a, hold, "name"), "web-2");
+    assert_string_equal(word(a, hold, "state"), "in force");
+    assert_string_equal(word(a, hold, "actor"), "ann");
+    assert_string_equal(word(a, hold, "proof"), "same (a)");
+    assert_string_equal(word(a, cm_json_get(json, "decisions")->first, "proof"), "same (a)");
+    assert_string_equal(word(a, cm_json_get(json, "events")->first, "kind"), "hold.started");
+    json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "b:web"});
+    assert_null(cm_json_get(json, "holds")->first);
+    json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web@{20.hours.ago}"});
+    assert_null(cm_json_get(json, "holds")->first);
+    cm_arena_free(a);
+}
+
+static void why_can_be_asked_of_one_object(void **state) {
+    static const char *const names[] = {KEY, "Deployment/web", "Deployment/default/web"};
+    const struct told web = {"drift.found", "a", "web", KEY, "kubectl", "spec.replicas: 1 -> 3"};
+    const struct told other = {"drift.found", "a", "web", "ConfigMap/default/web", "ann", "x"};
+    struct cm_arena *a = cm_arena_new(0);
+
+    tell(*state, &web, 0, NOW_MS - HOUR_MS);
+    tell(*state, &other, 0, NOW_MS - HOUR_MS);
+    decide(*state, "promoted", -1, THEN_MS, THEN_MS);
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        struct cm_json *json = ask(state, a, hub_past_why,
+                                   &(struct hub_past_ask){.select = "a:web", .object = names[i]});
+
+        assert_int_equal(cm_json_get(json, "events")->count, 1);
+        assert_string_equal(word(a, cm_json_get(json, "events")->first, "actor"), "kubectl");
+        assert_int_equal(cm_json_get(json, "decisions")->count, 1);
+    }
+    struct cm_json *json =
+        ask(state, a, hub_past_why,
+            &(struct hub_past_ask){.select = "a:web", .object = "ConfigMap/web"});
+    assert_string_equal(word(a, cm_json_get(json, "events")->first, "actor"), "ann");
+    assert_int_equal(cm_json_get(json, "decisions")->count, 0);
+    cm_arena_free(a);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_shown_as_it_is_now, open_past, close_db),
@@ -460,6 +805,31 @@ int main(void) {
                                         open_past, close_db),
         cmocka_unit_test_setup_teardown(the_log_says_what_sites_allowed_themselves, open_past,
                                         close_db),
+        cmocka_unit_test_setup_teardown(what_was_not_observed_does_not_count_as_known, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_cluster_that_is_away_is_not_known_to_have_a_patch,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(nor_is_one_where_something_was_changed_by_hand, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(an_image_that_was_set_by_hand_counts_however_the_app_does,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(a_comparison_says_of_how_much_nobody_knows, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_canary_is_shown_with_its_last_share_of_the_traffic,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(who_changed_what_by_hand_is_one_line_in_the_log, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(drift_of_which_no_event_is_left_is_in_the_log_too,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(what_git_keeps_out_bans_and_allows_is_in_the_log, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(the_log_and_why_tell_what_was_known_then, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(
+            a_change_that_was_told_late_is_not_in_the_log_of_what_was_known, open_past, close_db),
+        cmocka_unit_test_setup_teardown(why_says_what_holds_keep_out_by_whom_and_with_what_proof,
+                                        open_past, close_db),
+        cmocka_unit_test_setup_teardown(why_can_be_asked_of_one_object, open_past, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -305,9 +305,16 @@ static void holds_are_told_with_their_state_and_bans_with_their_images(void **st
     struct fixture *f = *state;
 
     run_sql(f->db,
+            "INSERT INTO decision (id, cluster, cluster_id, app, key, controller, controller_key,"
+            " verdict, bad, good, bad_bundle, good_bundle, bad_revision, good_revision,"
+            " good_object, text, weight, at_ms, seen_ms, actor, provisional, settled) VALUES"
+            " (x'e1', 'oslo-1', '', 'web', '', '', '', 'rejected', x'', x'', x'', x'', 'abc', '',"
+            " x'', '', -1, 5, 5, '', 1, 1)");
+    run_sql(f->db,
             "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor, automatic,"
             " made_ms) VALUES ('i', 'fleet', 'hold', 'web', '', 'holds/web/2-aa.yaml',"
-            " '{\"trailers\":{\"Proof\":\"same (oslo-1)\"}}', 'flagger', 1, 5)");
+            " '{\"trailers\":{\"Proof\":\"same (oslo-1)\",\"Rejects-Commit\":\"abc\"}}',"
+            " 'flagger', 1, 5)");
     assert_string_equal(names(f, "holds", "state"), "in force void retry");
     assert_string_equal(names(f, "holds?cluster=rome-1", "rejected"), "2 3");
     assert_string_equal(names(f, "holds?app=web&cluster=oslo-1", "name"), "web-2-aa web-4-cc");
