@@ -171,10 +171,10 @@ class Canaries(KubeStory):
                 if path.endswith(f"/{name}")]
 
     def shown(self, which):
-        """What is shown: {cluster: (state, desired, actual, images)}"""
+        """What is shown: {cluster: (state, desired, actual, images, weight)}"""
         items = json.loads(self.hub.run("show", which, "-o", "json").stdout)["items"]
         return {name: (item["state"], item["desired"]["revision"], item["actual"]["revision"],
-                       item["images"]) for item in items for name in item["names"]}
+                       item["images"], item.get("weight")) for item in items for name in item["names"]}
 
     # The story
 
@@ -319,8 +319,8 @@ class Canaries(KubeStory):
     def test_a_the_past_says_how_far_the_canary_was_and_why(self):
         at = f"@{{{self.during}}}"
         as_git = ("inSync", self.second, self.second, ["test/web:2"])
-        self.assertEqual(self.shown(f"prod:web{at}"),
-                         {CLUSTER: as_git, "sim1": as_git, "sim2": as_git})
+        self.assertEqual(self.shown(f"prod:web{at}"), {
+            CLUSTER: (*as_git, 10), "sim1": (*as_git, None), "sim2": (*as_git, None)})
         why = self.hub.run("why", f"{CLUSTER}:web{at}").stdout
         self.assertIn(f"flagger gave another share of the traffic to {self.second[:7]} (10 %)", why)
         self.assertIn(f"flagger promoted {self.first[:8]}: Deployment initialization completed.", why)
