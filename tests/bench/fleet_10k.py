@@ -227,6 +227,13 @@ def unused_so_far(fleet):
             if key.startswith("holdfast_connections_unused_total{")}
 
 
+def probes_of(fleet):
+    """What is counted of those who only tried whether the hub listens, once it is."""
+    gone = [f'listener="{listener}",reason="gone"' for listener in ("agents", "enrolment")]
+    bench.wait_for(lambda: all(unused_so_far(fleet)[which] for which in gone), 30, "the probes")
+    return unused_so_far(fleet)
+
+
 def refusals(fleet, before):
     """Connections of agents that came to nothing: all of them were right ones, so there should be
     none. before: what was counted of those that only tried whether the hub listens."""
@@ -254,7 +261,7 @@ def on_the_wire(fleet):
 def join(fleet, sims, reader, count):
     """From nothing at all to enrolled, connected, and what Git says applied and acknowledged."""
     cost = Cost(fleet, sims)
-    before = unused_so_far(fleet)
+    before = probes_of(fleet)
     with reader:
         sims.start()
         fleet.wait_done(stage="applied", timeout=600, interval=.2)
@@ -269,7 +276,7 @@ def come_again(fleet, sims, reader, count):
     fleet.hub.terminate()
     fleet.hub.start_and_wait(120)
     hub = bench.cpu_seconds(fleet.hub)
-    before = unused_so_far(fleet)
+    before = probes_of(fleet)
     began = time.monotonic()
     with reader:
         sims.start()
@@ -356,7 +363,7 @@ def kill_hub(fleet, sims, reader, count):
     began = time.monotonic()
     fleet.hub.start_and_wait(120)
     listening = time.monotonic() - began
-    before = unused_so_far(fleet)
+    before = probes_of(fleet)
     with reader:
         all_back(fleet, count)
     took = time.monotonic() - began
