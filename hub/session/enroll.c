@@ -13,7 +13,6 @@
 #include "common/net/addr.h"
 #include "common/throttle.h"
 #include "hub/access/authority.h"
-#include "hub/jobs/identity.h"
 #include "hub/jobs/renewal.h"
 #include "hub/session/internal.h"
 #include "proto/holdfast.pb-c.h"
@@ -122,10 +121,13 @@ static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
     answer(e, &reply);
 }
 
-static void replace_member(struct hub_sessions *s, const struct hub_enrolled *enrolled) {
+void hub_sessions_enrolled(struct hub_sessions *s, const struct hub_enrolled *enrolled) {
     struct hub_keys keys = {
         .current = enrolled->key, .begins_ms = enrolled->begins_ms, .ends_ms = enrolled->ends_ms};
 
+    if (hub_member_find(s, enrolled->cluster_id) != NULL) {
+        return; // it asked once more: what is in force for it stays, and is not made again
+    }
     cm_log(CM_LOG_INFO, "agent.enrolled", "a cluster was enrolled", "cluster", enrolled->cluster,
            "id", enrolled->cluster_id, NULL);
     hub_sessions_supersede(s, enrolled->cluster);
@@ -154,7 +156,7 @@ static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enr
     if (enrolled != NULL) {
         // The token is used up and the agent known, even if it does not hear the answer: it asks
         // again with the same key.
-        replace_member(e->owner, enrolled);
+        hub_sessions_enrolled(e->owner, enrolled);
     }
     if (e->conn != NULL && enrolled != NULL) {
         accept(e, enrolled);

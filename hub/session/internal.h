@@ -9,6 +9,7 @@
 #include "common/tls/keys.h"
 #include "hub/access/keys.h"
 #include "hub/jobs/decisions.h"
+#include "hub/jobs/identity.h"
 #include "hub/session/allowance.h"
 #include "hub/session/framed.h"
 #include "hub/session/sessions.h"
@@ -213,6 +214,9 @@ struct hub_sessions {
 struct hub_member *hub_member_find(struct hub_sessions *s, const char *cluster_id);
 void hub_sessions_check_stopped(struct hub_sessions *s);
 void hub_sessions_supersede(struct hub_sessions *s, const char *cluster); // it is enrolled anew
+
+// hub_sessions_enrolled takes in who was enrolled, in place of who had that name before.
+void hub_sessions_enrolled(struct hub_sessions *s, const struct hub_enrolled *enrolled);
 
 // counts.c
 void hub_sessions_make_counts(struct hub_sessions *s);

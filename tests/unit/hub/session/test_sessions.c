@@ -147,6 +147,23 @@ static void an_agent_is_sent_what_is_in_force_when_it_connects(void **state) {
     assert_int_equal(paris->generation, 3);
 }
 
+static void an_agent_that_enrolled_twice_is_sent_what_is_in_force(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    const struct hub_enrolled again = {.cluster_id = PARIS,
+                                       .cluster = "paris-1",
+                                       .key = cm_key_sha256(paris->key),
+                                       .ends_ms = INT64_MAX};
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+
+    hub_sessions_publish(r->sessions, p);
+    hub_sessions_enrolled(r->sessions, &again); // it had not heard the answer
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    assert_int_equal(paris->generation, 3);
+}
+
 static void an_agent_that_would_use_its_own_rights_is_sent_nothing_new(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -1234,6 +1251,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(an_agent_too_old_to_stop_is_sent_nothing_newer_while_it_is_frozen),
     RIG_TEST(more_freezes_than_a_message_holds_stop_all),
     RIG_TEST(an_agent_is_sent_what_is_in_force_when_it_connects),
+    RIG_TEST(an_agent_that_enrolled_twice_is_sent_what_is_in_force),
     RIG_TEST(an_agent_that_holds_it_is_sent_nothing),
     RIG_TEST(an_agent_that_would_use_its_own_rights_is_sent_nothing_new),
     RIG_TEST(an_agent_that_impersonates_is_sent_an_app_with_an_account),
