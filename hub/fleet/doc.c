@@ -325,6 +325,17 @@ static void read_tolerances(struct cm_arena *a, const struct cm_json *list,
     out->tolerances = all;
 }
 
+static const char *on_reject_of(const char *text) {
+    static const char *const words[] = {"alone", "group", "report"};
+
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (strcmp(words[i], text) == 0) {
+            return words[i];
+        }
+    }
+    return words[0];
+}
+
 static void read_app(struct cm_arena *a, const struct cm_json *document, struct hub_app_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
 
@@ -353,7 +364,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;
     out->depends_on = read_mentions(a, cm_json_get(spec, "dependsOn"), &out->depends_on_count);
     out->release_group = mention(cm_json_get(spec, "releaseGroup"));
-    out->together = strcmp(word(spec, "onReject", "alone"), "group") == 0;
+    out->on_reject = on_reject_of(word(spec, "onReject", "alone"));
     read_changes(a, spec, &out->changes);
     read_targets(a, cm_json_get(spec, "targets"), out);
 }

@@ -106,8 +106,8 @@ struct hub_app_doc {
     bool prune;
     bool suspend;
     bool prune_on_loss;
-    bool goes_back; // onFailure: rollback
-    bool together;  // onReject: group
+    bool goes_back;        // onFailure: rollback
+    const char *on_reject; // a literal: "alone", "group" or "report"
     bool plain_secrets;
     bool adopt;
     bool prune_precious;

@@ -284,6 +284,9 @@ void hub_fleet_missing_holds(const struct hub_fleet *f,
 // does not, or there is none.
 const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app);
 
+// hub_fleet_only_reports tells whether an App says `onReject: report`.
+bool hub_fleet_only_reports(const struct hub_fleet *f, const char *app);
+
 // hub_fleet_find_ban tells which image of an object (canonical form) a Ban forbids for an App, and
 // the Ban's name; NULL: none. Both are the arena's.
 const char *hub_fleet_find_ban(const struct hub_fleet *f, struct cm_arena *a, const char *app,
@@ -369,7 +372,7 @@ struct hub_app_info {
     bool prune_on_loss;        // onTargetLoss: prune
     bool plain_secrets;        // plainSecrets: allow
     bool goes_back;            // onFailure: rollback
-    bool together;             // onReject: group
+    const char *on_reject;     // a literal: "alone", "group" or "report"
     const char *release_group; // NULL: none
     uint32_t group_line;       // where that stands
     uint32_t group_column;

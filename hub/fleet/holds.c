@@ -274,6 +274,12 @@ const char *hub_fleet_find_ban(const struct hub_fleet *f, struct cm_arena *a, co
     return NULL;
 }
 
+bool hub_fleet_only_reports(const struct hub_fleet *f, const char *app) {
+    const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
+
+    return named != NULL && named->doc != NULL && strcmp(named->doc->app.on_reject, "report") == 0;
+}
+
 const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app) {
     const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
 

@@ -120,7 +120,7 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .prune_on_loss = doc->prune_on_loss,
         .plain_secrets = doc->plain_secrets,
         .goes_back = doc->goes_back,
-        .together = doc->together,
+        .on_reject = doc->on_reject,
         .release_group = doc->release_group.name,
         .group_line = doc->release_group.place.line,
         .group_column = doc->release_group.place.column,

@@ -429,11 +429,12 @@ static const struct hub_field app_spec[] = {
     {.name = "onReject",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "alone",
-     .choices = WORDS("alone", "group"),
-     .doc =
-         "What a cluster that rejects a release of this App keeps out of it: that of this App "
-         "alone, so that people must decide about its release group, or also what the same commit "
-         "made of the other Apps of the group there ([how](holds.md#release-groups))."},
+     .choices = WORDS("alone", "group", "report"),
+     .doc = "What is kept out of a cluster that rejects a release of this App: that of this App "
+            "alone (then people must decide about its release group), also what the same commit "
+            "made of the other Apps of the group there (`group`), or nothing: it is only told "
+            "(`report`), and Git goes on saying it "
+            "([how](holds.md#release-groups-and-apps-of-which-it-is-only-told))."},
     {.name = "prune",
      .type = HUB_FIELD_BOOL,
      .otherwise = "true",

@@ -178,7 +178,7 @@ static void copy_app(void *ctx, const struct hub_app_info *info) {
         .depends_on = names_json(d->arena, info->depends_on, info->depends_on_count),
         .release_group =
             info->release_group == NULL ? NULL : cm_arena_strdup(d->arena, info->release_group),
-        .together = info->together,
+        .on_reject = info->on_reject,
     };
 }
 
@@ -396,7 +396,7 @@ static bool same_group(const struct hub_app_row *a, const struct hub_app_row *b)
                     ? a->release_group == b->release_group
                     : strcmp(a->release_group, b->release_group) == 0;
 
-    return same && a->together == b->together;
+    return same && strcmp(a->on_reject, b->on_reject) == 0;
 }
 
 static bool same_app(const struct hub_app_row *a, const struct hub_app_row *b) {

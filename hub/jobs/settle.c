@@ -268,6 +268,16 @@ static bool take_word(struct hub_planner *p, struct hub_outcome *o, const struct
     return hold(p, o, d) == HUB_SETTLED_HELD;
 }
 
+// hold_or_tell: that it was rejected is told already, and that may be all that an App wants.
+static enum hub_settled hold_or_tell(struct hub_planner *p, struct hub_outcome *o,
+                                     const struct hub_decided *d) {
+    if (hub_fleet_only_reports(p->fleet, d->row.app)) {
+        settle(o, &d->row, HUB_SETTLED_NEVER, "", "");
+        return HUB_SETTLED_NEVER;
+    }
+    return hold(p, o, d);
+}
+
 // take takes a decision in; it tells whether the fleet is to be asked again.
 static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d) {
     struct hub_cluster_state *state = cm_map_get(p->clusters, d->row.cluster);
@@ -284,7 +294,7 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
     if (hub_rollback_is_late(&d->row) || hub_rollback_is_over(&d->row)) {
         return take_word(p, o, d);
     }
-    enum hub_settled settled = hold(p, o, d);
+    enum hub_settled settled = hold_or_tell(p, o, d);
     add_answer(state, &d->row, settled);
     state->answers_more = true;
     if (settled == HUB_SETTLED_HELD) {

@@ -41,7 +41,7 @@ struct plan_settings {
     bool prune_on_loss;
     bool plain_secrets;
     bool goes_back;
-    bool together;
+    const char *on_reject;
     const char *drift; // a constant: "report", "correct", "capture", "off"
 };
 #define HUB_PLAN_SETTINGS 6

@@ -26,7 +26,7 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
                                .prune_on_loss = info->prune_on_loss,
                                .plain_secrets = info->plain_secrets,
                                .goes_back = info->goes_back,
-                               .together = info->together,
+                               .on_reject = info->on_reject,
                                .drift = info->drift};
 }
 
@@ -93,9 +93,8 @@ static void compare_settings(struct plan_making *m, const struct plan_settings *
         tell(m, now->name, "onFailure", old->goes_back ? "rollback" : "report",
              now->goes_back ? "rollback" : "report");
     }
-    if (old->together != now->together) {
-        tell(m, now->name, "onReject", old->together ? "group" : "alone",
-             now->together ? "group" : "alone");
+    if (strcmp(old->on_reject, now->on_reject) != 0) {
+        tell(m, now->name, "onReject", old->on_reject, now->on_reject);
     }
     if (old->plain_secrets != now->plain_secrets) {
         tell(m, now->name, "plainSecrets", old->plain_secrets ? "allow" : "deny",
@@ -140,7 +139,7 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
            old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back &&
-           old->together == now->together && same_capture(old, now);
+           strcmp(old->on_reject, now->on_reject) == 0 && same_capture(old, now);
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
@@ -163,6 +162,15 @@ void plan_settings_make(struct plan_making *m, const struct hub_plan_before *bef
     hub_fleet_each_app(f, look_at_app, &t);
 }
 
+static const char *on_reject_words(const char *after) {
+    if (strcmp(after, "report") == 0) {
+        return "from then on a release that is rejected is told, and NOT kept out";
+    }
+    return strcmp(after, "group") == 0
+               ? "from then on its release group goes back with a release that is rejected"
+               : "from then on a release that is rejected goes back alone";
+}
+
 const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
     const char *after = setting->after == NULL ? "" : setting->after->text;
 
@@ -181,9 +189,7 @@ const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
                    : "from then on a release that does not come up is only told";
     }
     if (strcmp(setting->path, "onReject") == 0) {
-        return strcmp(after, "group") == 0
-                   ? "from then on its release group goes back with a release that is rejected"
-                   : "from then on a release that is rejected goes back alone";
+        return on_reject_words(after);
     }
     return strcmp(after, "allow") == 0 ? "from then on its Secrets may stand in Git readably"
                                        : "from then on its Secrets may not stand in Git readably";

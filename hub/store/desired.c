@@ -212,7 +212,7 @@ enum cm_rc hub_documents_remove_member(struct hub_db *db, const char *group, con
 enum cm_rc hub_documents_remove_app(struct hub_db *db, const char *name, struct cm_err *err) {
     enum cm_rc rc = hub_db_run(db, err, "DELETE FROM app WHERE name = ?1", "t", name);
 
-    return rc < 0 ? rc : hub_groups_put(db, name, NULL, false, err);
+    return rc < 0 ? rc : hub_groups_put(db, name, NULL, NULL, err);
 }
 
 enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
@@ -225,7 +225,7 @@ enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *ro
         hub_db_run(db, err, sql, "tttttiit", row->name, row->repo, row->path, row->namespace,
                    row->drift, (int64_t)row->prune, (int64_t)row->suspend, row->depends_on);
 
-    return rc < 0 ? rc : hub_groups_put(db, row->name, row->release_group, row->together, err);
+    return rc < 0 ? rc : hub_groups_put(db, row->name, row->release_group, row->on_reject, err);
 }
 
 enum cm_rc hub_documents_put_used(struct hub_db *db, const char *confirmation, const char *removal,

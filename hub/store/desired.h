@@ -172,7 +172,7 @@ struct hub_app_row {
     bool suspend;
     const char *depends_on;    // JSON array of names
     const char *release_group; // NULL: none
-    bool together;             // onReject: group
+    const char *on_reject;
 };
 CM_MUSTUSE enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
                                             struct cm_err *err);

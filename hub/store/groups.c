@@ -5,23 +5,24 @@
 #include "common/mem.h"
 #include "hub/store/db.h"
 
-enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group, bool together,
-                          struct cm_err *err) {
-    if (group == NULL) {
+enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group,
+                          const char *on_reject, struct cm_err *err) {
+    if (on_reject == NULL || (group == NULL && strcmp(on_reject, "alone") == 0)) {
         return hub_db_run(db, err, "DELETE FROM app_group WHERE app = ?1", "t", app);
     }
     return hub_db_run(db, err,
-                      "INSERT OR REPLACE INTO app_group (app, name, together) VALUES (?1, ?2, ?3)",
-                      "tti", app, group, (int64_t)together);
+                      "INSERT OR REPLACE INTO app_group (app, name, on_reject) VALUES (?1, ?2, ?3)",
+                      "ttt", app, group == NULL ? "" : group, on_reject);
 }
 
 enum cm_rc hub_groups_leave(struct hub_db *db, const char *cluster, const char *app,
                             const char *revision, struct cm_err *err) {
-    return hub_db_run(db, err,
-                      "INSERT OR REPLACE INTO pair_before (cluster, app, bundle, revision) SELECT"
-                      " p.cluster, p.app, p.bundle, p.revision FROM app_group g CROSS JOIN pair p"
-                      " WHERE g.app = ?2 AND p.cluster = ?1 AND p.app = ?2 AND p.revision <> ?3",
-                      "ttt", cluster, app, revision);
+    return hub_db_run(
+        db, err,
+        "INSERT OR REPLACE INTO pair_before (cluster, app, bundle, revision) SELECT"
+        " p.cluster, p.app, p.bundle, p.revision FROM app_group g CROSS JOIN pair p"
+        " WHERE g.app = ?2 AND g.name <> '' AND p.cluster = ?1 AND p.app = ?2 AND p.revision <> ?3",
+        "ttt", cluster, app, revision);
 }
 
 enum cm_rc hub_groups_forget(struct hub_db *db, const char *cluster, const char *app,
@@ -40,7 +41,8 @@ enum cm_rc hub_groups_each_member(struct hub_db *db, const char *cluster, const 
         "SELECT b.app, b.bundle, b.revision FROM app_group mine JOIN app_group g ON g.name ="
         " mine.name AND g.app <> mine.app JOIN pair p ON p.cluster = ?1 AND p.app = g.app AND"
         " p.revision = ?3 JOIN pair_before b ON b.cluster = p.cluster AND b.app = p.app"
-        " WHERE mine.app = ?2 AND mine.together AND ?3 <> '' ORDER BY b.app",
+        " WHERE mine.app = ?2 AND mine.on_reject = 'group' AND mine.name <> '' AND ?3 <> '' ORDER "
+        "BY b.app",
         "ttt", cluster, app, revision);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {

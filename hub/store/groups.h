@@ -13,10 +13,10 @@
 
 struct hub_db;
 
-// hub_groups_put says of which group an App is; NULL: of none. `together`: what its group has of a
-// release goes back with it.
+// hub_groups_put says of which group an App is (NULL: of none), and what becomes of it where a
+// release is rejected; NULL: the App is gone.
 CM_MUSTUSE enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group,
-                                     bool together, struct cm_err *err);
+                                     const char *on_reject, struct cm_err *err);
 
 // hub_groups_leave keeps what a pair is, if it is about to become what another commit says.
 CM_MUSTUSE enum cm_rc hub_groups_leave(struct hub_db *db, const char *cluster, const char *app,

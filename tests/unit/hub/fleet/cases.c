@@ -212,6 +212,7 @@ const struct fleet_case fleet_cases[] = {
     A(false, "  {releaseGroup: Checkout}\n"),
     A(true, "  {releaseGroup: checkout, onReject: group}\n"),
     A(true, "  {onReject: alone}\n"),
+    A(true, "  {onReject: report}\n"),
     A(false, "  {onReject: group}\n"),
     A(false, "  {releaseGroup: checkout, onReject: together}\n"),
     A(false, "  {adopt: 'yes'}\n"),

@@ -391,7 +391,7 @@ static void what_an_app_of_a_release_group_was_before_is_kept(void **state) {
     begin_releases(&f);
     struct cm_sha256 first = release(&f);
     struct cm_sha256 second = release(&f); // of another commit, as are all of these
-    run(&f, "INSERT INTO app_group (app, name, together) SELECT 'web', 'g', 1 WHERE ?1 NOT NULL",
+    run(&f, "INSERT INTO app_group (app, name, on_reject) SELECT 'web', 'g', '' WHERE ?1 NOT NULL",
         &none);
     run(&f, "UPDATE pair SET revision = 'before' WHERE ?1 NOT NULL", &none);
     struct cm_sha256 third = release(&f);

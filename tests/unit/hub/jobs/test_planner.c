@@ -360,6 +360,21 @@ static void that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody(void *
     assert_int_equal(count_rows(r->db, NEEDS), 0);
 }
 
+static void where_the_app_says_so_a_rejection_is_only_told(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    (void)rig_commit(r, "fleet", "sed -i 's/prune: true/onReject: report/' apps/web/app.yaml");
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/two"));
+    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind LIKE 'release.%'"),
+                     0);
+}
+
 // ---- Release groups
 
 // runs_of tells whether the workload of an App that is on a cluster has this image.
@@ -1071,6 +1086,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(that_people_are_needed_lasts_until_git_says_another_release),
     RIG_TEST(nobody_is_needed_for_an_app_that_is_gone),
     RIG_TEST(that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody),
+    RIG_TEST(where_the_app_says_so_a_rejection_is_only_told),
     RIG_TEST(what_is_of_the_rejected_release_goes_back_with_its_group),
     RIG_TEST(what_went_back_with_its_group_is_kept_out_after_a_restart),
     RIG_TEST(a_group_of_which_each_goes_back_alone_is_split_and_told),
