@@ -75,6 +75,11 @@ class Groups(SimStory):
     def wait_none(self):
         wait_for(lambda: not self.problems(), SOON, "no problem to be left", 0.1)
 
+    def wait_written(self):
+        """Until nothing is left to be written: what a verb waits for is then a push of its own."""
+        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), SOON,
+                 "all to be in Git", 0.1)
+
     def needs(self, app, cluster):
         return next(row["needsHuman"] for row in self.hub.get("status")
                     if (row["app"], row["cluster"]) == (app, cluster))
@@ -109,6 +114,7 @@ class Groups(SimStory):
         self.wait_images("pay", "4", "4", "4")
         self.wait_problem("pay", "c03", "release group 'checkout' is split: App 'web' is held at 2")
         wait_for(lambda: self.held("c03") == ["web"], SOON, "the Hold in Git", 0.2)
+        self.wait_written()
         self.hub.run("hold", "pay", "reg/pay:3", "--clusters", "c03", "--wait")
         self.wait_images("pay", "4", "4", "3")
         self.wait_none()

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""What wins where an Exemption, Git, a Hold, a freeze and a change by hand speak of the same: the second
+table of deploy/reference/exemptions.md, a test for a row. That another controller has a field by right
+is in kube_drift, for only an API server knows that; the first table is in the agent's test_fate."""
+import datetime
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
+
+KEPT = "ConfigMap/default/kept"
+WEB = "Deployment.apps/default/web"
+WORDS = "Failed checks threshold reached 5"
+
+
+def kept(**data):
+    return files("kept", m.config_map("kept", **data), drift="correct")
+
+
+def web(image):
+    return files("web", m.deployment("web", f"reg/web:{image}"), drift="correct")
+
+
+def site_object():
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+    return json.dumps({"spec": {"app": "kept", "object": KEPT, "field": "data.size", "reason": "INC-9",
+                                "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "by": "ada"}},
+                      separators=(",", ":"))
+
+
+class WhatWins(SimStory):
+    clusters = fleet(3)
+    apps = {**kept(colour="green", size="1"), **web("1")}
+    repo_more = "  write: direct\n"
+
+    def git(self, *words):
+        self.repo.git("fetch", "--quiet", "origin")
+        return self.repo.git(*words)
+
+    def deliver(self, changes, stage="healthy"):
+        self.git("reset", "--quiet", "--hard", "origin/main")
+        return super().deliver(changes, stage)
+
+    def wait_written(self):
+        """Until nothing is left to be written: what a verb waits for is then a push of its own."""
+        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), SOON,
+                 "all to be in Git", 0.1)
+
+    def exempt(self, app, name, key, *words):
+        self.wait_written()
+        self.hub.run("exempt", app, name, "--object", key, "--reason", name, "--clusters", "c01",
+                     "--wait", *words)
+
+    def unexempt(self, name):
+        self.wait_written()
+        self.hub.run("unexempt", name, "--wait")
+
+    def change(self, key, field, value, cluster="c01", manager="kubectl-edit"):
+        self.sim.ask("drift", cluster, key, field, value, manager)
+
+    def release(self):
+        spec = self.sim.object("c01", WEB)["spec"]
+        return (spec["template"]["spec"]["containers"][0]["image"].split(":")[1], spec["replicas"])
+
+    def wait_release(self, image, replicas):
+        wait_for(lambda: self.release() == (image, replicas), SOON, f"{image}, {replicas}", 0.1)
+
+    def wait_colour(self, colour, cluster="c01"):
+        wait_for(lambda: self.data(cluster, KEPT)["colour"] == colour, SOON, colour, 0.1)
+
+    def wait_told(self, *which):
+        wait_for(lambda: {(c, p) for c, _, p in self.drift()} == set(which), SOON, f"{which}", 0.1)
+
+    def test_1_while_frozen_it_is_told_and_nothing_is_changed(self):
+        self.hub.run("freeze", "app", "kept", "--reason", "stop", "--for", "1h", "--name", "f1")
+        self.change(KEPT, "data.colour", "red")
+        self.wait_told(("c01", "data.colour"))
+        self.assertEqual(self.data("c01", KEPT)["colour"], "red")
+        self.hub.run("unfreeze", "f1")
+        self.wait_colour("green")
+        self.wait_told()
+
+    def test_2_git_changes_the_very_field_that_is_exempted(self):
+        self.exempt("kept", "x2", KEPT, "--field", "data.colour", "--for", "2h")
+        self.change(KEPT, "data.colour", "red")
+        self.wait_told(("c01", "data.colour"))
+        self.deliver(kept(colour="green", size="2"))
+        self.assertEqual(self.data("c01", KEPT), {"colour": "red", "size": "2"})
+        self.deliver(kept(colour="blue", size="2"))
+        self.wait_colour("blue")
+        self.wait_told()
+
+    def test_3_an_exempted_object_that_is_deleted_is_made_anew(self):
+        self.sim.ask("delete", "c01", KEPT)
+        self.wait_data("c01", KEPT, {"colour": "blue", "size": "2"})
+
+    def test_4_of_two_exemptions_the_later_one_counts_to_its_end(self):
+        self.exempt("kept", "x4", KEPT, "--for", "2h")
+        self.change(KEPT, "data.colour", "red")
+        self.wait_told(("c01", "data.colour"))
+        self.unexempt("x2")
+        self.deliver(kept(colour="blue", size="3"))  # it has been applied since
+        self.assertEqual(self.data("c01", KEPT), {"colour": "red", "size": "3"})
+        self.unexempt("x4")
+        self.wait_colour("blue")
+        self.wait_told()
+
+    def test_5_a_rollback_during_an_exemption_is_taken_and_its_hold_applied(self):
+        self.exempt("web", "x5", WEB, "--for", "2h")
+        self.change(WEB, "spec.replicas", "5")
+        self.wait_told(("c01", "spec.replicas"))
+        self.deliver(web("2"))
+        self.wait_release("2", 5)
+        self.sim.ask("decide", "c01", WEB, "rejected", WORDS)
+        self.wait_event("release.held", cluster="c01", app="web")
+        self.wait_release("1", 5)
+
+    def test_6_a_hold_changes_the_very_field_that_is_exempted(self):
+        self.deliver(web("3"))
+        self.wait_release("3", 5)
+        self.change(WEB, "spec.template.spec.containers[name=main].image", "reg/web:hot")
+        wait_for(lambda: ("c01", WEB) in {row[:2] for row in self.drift()
+                                          if row[2] != "spec.replicas"}, SOON, "it to be told", 0.1)
+        self.assertEqual(self.release(), ("hot", 5))
+        self.wait_written()
+        self.hub.run("hold", "web", "reg/web:9", "--clusters", "c01", "--wait")
+        self.wait_release("9", 5)
+
+    def test_7_a_rollout_undone_by_hand_is_a_change_by_hand_and_told(self):
+        self.unexempt("x5")
+        self.wait_release("9", 1)
+        self.change(WEB, "spec.template.spec.containers[name=main].image", "reg/web:3",
+                    manager="kubectl-rollout")
+        self.wait_event("release.undone", cluster="c01", app="web")
+        self.wait_release("9", 1)
+        self.wait_told()
+
+    def test_8_a_site_s_file_that_lists_more_clusters_counts_there_and_outlives_the_object(self):
+        self.sim.ask("create", "c01", "Exemption.holdfast.dev/holdfast-system/inc-9", site_object(),
+                     "kubectl-create")
+        wait_for(lambda: [row["from"] for row in self.hub.get("exemptions")] == ["site"], SOON,
+                 "Git to have it", 0.1)
+        self.git("reset", "--quiet", "--hard", "origin/main")
+        path = self.repo.git("ls-files", "exemptions").split()[0]
+        text = (self.repo.work / path).read_text(encoding="utf-8")
+        self.wait_resolved(self.commit({path: text.replace("  - c01\n", "  - c01\n  - c02\n")}))
+        for cluster in ("c01", "c02"):
+            self.change(KEPT, "data.size", "nine", cluster)
+        self.change(KEPT, "data.size", "nine", "c03")
+        self.wait_told(("c01", "data.size"), ("c02", "data.size"))
+        self.wait_data("c03", KEPT, {"colour": "blue", "size": "3"})
+        self.sim.ask("delete", "c01", "Exemption.holdfast.dev/holdfast-system/inc-9")
+        self.wait_event("site.ended", cluster="c01")
+        self.deliver(kept(colour="grey", size="3"))
+        self.assertEqual(self.data("c02", KEPT), {"colour": "grey", "size": "nine"})
+        self.assertIn("- c02\n", self.git("show", f"origin/main:{path}"))
+
+    def test_9_a_site_s_file_that_is_taken_out_ends_it(self):
+        self.git("reset", "--quiet", "--hard", "origin/main")
+        path = self.repo.git("ls-files", "exemptions").split()[0]
+        self.wait_resolved(self.commit({path: None}))
+        self.wait_data("c02", KEPT, {"colour": "grey", "size": "3"})
+        self.wait_told()
+
+
+if __name__ == "__main__":
+    story.main()
