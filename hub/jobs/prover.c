@@ -20,7 +20,8 @@ struct hub_prover {
 struct proving {
     struct hub_prover *prover;
     const struct hub_hold_ask *ask;
-    struct cm_str same; // clusters
+    char **same; // clusters, in the order in which they answered
+    size_t same_count;
     struct cm_str different;
     struct cm_str none;
     size_t open; // questions; one more while they are asked
@@ -73,6 +74,26 @@ static void add_words(struct cm_str *out, const char *cluster, const char *text)
                 text);
 }
 
+static int compare_names(const void *a, const void *b) {
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+// name_same gives the clusters in the same order whoever was first to answer: it goes into a
+// commit.
+static char *name_same(const struct proving *p) {
+    CM_CLEANUP(cm_str_done) struct cm_str names = {0};
+
+    if (p->same_count > 0) {
+        qsort(p->same, p->same_count, sizeof(*p->same), compare_names);
+    }
+    for (size_t i = 0; i < p->same_count; i++) {
+        if (i == 0 || strcmp(p->same[i - 1], p->same[i]) != 0) {
+            cm_str_addf(&names, "%s%s", i == 0 ? "" : " ", p->same[i]);
+        }
+    }
+    return cm_strf("same (%s)", cm_str_get(&names));
+}
+
 // in_words: what is worst comes first.
 static char *in_words(const struct proving *p) {
     CM_AUTOFREE char *more =
@@ -86,7 +107,18 @@ static char *in_words(const struct proving *p) {
     if (p->none.len > 0) {
         return cm_strf("none (%s)%s", cm_str_get(&p->none), more);
     }
-    return cm_strf("same (%s)%s", cm_str_get(&p->same), more);
+    CM_AUTOFREE char *same = name_same(p);
+    return cm_strf("%s%s", same, more);
+}
+
+static void free_proving(struct proving *p) {
+    for (size_t i = 0; i < p->same_count; i++) {
+        free(p->same[i]);
+    }
+    free(p->same);
+    cm_str_done(&p->different);
+    cm_str_done(&p->none);
+    free(p);
 }
 
 static void end_one(struct proving *p) {
@@ -102,10 +134,7 @@ static void end_one(struct proving *p) {
                NULL);
     }
     p->done(p->ctx, words);
-    cm_str_done(&p->same);
-    cm_str_done(&p->different);
-    cm_str_done(&p->none);
-    free(p);
+    free_proving(p);
 }
 
 static void on_proved(void *ctx, enum hub_proof proof, const char *text) {
@@ -113,7 +142,8 @@ static void on_proved(void *ctx, enum hub_proof proof, const char *text) {
     struct proving *p = q->proving;
 
     if (proof == HUB_PROOF_SAME) {
-        cm_str_addf(&p->same, "%s%s", p->same.len == 0 ? "" : " ", q->cluster);
+        p->same = cm_resize(p->same, (p->same_count + 1) * sizeof(*p->same));
+        p->same[p->same_count++] = CM_TAKE(q->cluster);
     } else {
         add_words(proof == HUB_PROOF_DIFFERENT ? &p->different : &p->none, q->cluster, text);
     }

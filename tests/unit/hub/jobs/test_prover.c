@@ -79,7 +79,7 @@ static void of_each_form_one_cluster_is_asked_the_first_that_can_be(void **state
     assert_int_equal(g.times, 0);
     answer(&g, 0, HUB_PROOF_SAME, "");
     assert_int_equal(g.times, 1);
-    assert_string_equal(g.proof, "same (c b)");
+    assert_string_equal(g.proof, "same (b c)");
     hub_prover_free(p);
 }
 
