@@ -163,7 +163,7 @@ def curl(cluster, folder, items):
     """How long the bare loop takes."""
     config = curl_config(cluster, folder, items)
     began = time.monotonic()
-    subprocess.run(["curl", "--silent", "--parallel", "--parallel-max", "8",
+    subprocess.run(["curl", "--silent", "--parallel", "--parallel-max", "16",
                     "--config", config], check=True, timeout=300, stderr=subprocess.DEVNULL)
     return time.monotonic() - began
 

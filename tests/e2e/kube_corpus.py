@@ -16,7 +16,7 @@ import urllib.parse
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import corpus, story  # noqa: E402
+from support import corpus, nodrift, story  # noqa: E402
 from support import manifests as m  # noqa: E402
 from support.agent import Agent  # noqa: E402
 from support.kube import KubeCluster  # noqa: E402
@@ -180,6 +180,7 @@ class Corpus(KubeStory):
         wait_for(looked, LOOKS * LOOK_SECONDS, "all to be listed again", 0.5)
         self.assertGreater(len(places), 20)
         self.assertEqual(self.drift(), {})
+        self.assertEqual(nodrift.differences(self), [])  # what counts as noise among them
         self.assertEqual(self.events("drift.found"), [])
         self.assert_written(mark, {})
 
