@@ -20,7 +20,6 @@ from support.simstory import Sim, cluster  # noqa: E402
 
 API = "flagger.app/v1beta1"
 CANARY_SECONDS = 120  # some intervals of ten seconds, on a busy machine
-HELD_SECONDS = 10
 STAMP = "ci.example.com/commit"
 HERE = {"targets": [{"cluster": CLUSTER}]}
 SCALER = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "scaled"}
@@ -145,14 +144,14 @@ class Canaries(KubeStory):
         paths = self.repo.git("ls-tree", "-r", "--name-only", "origin/main", f"holds/{name}").split()
         return {path: self.repo.git("show", f"origin/main:{path}") for path in paths}
 
-    def wait_hold(self, name, release, timeout=CANARY_SECONDS):
+    def wait_hold(self, name, release):
         """The text of the one Hold of a release."""
         def is_so():
             found = [text for path, text in self.holds(name).items()
                      if path.startswith(f"holds/{name}/{release}-")]
             assert found, self.holds(name).keys()
             return found
-        text, = wait_for(is_so, timeout, f"the Hold of {name} {release} in Git", 0.1)
+        text, = wait_for(is_so, CANARY_SECONDS, f"the Hold of {name} {release} in Git", 0.1)
         return text
 
     def wait_no_hold(self, name):
@@ -195,12 +194,13 @@ class Canaries(KubeStory):
         second = self.commit({**self.web("2"), **self.shaky("2"), **self.scaled("2"),
                               **self.forward("test/sick-as-primary:2")})
         type(self).second = second
-        told = self.wait_event("release.weight", app="web")["atMs"]
+        self.wait_event("release.weight", app="web")
+        told = min(row["atMs"] for row in self.events("release.weight", app="web"))
         type(self).during = (time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(told // 1000)) +
                              f".{told % 1000:03}Z")
         self.wait_canary("web", phase="Progressing", canaryWeight=20)
         self.wait_canary("web", phase="Failed", canaryWeight=0)
-        hold = self.wait_hold("web", "2", HELD_SECONDS)
+        hold = self.wait_hold("web", "2")
         self.assertIn(f"  clusters:\n  - {CLUSTER}\n", hold)
         self.assertNotIn("sim", hold)
         self.assertEqual(len(self.commits("hold(web)")), 1)
