@@ -195,7 +195,11 @@ holdfast why eu-west-02:checkout
 
 say '8. What is desired and what is there, for any tool that reads Git: git diff desired actual'
 difference() { git --no-pager -C "$dir/hub/state.git" diff -U0 desired actual; }
-by_hand_is_left() { difference | grep -q '^+.*trace' && ! difference | grep -q /checkout/; }
+by_hand_is_left() {
+    local all
+    all=$(difference)
+    grep -q '^+.*trace' <<<"$all" && ! grep -q /checkout/ <<<"$all"
+}
 wait_for 30 by_hand_is_left || fail 'the state repository does not tell the drift'
 note '   The three clusters are as desired, with the Hold; one change by hand is left:'
 difference

@@ -243,7 +243,14 @@ int ctl_diff(struct ctl *c) {
     struct cm_json *drift = NULL;
     struct cm_json *pending = NULL;
 
-    if (c->argc == 1 && ctl_past_is_range(c->argv[0])) {
+    bool range = c->argc == 1 && ctl_past_is_range(c->argv[0]);
+
+    if (o->known && (o->objects || !range)) {
+        return ctl_fail(
+            c, CM_EINVAL,
+            "--known is for WHAT..WHAT, such as 'prod@{yesterday}..', without --objects");
+    }
+    if (range) {
         return o->objects ? ctl_past_objects(c) : ctl_past_diff(c);
     }
     if (o->objects) {

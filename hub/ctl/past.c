@@ -443,7 +443,8 @@ static void print_decision(struct ctl *c, const struct cm_json *row) {
     print_proof(c, row);
 }
 
-// "  'web-2-1f2e' holds 1 instead of 2: by ann, in 1f2e3d4c (fleet holds/web/2-1f2e.yaml)"
+// "  'web-2-1f2e' (in force): 1 instead of 2, by ann, in 1f2e3d4c
+//     fleet: holds/web/2-1f2e.yaml"
 static void print_hold(struct ctl *c, const struct cm_json *row) {
     const char *actor = text_of(row, "actor");
     const char *revision = text_of(row, "revision");
@@ -458,7 +459,10 @@ static void print_hold(struct ctl *c, const struct cm_json *row) {
                  ctl_one_line(c->arena, text_of(row, "rejected")),
                  actor[0] == '\0' ? "whoever committed it" : ctl_one_line(c->arena, actor),
                  revision[0] == '\0' ? "" : ", in ", SHORT, ctl_one_line(c->arena, revision));
-    (void)printf("    %s%s%s\n", path[0] == '\0' ? "not in Git yet" : ctl_one_line(c->arena, path),
+    (void)printf("    %s%s%s%s%s\n",
+                 path[0] == '\0' ? "" : ctl_one_line(c->arena, text_of(row, "repository")),
+                 path[0] == '\0' ? "" : ": ",
+                 path[0] == '\0' ? "not in Git yet" : ctl_one_line(c->arena, path),
                  pull[0] == '\0' ? "" : ", ", ctl_one_line(c->arena, pull));
     if (text_of(row, "message")[0] != '\0') {
         (void)printf("    %s\n", ctl_one_line(c->arena, text_of(row, "message")));

@@ -434,7 +434,7 @@ static size_t limit_of(const struct hub_past_ask *ask) {
 
 static enum cm_rc answer_log(struct past_read *r, struct cm_json *answer, struct cm_err *err) {
     struct hub_select select;
-    struct past_scope scope;
+    struct past_scope scope = {0};
     struct past_log l = {.read = r,
                          .scope = &scope,
                          .kind = r->ask->kind == NULL ? "" : r->ask->kind,

@@ -29,7 +29,7 @@ struct hub_past_ask {
     bool missing;       // where: clusters with the App and without it
     int64_t limit;      // log: actions; 0: HUB_PAST_LOG_DEFAULT
     const char *kind;   // log: only actions of this kind; NULL or "": all but progressing
-    const char *object; // why: only of this one, as in "apps/Deployment/prod/web"; NULL or "": all
+    const char *object; // why: only of this one, as in "Deployment.apps/prod/web"; NULL or "": all
 };
 
 // hub_past_show answers how it was: {"atMs", "items": [{"app", "desired", "actual", "state",

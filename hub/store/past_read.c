@@ -55,14 +55,17 @@ static bool find_cluster(const struct past_read *r, struct past_scope *s) {
     return false;
 }
 
-static enum cm_rc is_group(struct past_read *r, const char *name, struct cm_err *err) {
+// is_known also knows a cluster that is in Git and has no past yet.
+static enum cm_rc is_known(struct past_read *r, const char *name, bool *out_group,
+                           struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(r->db, &stmt, err,
                                  "SELECT 1 FROM cluster_group WHERE name = ?1 UNION ALL"
-                                 " SELECT 1 FROM cluster WHERE name = ?1",
+                                 " SELECT 0 FROM cluster WHERE name = ?1",
                                  "t", name);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    *out_group = rc == CM_OK && hub_stmt_int(stmt, 0) != 0;
     return rc != CM_ENOTFOUND
                ? rc
                : cm_fail(err, CM_ENOTFOUND, "there is no cluster or group '%.200s'", name);
@@ -70,9 +73,8 @@ static enum cm_rc is_group(struct past_read *r, const char *name, struct cm_err 
 
 static enum cm_rc find_members(struct past_read *r, struct past_scope *s, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = is_group(r, s->select.target, err);
+    enum cm_rc rc = is_known(r, s->select.target, &s->grouped, err);
 
-    s->grouped = rc == CM_OK;
     rc = rc < 0 ? rc
                 : hub_db_query(r->db, &stmt, err,
                                "SELECT c.number FROM group_member g JOIN past_cluster c"

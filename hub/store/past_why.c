@@ -115,6 +115,9 @@ static enum cm_rc add_events(const struct asking *k, struct cm_err *err) {
                   : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "events", err);
 }
 
+// When a Hold began: one of people says so in no document, but there is an event of its commit.
+#define HELD_FROM "iif(hold.at_ms > 0, hold.at_ms, ifnull(e.at_ms, 0))"
+
 // Those that there are now, of what was decided by then: what one kept out that is gone is told by
 // what was desired then. Who wrote it is known by the event of the commit that brought it.
 static enum cm_rc add_holds(const struct asking *k, struct cm_err *err) {
@@ -126,13 +129,13 @@ static enum cm_rc add_holds(const struct asking *k, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         k->read->db, &stmt, err,
-        "SELECT name, " HOLD_STATE ", rejected, restored, hold.at_ms, controller, text, repo,"
+        "SELECT name, " HOLD_STATE ", rejected, restored, " HELD_FROM ", controller, text, repo,"
         " path, " PULL " , " PROOF_OF_HOLD ", ifnull(e.actor, ''), ifnull(e.revision, '')"
         " FROM hold LEFT JOIN event e ON e.number = (SELECT max(number) FROM event WHERE"
         " kind = 'hold.started' AND event.key = hold.path AND event.app = hold.app)"
-        " WHERE hold.app = ?2 AND hold.at_ms <= ?3 AND EXISTS (SELECT 1 FROM"
-        " json_each(clusters) WHERE value = ?1) ORDER BY hold.at_ms DESC, name",
-        "tti", k->select->target, k->select->app, k->select->at_ms);
+        " WHERE hold.app = ?2 AND " HELD_FROM " <= ?3 AND ifnull(e.at_ms, 0) <= ?4 AND EXISTS"
+        " (SELECT 1 FROM json_each(clusters) WHERE value = ?1) ORDER BY 5 DESC, name",
+        "ttii", k->select->target, k->select->app, k->select->at_ms, k->heard_by_ms);
 
     return rc < 0 ? rc
                   : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "holds", err);

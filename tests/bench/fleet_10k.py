@@ -485,7 +485,7 @@ def stages(fleet, where, count):
             ("a commit changes all", lambda: change_all(fleet, sims, reader)),
             ("a commit changes one", lambda: change_one(fleet)),
             ("idle", lambda: idle(fleet, sims, count)),
-            ("connected and in sync after a start of all", 
+            ("connected and in sync after a start of all",
              lambda: come_again(fleet, sims, reader, count)),
             ("the hub is killed", lambda: kill_hub(fleet, sims, reader, count)),
             ("status storm", lambda: storm(fleet, sims, reader, count)),

@@ -169,7 +169,7 @@ class Holds(SimStory):
         why = self.hub.run("why", "c01:web").stdout
         self.assertRegex(why, r"(?s)^held since .*\n  desired  \w{8} .* as Git says; in effect with Holds:\n"
                               r"  held     9 instead of 5.*\nHolds:\n"
-                              r"  '\S+' \(in force\): 9 instead of 5, by admin .*, in \w{8}\n    holds/web/\S+\.yaml\n")
+                              r"  '\S+' \(in force\): 9 instead of 5, by admin .*, in \w{8}\n    fleet: holds/web/\S+\.yaml\n")
         self.assertRegex(self.hub.run("show", "c01:web").stdout, r" HELD[^\n]*\nweb +held .* 9 instead of 5")
         self.assertRegex(self.hub.run("show", "c02:web").stdout, r"web +inSync ")
         self.hub.run("retry", "web", "--wait")

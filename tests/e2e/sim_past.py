@@ -99,6 +99,8 @@ class Past(SimStory):
         self.assertRegex(done.stdout, r"- \w{8} the fleet")
         self.assertRegex(done.stdout, r"\+ \w{8} Bump web to 2")
         self.assertEqual(self.hub.run("diff", "c01..c02").returncode, 0)
+        for words in (("diff", "--known"), ("diff", "c01..c02", "--objects", "--known")):
+            self.assertIn("--known is for WHAT..WHAT", self.hub.run(*words, check=False).stderr)
         self.assertEqual(self.hub.run("diff", f"c01@{{{self.before}}}..",
                                       check=False).returncode, 1)
 
@@ -169,8 +171,10 @@ class Past(SimStory):
         self.sim.ask("drift", "c01", WEB, "spec.replicas", "7", "kubectl-edit")
 
         def is_so():
-            item, = self.ask("log", "--kind", "drifted")["items"]
-            self.assertEqual((item["actor"], item["names"]), ("kubectl-edit", ["c01"]))
+            items = self.ask("log", "--kind", "drifted")["items"]
+            self.assertEqual([(item["actor"], item["names"]) for item in items],
+                             [("kubectl-edit", ["c01"])])
+            item = items[0]
             self.assertRegex(item["text"], r"^Deployment\.apps/default/web: spec\.replicas: .* -> 7$")
             return True
         wait_for(is_so, 30, "the change by hand", 0.1)

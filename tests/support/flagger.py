@@ -76,10 +76,11 @@ class Gate:
         self.server = http.server.ThreadingHTTPServer(("127.0.0.1", self.port), Handler)
 
     def answer(self, name):
-        if name not in self.left:
+        left = self.left.get(name)  # the test may take it out meanwhile
+        if left is None:
             return self.opens
-        self.left[name] -= 1
-        return self.left[name] >= 0
+        self.left[name] = left - 1
+        return left > 0
 
     def start(self):
         threading.Thread(target=self.server.serve_forever, daemon=True).start()

@@ -749,6 +749,41 @@ static void why_says_what_holds_keep_out_by_whom_and_with_what_proof(void **stat
     assert_null(cm_json_get(json, "holds")->first);
     json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web@{20.hours.ago}"});
     assert_null(cm_json_get(json, "holds")->first);
+    json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web@{2.hours.ago}"});
+    assert_non_null(cm_json_get(json, "holds")->first);
+    json = ask(state, a, hub_past_why,
+               &(struct hub_past_ask){.select = "a:web@{2.hours.ago}", .known = true});
+    assert_null(cm_json_get(json, "holds")->first); // its commit came an hour ago
+    cm_arena_free(a);
+}
+
+static void a_hold_of_people_begins_with_its_commit(void **state) {
+    const struct told t = {"hold.started", "", "web", "holds/web/2.yaml", "ann", "'web-2': so"};
+    struct cm_arena *a = cm_arena_new(0);
+
+    run_sql(*state, "INSERT INTO hold (key, name, app, repo, path, rejected, restored, controller,"
+                    " object, text, at_ms, event, clusters, in_force, retry) VALUES ('web-2',"
+                    " 'web-2', 'web', 'fleet', 'holds/web/2.yaml', '2', '1', '', 'o', 'so', 0, '',"
+                    " '[\"a\"]', 1, 0)");
+    tell(*state, &t, 0, NOW_MS - HOUR_MS);
+
+    struct cm_json *json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web"});
+    assert_int_equal(cm_json_int(cm_json_get(cm_json_get(json, "holds")->first, "atMs"), 0),
+                     NOW_MS - HOUR_MS);
+    json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web@{2.hours.ago}"});
+    assert_null(cm_json_get(json, "holds")->first);
+    cm_arena_free(a);
+}
+
+static void what_is_wrongly_selected_is_said(void **state) {
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *answer = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_past_log(*state, a,
+                                  &(struct hub_past_ask){.select = "a@{soon}", .now_ms = NOW_MS},
+                                  &answer, &err),
+                     CM_EINVAL);
     cm_arena_free(a);
 }
 
@@ -829,6 +864,9 @@ int main(void) {
             a_change_that_was_told_late_is_not_in_the_log_of_what_was_known, open_past, close_db),
         cmocka_unit_test_setup_teardown(why_says_what_holds_keep_out_by_whom_and_with_what_proof,
                                         open_past, close_db),
+        cmocka_unit_test_setup_teardown(a_hold_of_people_begins_with_its_commit, open_past,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(what_is_wrongly_selected_is_said, open_past, close_db),
         cmocka_unit_test_setup_teardown(why_can_be_asked_of_one_object, open_past, close_db),
     };
 
