@@ -539,6 +539,23 @@ static enum cm_rc tell_ban(struct hub_db *db, const struct hub_document_news *ne
                           err);
 }
 
+// tell_unknown tells of Holds of people that came while nobody looked: since when one is there is
+// known by that alone. By whom it is nobody knows.
+static enum cm_rc tell_unknown(struct hub_db *db, const struct rows *holds, int64_t now_ms,
+                               struct cm_err *err) {
+    const struct hub_document_news news = {.now_ms = now_ms};
+    const struct hub_hold_row *hold = (const struct hub_hold_row *)(const void *)holds->items;
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < holds->count; i++) {
+        bool known = hold[i].at_ms > 0;
+
+        rc = known ? rc : hub_documents_find_hold_event(db, &hold[i], &known, err);
+        rc = rc < 0 || known ? rc : tell_hold(db, &news, NULL, &hold[i], err);
+    }
+    return rc;
+}
+
 // put writes a row if it differs from the one before (NULL: there was none); tell makes an event of
 // that. before, now: NULL if it was not there, or is not any more.
 static const struct {
@@ -596,6 +613,14 @@ static enum cm_rc write_kind(struct hub_db *db, int kind, const struct rows *bef
     return rc;
 }
 
+static enum cm_rc end_anew(struct hub_db *db, const struct hub_document_set *now,
+                           const struct hub_document_news *news, struct cm_err *err) {
+    enum cm_rc rc = hub_documents_end(db, err);
+
+    rc = rc < 0 ? rc : tell_unknown(db, &now->rows[HOLDS], news->now_ms, err);
+    return rc < 0 ? rc : hub_freezes_sweep(db, err);
+}
+
 enum cm_rc hub_document_set_write(struct hub_db *db, const struct hub_document_set *before,
                                   const struct hub_document_set *now,
                                   const struct hub_document_news *news, struct cm_err *err) {
@@ -608,6 +633,6 @@ enum cm_rc hub_document_set_write(struct hub_db *db, const struct hub_document_s
         rc = write_kind(db, i, anew ? &none : &before->rows[i], &now->rows[i], anew ? NULL : news,
                         err);
     }
-    rc = rc < 0 || !anew ? rc : hub_freezes_sweep(db, err);
+    rc = rc < 0 || !anew ? rc : end_anew(db, now, news, err);
     return rc < 0 ? rc : hub_freezes_resolve(db, err);
 }

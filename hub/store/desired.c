@@ -116,12 +116,17 @@ enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err) {
                                         "DELETE FROM group_member", "DELETE FROM app",
                                         "DELETE FROM confirmation", "DELETE FROM hold",
                                         "DELETE FROM ban",          "DELETE FROM exemption"};
-    enum cm_rc rc = CM_OK;
+    // Nothing leaves Git by being written anew: what still says so at the end has left it.
+    enum cm_rc rc = hub_db_run(db, err, "UPDATE site_exemption SET git = -1 WHERE git = 1", "");
 
     for (size_t i = 0; rc == CM_OK && i < sizeof(clear) / sizeof(clear[0]); i++) {
         rc = hub_db_run(db, err, clear[i], "");
     }
     return rc;
+}
+
+enum cm_rc hub_documents_end(struct hub_db *db, struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE site_exemption SET git = 2 WHERE git = -1", "");
 }
 
 enum cm_rc hub_documents_put_hold(struct hub_db *db, const struct hub_hold_row *row,
@@ -135,6 +140,22 @@ enum cm_rc hub_documents_put_hold(struct hub_db *db, const struct hub_hold_row *
                       row->path, row->rejected, row->restored, row->controller, row->object,
                       row->text, row->at_ms, row->event, row->clusters, row->in_force,
                       (int64_t)row->retry);
+}
+
+enum cm_rc hub_documents_find_hold_event(struct hub_db *db, const struct hub_hold_row *row,
+                                         bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT 1 FROM event WHERE kind = 'hold.started' AND key = ?1 AND"
+                                 " app = ?2 LIMIT 1",
+                                 "tt", row->path, row->app);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    *out = rc == CM_OK;
+    return CM_OK;
 }
 
 enum cm_rc hub_documents_remove_hold(struct hub_db *db, const char *key, struct cm_err *err) {

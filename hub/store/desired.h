@@ -82,9 +82,10 @@ CM_MUSTUSE enum cm_rc hub_desired_each_of_app(struct hub_db *db, const char *app
                                                             const struct hub_pair_row *row),
                                               void *ctx, struct cm_err *err);
 
-// The documents as they are in force. begin forgets them all, for writing them anew; put and remove
-// change one.
+// The documents as they are in force. begin forgets them all, for writing them anew until end, in
+// one transaction; put and remove change one.
 CM_MUSTUSE enum cm_rc hub_documents_begin(struct hub_db *db, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_documents_end(struct hub_db *db, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_documents_put_cluster(struct hub_db *db, const char *name,
                                                 const char *labels_json, bool suspend,
                                                 const char *repo, const char *path,
@@ -127,6 +128,10 @@ struct hub_hold_row {
 };
 CM_MUSTUSE enum cm_rc hub_documents_put_hold(struct hub_db *db, const struct hub_hold_row *row,
                                              struct cm_err *err);
+// hub_documents_find_hold_event tells whether it is on record when a Hold came.
+CM_MUSTUSE enum cm_rc hub_documents_find_hold_event(struct hub_db *db,
+                                                    const struct hub_hold_row *row, bool *out,
+                                                    struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_documents_remove_hold(struct hub_db *db, const char *key,
                                                 struct cm_err *err);
 

@@ -169,6 +169,43 @@ static void a_hub_that_forgot_it_believes_that_git_had_it(void **state) {
     assert_int_equal(count_gone(*state), 1);
 }
 
+static void write_anew(struct hub_db *db, const char *clusters) {
+    struct cm_err err;
+
+    assert_int_equal(hub_documents_begin(db, &err), CM_OK);
+    if (clusters != NULL) {
+        put_into_git(db, clusters);
+    }
+    assert_int_equal(hub_documents_end(db, &err), CM_OK);
+}
+
+static void a_hub_that_starts_anew_takes_out_of_git_what_it_wrote(void **state) {
+    struct hub_site_exemption e = allowed("c01");
+
+    put(*state, &e, NOW_MS);
+    put_into_git(*state, "[\"c01\"]");
+    write_anew(*state, "[\"c01\"]");
+    write_anew(*state, "[\"c01\"]");
+    assert_false(is_over(*state, "c01"));
+    e.ended_ms = NOW_MS;
+    put(*state, &e, NOW_MS + 1);
+    assert_int_equal(count_gone(*state), 1);
+}
+
+static void what_left_git_while_the_hub_was_away_is_over(void **state) {
+    struct hub_site_exemption e = allowed("c01");
+
+    put(*state, &e, NOW_MS);
+    put_into_git(*state, "[\"c01\"]");
+    write_anew(*state, NULL);
+    assert_true(is_over(*state, "c01"));
+    put_into_git(*state, "[\"c01\"]");
+    e.ended_ms = NOW_MS;
+    put(*state, &e, NOW_MS + 1);
+    write_anew(*state, "[\"c01\"]");
+    assert_int_equal(count_gone(*state), 0); // people put it back
+}
+
 static void what_people_put_back_into_git_is_theirs(void **state) {
     struct hub_site_exemption e = allowed("c01");
     struct cm_err err;
@@ -360,6 +397,8 @@ int main(void) {
         TEST(what_its_agent_knows_no_more_has_ended),
         TEST(what_is_not_in_git_yet_cannot_be_taken_out_of_it),
         TEST(one_whose_agent_does_not_come_back_ends_a_day_after_its_time),
+        TEST(a_hub_that_starts_anew_takes_out_of_git_what_it_wrote),
+        TEST(what_left_git_while_the_hub_was_away_is_over),
         TEST(what_people_put_back_into_git_is_theirs),
         TEST(what_ended_before_a_restored_hub_knew_its_document_is_not_taken_out),
         TEST(what_may_not_be_written_keeps_nothing_out_that_may),
