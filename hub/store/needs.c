@@ -8,9 +8,12 @@
 enum cm_rc hub_needs_put(struct hub_db *db, const struct hub_need_row *row, struct cm_err *err) {
     return hub_db_run(db, err,
                       "INSERT OR REPLACE INTO needs_human (cluster, app, key, why, revision, form,"
-                      " bundle, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-                      "ttttttbi", row->cluster, row->app, row->key, row->why, row->revision,
-                      row->form, row->bundle.bytes, (size_t)CM_SHA256_SIZE, row->at_ms);
+                      " bundle, at_ms) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8 WHERE EXISTS (SELECT 1"
+                      " FROM pair WHERE cluster = ?1 AND app = ?2) AND (SELECT count(*) FROM"
+                      " needs_human WHERE cluster = ?1 AND NOT (app = ?2 AND key = ?3)) < ?9",
+                      "ttttttbii", row->cluster, row->app, row->key, row->why, row->revision,
+                      row->form, row->bundle.bytes, (size_t)CM_SHA256_SIZE, row->at_ms,
+                      (int64_t)HUB_NEEDS_MAX);
 }
 
 enum cm_rc hub_needs_end(struct hub_db *db, const char *cluster, const char *app, const char *key,

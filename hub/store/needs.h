@@ -25,7 +25,10 @@ struct hub_need_row {
     int64_t at_ms;
 };
 
-// hub_needs_put replaces what was needed of the same workload.
+#define HUB_NEEDS_MAX 64 // of a cluster
+
+// hub_needs_put replaces what was needed of the same workload. Of an App that is not there, and of
+// more than HUB_NEEDS_MAX, nothing is kept: that stays an event.
 CM_MUSTUSE enum cm_rc hub_needs_put(struct hub_db *db, const struct hub_need_row *row,
                                     struct cm_err *err);
 

@@ -93,6 +93,8 @@ static int open_with_agent(void **state) {
 
     desk_run(*state, "INSERT INTO presence (cluster, connected, seen_ms, version, driver, target,"
                      " address) VALUES ('paris-1', 1, 1, '', '', '', '')");
+    desk_run(*state, "INSERT INTO pair (cluster, app, bundle, repo, revision, generation, objects,"
+                     " suspend, stale) VALUES ('paris-1', 'web', x'', 'fleet', '', 1, 1, 0, 0)");
     return rc;
 }
 
