@@ -105,6 +105,7 @@ static void take(void *ctx, const struct hub_decision_row *row) {
 struct joining {
     struct cm_arena *arena;
     struct hub_decided *d;
+    struct cm_sha256 own_before;
 };
 
 static void join(void *ctx, const struct hub_group_member *m) {
@@ -119,6 +120,25 @@ static void join(void *ctx, const struct hub_group_member *m) {
                                     .revision = cm_arena_strdup(j->arena, m->revision),
                                     .name = m->before};
     d->members = all;
+    d->before_revision = cm_arena_strdup(j->arena, m->own_revision);
+    j->own_before = m->own_before;
+}
+
+struct naming {
+    struct cm_arena *arena;
+    struct hub_decided_member *m;
+};
+
+static void name_controller(void *ctx, const char *key, const char *controller) {
+    struct naming *n = ctx;
+    struct hub_decided_member *m = n->m;
+    size_t size = m->controller_count * sizeof(*m->controllers);
+    struct hub_decided_controller *all = cm_arena_get(n->arena, size + sizeof(*m->controllers));
+
+    memcpy(all, m->controller_count == 0 ? all : m->controllers, size);
+    all[m->controller_count++] = (struct hub_decided_controller){
+        .key = cm_arena_strdup(n->arena, key), .name = cm_arena_strdup(n->arena, controller)};
+    m->controllers = all;
 }
 
 static enum cm_rc read_members(struct looking *l, struct hub_decided *d, struct cm_err *err) {
@@ -126,8 +146,13 @@ static enum cm_rc read_members(struct looking *l, struct hub_decided *d, struct 
     enum cm_rc rc = hub_groups_each_member(l->db, d->row.cluster, d->row.app, d->row.bad_revision,
                                            join, &j, err);
 
-    for (size_t i = 0; i < d->member_count; i++) {
+    d->before = d->member_count == 0 ? NULL : find_bundle(l, &j.own_before);
+    for (size_t i = 0; rc == CM_OK && i < d->member_count; i++) {
+        struct naming n = {.arena = l->list->arena, .m = &d->members[i]};
+
         d->members[i].before = find_bundle(l, &d->members[i].name);
+        rc = hub_decisions_each_controller(l->db, d->row.cluster, d->members[i].app,
+                                           name_controller, &n, err);
     }
     return rc;
 }

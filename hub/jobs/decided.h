@@ -18,12 +18,20 @@ struct hub_bundle;
 struct hub_db;
 struct hub_store;
 
+// Who decided of a workload last.
+struct hub_decided_controller {
+    const char *key;
+    const char *name;
+};
+
 // An App that goes back with the one that was rejected (group.h).
 struct hub_decided_member {
     const char *app;
     const char *revision;      // of what it was before
     struct cm_sha256 name;     // of that bundle
     struct hub_bundle *before; // NULL: it is not kept any more
+    struct hub_decided_controller *controllers;
+    size_t controller_count;
 };
 
 struct hub_decided {
@@ -32,6 +40,9 @@ struct hub_decided {
     struct hub_bundle *good;
     struct hub_decided_member *members;
     size_t member_count;
+    // Of the App itself, if there are members: what it was right before, as of a member.
+    const char *before_revision; // NULL
+    struct hub_bundle *before;
 };
 
 struct hub_decided_list {

@@ -58,6 +58,7 @@ static struct hub_decided *decided_of(struct cm_arena *a, const struct hub_decid
     out->row.id = id_of(&d->row, m->app, key);
     out->row.app = m->app;
     out->row.key = cm_arena_strdup(a, key);
+    out->row.controller_key = ""; // which is of the other one
     out->row.bad = *form_in(now, key);
     out->row.good = *form_in(m->before, key);
     out->row.bad_bundle = now->sha256;
@@ -65,13 +66,23 @@ static struct hub_decided *decided_of(struct cm_arena *a, const struct hub_decid
     out->row.good_revision = m->revision;
     out->row.good_object = NULL;
     out->row.good_object_size = 0;
-    out->row.text = cm_arena_strf(a, "with App '%s' of its release group%s%s", d->row.app,
+    out->row.text = cm_arena_strf(a, HUB_DECISION_JOINS "%s' of its release group%s%s", d->row.app,
                                   d->row.text[0] == '\0' ? "" : ": ", d->row.text);
     return out;
 }
 
-static void hold_workload(struct hub_planner *p, struct hub_outcome *o,
-                          const struct hub_decided *d) {
+// controller_of returns who releases a workload, as far as it has decided of it; "": not known.
+static const char *controller_of(const struct hub_decided_member *m, const char *key) {
+    for (size_t i = 0; i < m->controller_count; i++) {
+        if (strcmp(m->controllers[i].key, key) == 0) {
+            return m->controllers[i].name;
+        }
+    }
+    return "";
+}
+
+static void hold_workload(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d,
+                          const char *controller) {
     CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_err err;
@@ -85,6 +96,7 @@ static void hold_workload(struct hub_planner *p, struct hub_outcome *o,
                d->row.app, NULL);
         return;
     }
+    made->cause.controller = cm_arena_strdup(made->arena, controller); // whom its proof asks
     hub_hold_write(made, &text);
     hub_fleet_hold(p->fleet, made, false);
     hub_settle_note(o,
@@ -108,16 +120,31 @@ static struct hub_bundle *bundle_of(const struct hub_desired *desired, const cha
     return NULL;
 }
 
+// went_further: to what was before the commit that a member would go back to; so they would not be
+// one release.
+static bool went_further(const struct hub_decided *d, const struct hub_decided_member *m) {
+    const char *good = d->row.good_revision;
+    bool other = good[0] != '\0' && strcmp(d->before_revision, good) != 0 &&
+                 strcmp(d->before_revision, m->revision) == 0;
+
+    return other &&
+           (d->before == NULL || d->good == NULL ||
+            !cm_sha256_equal(form_in(d->before, d->row.key), form_in(d->good, d->row.key)));
+}
+
 void hub_group_hold(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d) {
     const struct hub_cluster_state *state = cm_map_get(p->clusters, d->row.cluster);
 
     for (size_t i = 0; state != NULL && i < d->member_count; i++) {
         const struct hub_decided_member *m = &d->members[i];
         struct hub_bundle *now = bundle_of(state->desired, m->app, d->row.bad_revision);
+        bool may = now != NULL && m->before != NULL && !went_further(d, m);
 
-        for (size_t k = 0; now != NULL && m->before != NULL && k < now->spec.object_count; k++) {
-            if (is_workload(now->spec.objects[k].key)) {
-                hold_workload(p, o, decided_of(o->arena, d, m, now, now->spec.objects[k].key));
+        for (size_t k = 0; may && k < now->spec.object_count; k++) {
+            const char *key = now->spec.objects[k].key;
+
+            if (is_workload(key)) {
+                hold_workload(p, o, decided_of(o->arena, d, m, now, key), controller_of(m, key));
             }
         }
     }

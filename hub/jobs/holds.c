@@ -214,7 +214,8 @@ static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hol
         .rejected = cm_arena_strdup(a, hub_hold_rejected(a, hold)),
         .restored = cm_arena_strdup(a, hub_hold_restored(a, hold)),
         .bad_revision = cm_arena_strdup(a, hold->bad_revision),
-        .controller = cm_arena_strdup(a, hold->cause.controller),
+        .controller = cm_arena_strdup(
+            a, hold->cause.controller[0] == '\0' ? HUB_HOLD_OWN : hold->cause.controller),
         .object = cm_arena_strdup(a, hold->cause.object),
         .words = cm_arena_strdup(a, hold->cause.text),
         .cluster = cm_arena_strdup(a, hold->clusters[0]),

@@ -38,7 +38,7 @@ static const struct hub_pair *find_pair(const struct hub_desired *desired, const
 
 static void add_answer(struct hub_cluster_state *state, const struct hub_decision_row *row,
                        enum hub_settled settled) {
-    if (hub_rollback_is_late(row) || hub_rollback_is_over(row)) {
+    if (hub_rollback_is_late(row) || hub_rollback_is_over(row) || hub_decision_joins(row)) {
         return; // no agent waits for it
     }
     hub_answers_add(&state->answers, &(struct hub_answer){.app = (char *)(uintptr_t)row->app,

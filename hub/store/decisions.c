@@ -145,6 +145,27 @@ static struct hub_decision_row read_row(struct hub_stmt *stmt) {
     return row;
 }
 
+bool hub_decision_joins(const struct hub_decision_row *row) {
+    return strncmp(text(row->text), HUB_DECISION_JOINS, strlen(HUB_DECISION_JOINS)) == 0;
+}
+
+enum cm_rc hub_decisions_each_controller(struct hub_db *db, const char *cluster, const char *app,
+                                         void (*visit)(void *ctx, const char *key,
+                                                       const char *controller),
+                                         void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT key, controller FROM decision WHERE number IN (SELECT max(number) FROM decision"
+        " WHERE cluster = ?1 AND app = ?2 AND substr(text, 1, length(?3)) <> ?3 GROUP BY key)",
+        "ttt", cluster, app, HUB_DECISION_JOINS);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_decisions_each_provisional(struct hub_db *db, bool only_new,
                                           void (*visit)(void *ctx,
                                                         const struct hub_decision_row *row),

@@ -91,6 +91,18 @@ hub_decisions_each_provisional(struct hub_db *db, bool only_new,
 CM_MUSTUSE enum cm_rc hub_decisions_weighed(struct hub_db *db, const char *cluster, const char *key,
                                             int64_t *out_ms, struct cm_err *err);
 
+// What the words of a decision begin with that nobody in a cluster made: a workload went back with
+// another App of its release group. No agent waits for an answer to it.
+#define HUB_DECISION_JOINS "with App '"
+bool hub_decision_joins(const struct hub_decision_row *row);
+
+// hub_decisions_each_controller visits the workloads of an App on a cluster with the controller
+// that decided of each last.
+CM_MUSTUSE enum cm_rc
+hub_decisions_each_controller(struct hub_db *db, const char *cluster, const char *app,
+                              void (*visit)(void *ctx, const char *key, const char *controller),
+                              void *ctx, struct cm_err *err);
+
 // hub_decisions_last and _set: as of reports (hub/store/status.h).
 CM_MUSTUSE enum cm_rc hub_decisions_last(struct hub_db *db, const char *cluster,
                                          struct hub_report_mark *out, struct cm_err *err);

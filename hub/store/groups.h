@@ -18,7 +18,8 @@ struct hub_db;
 CM_MUSTUSE enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group,
                                      const char *on_reject, struct cm_err *err);
 
-// hub_groups_leave keeps what a pair is, if it is about to become what another commit says.
+// hub_groups_leave keeps what a pair is in place of what it was before, if it is about to become
+// what another commit says; of an App of no group nothing is kept.
 CM_MUSTUSE enum cm_rc hub_groups_leave(struct hub_db *db, const char *cluster, const char *app,
                                        const char *revision, struct cm_err *err);
 
@@ -30,6 +31,9 @@ struct hub_group_member {
     const char *app;
     struct cm_sha256 before; // bundle
     const char *revision;    // of that
+    // The same of the App that was rejected; zeros and "": not known.
+    struct cm_sha256 own_before;
+    const char *own_revision;
 };
 
 // hub_groups_each_member visits the Apps that go back with one that was rejected at a commit on a

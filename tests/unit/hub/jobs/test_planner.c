@@ -159,7 +159,7 @@ static struct hub_decision_row begin_release(struct rig *r) {
 }
 
 // answered tells how many decisions a publication answers.
-static size_t answered(const struct hub_publication *p) {
+static size_t answered_at(const struct hub_publication *p, size_t app) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     Holdfast__V1__Manifest *m = NULL;
     struct cm_err err;
@@ -168,7 +168,11 @@ static size_t answered(const struct hub_publication *p) {
     assert_int_equal(WIRE_UNPACK(a, Holdfast__V1__Manifest, holdfast__v1__manifest,
                                  p->manifest->data, p->manifest->size, &m, &err),
                      CM_OK);
-    return m->apps[0]->n_answered;
+    return m->apps[app]->n_answered;
+}
+
+static size_t answered(const struct hub_publication *p) {
+    return answered_at(p, 0);
 }
 
 static bool runs(const struct hub_publication *p, const char *text) {
@@ -221,6 +225,28 @@ static struct hub_outcome *put_hold(struct rig *r, const char *text, const char 
         cm_strf("mkdir -p holds/web; cat >holds/web/two.yaml <<'END'\n%s%s\nEND", text, line);
 
     return rig_commit(r, "fleet", script);
+}
+
+#define STARTED "SELECT count(*) FROM event WHERE kind = 'hold.started'"
+
+static void a_hold_of_people_that_came_while_the_hub_was_away_has_a_start(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+    char *cause = strstr(o->asks[0].text, "  cause:");
+
+    assert_non_null(cause);
+    *cause = '\0'; // nor is it known of which decision it is
+    CM_AUTOFREE char *text = cm_strdup(o->asks[0].text);
+    rig_start(r, fleet);
+    (void)put_hold(r, text, "");
+    assert_int_equal(count_rows(r->db, "SELECT at_ms FROM hold"), 0);
+    assert_int_equal(count_rows(r->db, STARTED " AND app = 'web' AND key = 'holds/web/two.yaml' AND"
+                                               " at_ms > 0 AND actor = ''"),
+                     1);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_int_equal(count_rows(r->db, STARTED), 1);
 }
 
 static void a_hold_that_was_in_git_is_missed_after_a_restart_too(void **state) {
@@ -377,19 +403,22 @@ static void where_the_app_says_so_a_rejection_is_only_told(void **state) {
 
 // ---- Release groups
 
-// runs_of tells whether the workload of an App that is on a cluster has this image.
+// runs_of tells whether a workload of an App that is on a cluster has this image.
 static bool runs_of(const struct hub_outcome *o, const char *app, const char *image) {
     const struct hub_cluster_change *change = rig_change(o, "paris-1");
+    bool found = false;
 
     for (size_t i = 0; change != NULL && i < change->now->pair_count; i++) {
-        const struct hub_pair *pair = &change->now->pairs[i];
-        const struct cm_buf *bytes = pair->bundle->spec.objects[0].bytes;
+        const struct hub_bundle *bundle = change->now->pairs[i].bundle;
+        bool is_it = strcmp(change->now->pairs[i].app, app) == 0;
 
-        if (strcmp(pair->app, app) == 0) {
-            return memmem(bytes->data, bytes->size, image, strlen(image)) != NULL;
+        for (size_t k = 0; is_it && k < bundle->spec.object_count; k++) {
+            const struct cm_buf *bytes = bundle->spec.objects[k].bytes;
+
+            found |= memmem(bytes->data, bytes->size, image, strlen(image)) != NULL;
         }
     }
-    return false;
+    return found;
 }
 
 #define GROUP "releaseGroup: checkout, onReject: group"
@@ -457,10 +486,115 @@ static void what_went_back_with_its_group_is_kept_out_after_a_restart(void **sta
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE held <> ''"), 2);
     struct hub_outcome *o = rig_commit(r, "fleet", "workload pay pay two b");
     assert_true(runs_of(o, "pay", "reg/one"));
+    assert_int_equal(answered_at(rig_change(o, "paris-1")->publication, 1), 0); // none waits
+    assert_int_equal(answered_at(rig_change(o, "paris-1")->publication, 2), 1);
     o = rig_commit(r, "fleet", "workload pay pay three b"); // each by its own identity
     assert_true(runs_of(o, "pay", "reg/three"));
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM pair WHERE held <> ''"), 1);
     end_group(&row);
+}
+
+// hold_has tells whether what is written of the Hold of an App has this text.
+static bool hold_has(const struct rig *r, const char *app, const char *text) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_query(r->db, &stmt, &err,
+                                  "SELECT 1 FROM decision WHERE app = ?1 AND settled = 1 AND"
+                                  " instr(hold, ?2) > 0",
+                                  "tt", app, text),
+                     CM_OK);
+    return hub_stmt_next(stmt, &err) == CM_OK;
+}
+
+static void what_went_back_with_its_group_is_no_others_controllers(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP);
+
+    row.controller_key = "Canary.flagger.app/default/web";
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_true(hold_has(r, "web", "flagger") && hold_has(r, "web", "Canary"));
+    assert_false(hold_has(r, "pay", "flagger") || hold_has(r, "pay", "Canary"));
+    assert_int_equal(o->ask_count, 2);
+    for (size_t i = 0; i < o->ask_count; i++) {
+        bool web = strcmp(o->asks[i].app, "web") == 0;
+
+        assert_string_equal(o->asks[i].controller, web ? "flagger" : "holdfast");
+        assert_int_equal(o->asks[i].effect_count, 1);
+        assert_string_equal(o->asks[i].effects[0].controller, web ? "flagger" : "");
+    }
+    end_group(&row);
+}
+
+static void what_went_back_with_its_group_is_of_whoever_decided_of_it_last(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP);
+    struct hub_decision_row own = {.id = cm_sha256("own", 3),
+                                   .cluster = "paris-1",
+                                   .cluster_id = PARIS,
+                                   .app = "pay",
+                                   .key = "Deployment.apps/default/pay",
+                                   .controller = "argo-rollouts",
+                                   .verdict = "promoted"};
+    struct cm_err err;
+    bool is_new;
+
+    assert_int_equal(hub_decisions_add(r->db, &own, &is_new, &err), CM_OK);
+    (void)rig_decide(r, &row);
+    assert_true(hold_has(r, "pay", "controller: argo-rollouts"));
+    end_group(&row);
+}
+
+static char *text_of(const struct rig *r, const char *sql) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_query(r->db, &stmt, &err, sql, ""), CM_OK);
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
+    return cm_strdup(hub_stmt_text(stmt, 0));
+}
+
+// reject_third has web rejected at a third commit, and go back to the first; `second` is the commit
+// between.
+static struct hub_outcome *reject_third(struct rig *r, const char *second) {
+    struct hub_decision_row row = begin_group(r, GROUP);
+    CM_AUTOFREE char *good =
+        text_of(r, "SELECT revision FROM pair_before WHERE app = 'web'"); // of what ran first
+
+    if (second != NULL) {
+        (void)rig_commit(r, "fleet", "workload web web one a; workload pay pay one a");
+        (void)rig_commit(r, "fleet", second);
+    }
+    const struct hub_desired *now =
+        rig_change(rig_commit(r, "fleet", "workload web web three a; workload pay pay three a"),
+                   "paris-1")
+            ->now;
+    CM_AUTOFREE char *bad = cm_strdup(now->pairs[2].revision);
+    end_group(&row);
+    row.bad_bundle = now->pairs[2].bundle->sha256;
+    row.bad_revision = bad;
+    row.good_revision = good;
+    return rig_decide(r, &row);
+}
+
+static void a_group_is_split_where_the_rejected_one_went_back_further(void **state) {
+    struct rig *r = *state;
+    struct hub_outcome *o = reject_third(r, NULL); // the second was replaced before it was good
+
+    assert_true(runs_of(o, "web", "reg/one"));
+    assert_true(runs_of(o, "pay", "reg/three"));
+    assert_int_equal(count_rows(r->db,
+                                "SELECT count(*) FROM problem WHERE app = 'pay' AND message LIKE"
+                                " 'release group ''checkout'' is split%'"),
+                     1);
+}
+
+static void a_commit_that_changed_no_release_is_no_step_of_a_group(void **state) {
+    struct rig *r = *state;
+    struct hub_outcome *o = reject_third(r, "config web beside x; config pay along x");
+
+    assert_true(runs_of(o, "web", "reg/one"));
+    assert_true(runs_of(o, "pay", "reg/one"));
 }
 
 static void a_group_of_which_each_goes_back_alone_is_split_and_told(void **state) {
@@ -1089,7 +1223,12 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(where_the_app_says_so_a_rejection_is_only_told),
     RIG_TEST(what_is_of_the_rejected_release_goes_back_with_its_group),
     RIG_TEST(what_went_back_with_its_group_is_kept_out_after_a_restart),
+    RIG_TEST(what_went_back_with_its_group_is_no_others_controllers),
+    RIG_TEST(what_went_back_with_its_group_is_of_whoever_decided_of_it_last),
+    RIG_TEST(a_group_is_split_where_the_rejected_one_went_back_further),
+    RIG_TEST(a_commit_that_changed_no_release_is_no_step_of_a_group),
     RIG_TEST(a_group_of_which_each_goes_back_alone_is_split_and_told),
+    RIG_TEST(a_hold_of_people_that_came_while_the_hub_was_away_has_a_start),
     RIG_TEST(a_group_is_split_where_it_is_not_known_what_one_was_before),
     RIG_TEST(what_another_commit_made_of_an_app_does_not_go_back_with_its_group),
     RIG_TEST(the_form_that_runs_is_enough_to_restore_it),
