@@ -18,7 +18,6 @@
 
 #define GAP_MS ((int64_t)30 * 60 * 1000) // of releases; of what happens to them a minute
 #define SHORT_GAP_MS ((int64_t)60 * 1000)
-#define ACTIONS_MORE 4000 // that are kept beside those that are asked for
 
 static const char *kind_of(const struct past_log_row *row) {
     static const char *const verdicts[] = {"",       "healthy", "progressing", "degraded",
@@ -186,7 +185,7 @@ static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm
             break;
         }
         rc = read_row(l, stmt, err);
-        l->cut = rows == PAST_LOG_ROWS_MAX || l->count > l->limit + ACTIONS_MORE;
+        l->cut = rows == PAST_LOG_ROWS_MAX || l->count > l->limit + PAST_LOG_ACTIONS_MORE;
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -14,7 +14,8 @@
 struct cm_map;
 struct hub_entry;
 
-#define PAST_LOG_ROWS_MAX 100000 // that are looked at
+#define PAST_LOG_ROWS_MAX 100000   // that are looked at
+#define PAST_LOG_ACTIONS_MORE 4000 // that are kept beside those that are asked for
 
 struct past_action {
     const char *kind;

@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
 #include "hub/store/past_lines_sql.h"
@@ -86,16 +87,42 @@ static void add_event(struct past_log *l, struct hub_stmt *stmt, const char *kin
 }
 
 // What is of no cluster is told of the fleet as a whole, and of an App.
-static bool is_asked(const struct past_log *l, struct hub_stmt *stmt, const char *kind) {
+static bool is_asked(const struct past_log *l, struct hub_stmt *stmt) {
     const struct hub_entry entry = {(uint32_t)hub_stmt_int(stmt, NUMBER), hub_stmt_int(stmt, AT)};
     bool of_cluster = hub_stmt_text(stmt, CLUSTER)[0] != '\0';
     const struct hub_select *select = &l->scope->select;
 
-    if (l->kind[0] != '\0' && strcmp(l->kind, kind) != 0) {
-        return false;
-    }
     return of_cluster ? past_log_counts(l, &entry)
                       : select->target[0] == '\0' || select->app[0] != '\0';
+}
+
+// asked_json lists the events that are asked for.
+static const char *asked_json(const struct past_log *l) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (l->kind[0] == '\0' || strcmp(l->kind, kinds[i].kind) == 0) {
+            cm_str_addf(&text, "%s\"%s\"", text.len == 0 ? "" : ",", kinds[i].event);
+        }
+    }
+    return cm_arena_strf(l->read->arena, "[%s]", cm_str_get(&text));
+}
+
+static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm_err *err) {
+    size_t most = l->count + l->limit + PAST_LOG_ACTIONS_MORE;
+    enum cm_rc rc = CM_OK;
+
+    for (size_t rows = 0; rc == CM_OK; rows++) {
+        rc = hub_stmt_next(stmt, err);
+        if (rc == CM_OK && (rows == PAST_LOG_ROWS_MAX || l->count > most)) {
+            l->cut = true;
+            break;
+        }
+        if (rc == CM_OK && is_asked(l, stmt)) {
+            add_event(l, stmt, kind_of(hub_stmt_text(stmt, KIND)));
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 static enum cm_rc read_events(struct past_log *l, struct cm_err *err) {
@@ -106,18 +133,12 @@ static enum cm_rc read_events(struct past_log *l, struct cm_err *err) {
         " ifnull((SELECT repo FROM past_value v WHERE v.revision = event.revision LIMIT 1), ''),"
         " ifnull((SELECT number FROM past_cluster WHERE name = cluster), 0) FROM event"
         " WHERE " EVENT_IS_TOLD " AND " EVENT_AT " BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3"
-        " OR (app = '' AND kind GLOB 'ban.*')) AND at_ms <= ?4 ORDER BY " EVENT_AT " DESC",
-        "iiti", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l));
+        " OR (app = '' AND kind GLOB 'ban.*')) AND at_ms <= ?4 AND kind IN (SELECT value FROM"
+        " json_each(?5)) ORDER BY " EVENT_AT " DESC",
+        "iitit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l),
+        asked_json(l));
 
-    for (size_t rows = 0; rc == CM_OK && rows < PAST_LOG_ROWS_MAX; rows++) {
-        rc = hub_stmt_next(stmt, err);
-        const char *kind = rc == CM_OK ? kind_of(hub_stmt_text(stmt, KIND)) : "";
-
-        if (rc == CM_OK && is_asked(l, stmt, kind)) {
-            add_event(l, stmt, kind);
-        }
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    return rc < 0 ? rc : read_rows(l, stmt, err);
 }
 
 // ---- What is told twice

@@ -95,21 +95,25 @@ static enum cm_rc add_decisions(const struct asking *k, struct cm_err *err) {
                : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "decisions", err);
 }
 
+// Of an App there are events of all clusters: it is looked for among those of one.
+#define EVENTS_OF(CLUSTER, WHICH)                                                                  \
+    "SELECT * FROM (SELECT number, " EVENT_AT " AS at, kind, key, revision, actor, message FROM"   \
+    " event WHERE cluster = " CLUSTER " AND +app = ?2 AND at <= ?3 AND at_ms <= ?5 AND " WHICH     \
+    " AND " IS_OBJECT " ORDER BY number DESC LIMIT ?4)"
+#define OF_CLUSTER EVENTS_OF("?1", "1")
+#define OF_APP EVENTS_OF("''", EVENT_IS_TOLD)
+
 // What is told of the App as a whole concerns it there, too: what was written, and could not be.
 static enum cm_rc add_events(const struct asking *k, struct cm_err *err) {
     static const struct column columns[] = {{"atMs", true},   {"kind", false},
                                             {"key", false},   {"revision", false},
                                             {"actor", false}, {"message", false}};
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        k->read->db, &stmt, err,
-        "SELECT iif(happened_ms > 0, happened_ms, at_ms) AS at, kind, key, revision, actor,"
-        " message FROM event WHERE (cluster = ?1 OR (cluster = '' AND " EVENT_IS_TOLD
-        ")) AND app = ?2"
-        " AND at <= ?3 AND at_ms <= ?5"
-        " AND " IS_OBJECT " ORDER BY number DESC LIMIT ?4",
-        "ttiiit", k->select->target, k->select->app, k->select->at_ms, (int64_t)EVENTS,
-        k->heard_by_ms, object_of(k));
+    enum cm_rc rc = hub_db_query(k->read->db, &stmt, err,
+                                 "SELECT at, kind, key, revision, actor, message FROM (" OF_CLUSTER
+                                 " UNION ALL " OF_APP ") ORDER BY number DESC LIMIT ?4",
+                                 "ttiiit", k->select->target, k->select->app, k->select->at_ms,
+                                 (int64_t)EVENTS, k->heard_by_ms, object_of(k));
 
     return rc < 0 ? rc
                   : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "events", err);

@@ -657,6 +657,42 @@ static void what_git_keeps_out_bans_and_allows_is_in_the_log(void **state) {
                 "upgraded  agent: 1 -> 2 c");
 }
 
+// tell_often has ever so many things changed by hand, each by somebody else, a millisecond apart.
+static void tell_often(struct hub_db *db, int64_t from_ms, int64_t count) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(db, &err,
+                   "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message)"
+                   " WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE"
+                   " i + 1 < ?2) SELECT ?1 + i, 'drift.found', 'a', 'web', 'k', '', 'a' || i, 'x'"
+                   " FROM n",
+                   "ii", from_ms, count),
+        CM_OK);
+}
+
+static void of_one_kind_all_is_in_the_log_behind_ever_so_much_else(void **state) {
+    const struct told hold = {"hold.started", "", "web", "holds/web/2.yaml", "ann", "so"};
+
+    tell(*state, &hold, 0, NOW_MS - 2 * HOUR_MS);
+    tell_often(*state, NOW_MS - HOUR_MS, 100001);
+    assert_told(state, &(struct hub_past_ask){.select = "", .kind = "hold"},
+                "hold web ann: holds/web/2.yaml: so ");
+}
+
+static void of_ever_so_much_the_log_says_that_there_is_more(void **state) {
+    const struct told ban = {"ban.started", "", "", "bans/x.yaml", "bob", "so"};
+    struct cm_arena *a = cm_arena_new(0);
+
+    tell(*state, &ban, 0, NOW_MS - 2 * HOUR_MS);
+    tell_often(*state, NOW_MS - HOUR_MS, 100001);
+    run_sql(*state, "UPDATE event SET actor = 'one'");
+    struct cm_json *json =
+        ask(state, a, hub_past_log, &(struct hub_past_ask){.select = "@{30.minutes.ago}"});
+    assert_true(cm_json_true(cm_json_get(json, "more"))); // though all of that is one action
+    cm_arena_free(a);
+}
+
 // What an agent told later is not known at that time.
 static void the_log_and_why_tell_what_was_known_then(void **state) {
     const struct told t = {"drift.found", "a", "web", KEY, "kubectl", "spec.replicas: 1 -> 3"};
@@ -719,7 +755,7 @@ static void why_says_what_holds_keep_out_by_whom_and_with_what_proof(void **stat
 
     cm_sha256_hex(&hash, hex);
     decide(*state, "rejected", -1, THEN_MS, THEN_MS);
-    assert_int_equal(hub_decisions_settle(*state, &hash, HUB_SETTLED_HELD, "", "a document", &err),
+    assert_int_equal(hub_decisions_settle(*state, &hash, HUB_SETTLED_HELD, "", "name: web-2", &err),
                      CM_OK);
     assert_int_equal(
         hub_db_run(*state, &err,
@@ -812,62 +848,44 @@ static void why_can_be_asked_of_one_object(void **state) {
     cm_arena_free(a);
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_past, close_db)
+
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(it_is_shown_as_it_is_now, open_past, close_db),
-        cmocka_unit_test_setup_teardown(it_is_shown_as_it_was, open_past, close_db),
-        cmocka_unit_test_setup_teardown(so_many_changes_back_is_the_moment_before_them, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(what_is_not_there_is_an_error, open_past, close_db),
-        cmocka_unit_test_setup_teardown(each_action_is_one_line_for_the_whole_fleet, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(a_log_can_be_of_less, open_past, close_db),
-        cmocka_unit_test_setup_teardown(what_controllers_decided_is_in_the_log, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(what_a_hold_makes_of_a_commit_is_told_apart, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(what_git_suspends_is_no_release_that_nobody_has_done,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(what_was_suspended_and_resumed_is_the_same, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(what_runs_where_is_found_by_image_tag_digest_and_commit,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(where_it_is_missing_is_found, open_past, close_db),
-        cmocka_unit_test_setup_teardown(what_never_ran_is_an_error, open_past, close_db),
-        cmocka_unit_test_setup_teardown(environments_and_moments_are_compared, open_past, close_db),
-        cmocka_unit_test_setup_teardown(what_is_frozen_is_shown_and_what_was, open_past, close_db),
-        cmocka_unit_test_setup_teardown(the_log_says_what_was_frozen_by_whom_and_until_when,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(the_log_says_what_sites_allowed_themselves, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(what_was_not_observed_does_not_count_as_known, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(a_cluster_that_is_away_is_not_known_to_have_a_patch,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(nor_is_one_where_something_was_changed_by_hand, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(an_image_that_was_set_by_hand_counts_however_the_app_does,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(a_comparison_says_of_how_much_nobody_knows, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(a_canary_is_shown_with_its_last_share_of_the_traffic,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(who_changed_what_by_hand_is_one_line_in_the_log, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(drift_of_which_no_event_is_left_is_in_the_log_too,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(what_git_keeps_out_bans_and_allows_is_in_the_log, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(the_log_and_why_tell_what_was_known_then, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(
-            a_change_that_was_told_late_is_not_in_the_log_of_what_was_known, open_past, close_db),
-        cmocka_unit_test_setup_teardown(why_says_what_holds_keep_out_by_whom_and_with_what_proof,
-                                        open_past, close_db),
-        cmocka_unit_test_setup_teardown(a_hold_of_people_begins_with_its_commit, open_past,
-                                        close_db),
-        cmocka_unit_test_setup_teardown(what_is_wrongly_selected_is_said, open_past, close_db),
-        cmocka_unit_test_setup_teardown(why_can_be_asked_of_one_object, open_past, close_db),
+        TEST(it_is_shown_as_it_is_now),
+        TEST(it_is_shown_as_it_was),
+        TEST(so_many_changes_back_is_the_moment_before_them),
+        TEST(what_is_not_there_is_an_error),
+        TEST(each_action_is_one_line_for_the_whole_fleet),
+        TEST(a_log_can_be_of_less),
+        TEST(what_controllers_decided_is_in_the_log),
+        TEST(what_a_hold_makes_of_a_commit_is_told_apart),
+        TEST(what_git_suspends_is_no_release_that_nobody_has_done),
+        TEST(what_was_suspended_and_resumed_is_the_same),
+        TEST(what_runs_where_is_found_by_image_tag_digest_and_commit),
+        TEST(where_it_is_missing_is_found),
+        TEST(what_never_ran_is_an_error),
+        TEST(environments_and_moments_are_compared),
+        TEST(what_is_frozen_is_shown_and_what_was),
+        TEST(the_log_says_what_was_frozen_by_whom_and_until_when),
+        TEST(the_log_says_what_sites_allowed_themselves),
+        TEST(what_was_not_observed_does_not_count_as_known),
+        TEST(a_cluster_that_is_away_is_not_known_to_have_a_patch),
+        TEST(nor_is_one_where_something_was_changed_by_hand),
+        TEST(an_image_that_was_set_by_hand_counts_however_the_app_does),
+        TEST(a_comparison_says_of_how_much_nobody_knows),
+        TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
+        TEST(who_changed_what_by_hand_is_one_line_in_the_log),
+        TEST(drift_of_which_no_event_is_left_is_in_the_log_too),
+        TEST(what_git_keeps_out_bans_and_allows_is_in_the_log),
+        TEST(the_log_and_why_tell_what_was_known_then),
+        TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
+        TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
+        TEST(of_ever_so_much_the_log_says_that_there_is_more),
+        TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
+        TEST(a_hold_of_people_begins_with_its_commit),
+        TEST(what_is_wrongly_selected_is_said),
+        TEST(why_can_be_asked_of_one_object),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
