@@ -514,13 +514,16 @@ static const char *const step_37[] = {
 
 static const char *const step_38[] = {
     // What was found of what a Hold does before it was written, with the decisions that it is made
-    // of: it lasts as long as they do, and stands in their lines as the share of the traffic does.
+    // of, by the name of its file: it lasts as long as they do, and stands in their lines as the
+    // share of the traffic does.
     "ALTER TABLE decision ADD COLUMN proof TEXT NOT NULL DEFAULT ''",
     "CREATE INDEX decision_held ON decision (app, bad_revision) WHERE settled = 1",
     "CREATE TRIGGER decision_proof AFTER INSERT ON intent WHEN new.kind = 'hold' AND"
     " json_extract(new.args, '$.trailers.Proof') IS NOT NULL BEGIN UPDATE decision SET proof ="
     " json_extract(new.args, '$.trailers.Proof') WHERE app = new.app AND settled = 1 AND"
-    " bad_revision = json_extract(new.args, '$.trailers.\"Rejects-Commit\"'); END",
+    " bad_revision = json_extract(new.args, '$.trailers.\"Rejects-Commit\"') AND bad_revision <> ''"
+    " AND instr(hold, replace(substr(new.cause, length(new.app) + 8), '.yaml', '')) > 0"
+    " AND proof <> json_extract(new.args, '$.trailers.Proof'); END",
     "DROP TRIGGER past_decision_put",
     "DROP TRIGGER past_decision_set",
     LINE_TRIGGER("past_decision_put", "INSERT ON decision", LINE_DECISION_WEIGHED),

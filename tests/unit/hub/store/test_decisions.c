@@ -1,6 +1,9 @@
 #include "tests/unit/hub/store/memory_db.h"
 
+#include <string.h>
+
 #include "hub/store/decisions.h"
+#include "hub/store/past_lines.h"
 
 static void add(struct hub_db *db, int number, bool provisional) {
     const struct hub_decision_row row = {.id = cm_sha256(&number, sizeof(number)),
@@ -60,12 +63,63 @@ static void what_only_lines_told_gives_way_to_what_holds(void **state) {
     assert_int_equal(count_rows(*state, "SELECT settled FROM decision"), HUB_SETTLED_HELD);
 }
 
+// keep_out puts a decision on record of which there is a Hold.
+static void keep_out(struct hub_db *db, const char *key, const char *hold) {
+    const struct hub_decision_row row = {.id = cm_sha256(key, strlen(key)),
+                                         .cluster = "paris",
+                                         .cluster_id = "id",
+                                         .app = "web",
+                                         .key = key,
+                                         .verdict = "rejected",
+                                         .bad_revision = "abc",
+                                         .provisional = true};
+    struct cm_err err;
+    bool is_new;
+
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+    assert_int_equal(hub_decisions_settle(db, &row.id, HUB_SETTLED_HELD, "", hold, &err), CM_OK);
+}
+
+static void write_hold(struct hub_db *db, const char *id, const char *file, const char *proof) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(
+            db, &err,
+            "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor, automatic,"
+            " made_ms) VALUES (?1, 'fleet', 'hold', 'web', '', 'holds/web/' || ?2 || '.yaml',"
+            " json_object('trailers', json_object('Proof', ?3, 'Rejects-Commit', 'abc')),"
+            " 'flagger', 1, 5)",
+            "ttt", id, file, proof),
+        CM_OK);
+}
+
+static void what_is_proven_of_a_hold_is_said_of_its_own_decisions_once(void **state) {
+    struct cm_err err;
+
+    keep_out(*state, "api", "metadata: {name: web-2-aa}");
+    keep_out(*state, "worker", "metadata: {name: web-2-bb}");
+    assert_int_equal(hub_past_lines_want(*state, true, &err), CM_OK);
+    write_hold(*state, "i", "2-aa", "same (paris)");
+    write_hold(*state, "j", "2-bb", "none: why");
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision WHERE (key = 'api' AND proof"
+                                        " = 'same (paris)') OR (key = 'worker' AND proof ="
+                                        " 'none: why')"),
+                     2);
+    int64_t lines = count_rows(*state, "SELECT count(*) FROM past_unwritten");
+    assert_int_equal(lines, 2);
+    write_hold(*state, "k", "2-aa", "same (paris)");
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_unwritten"), lines);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_only_tells_pushes_out_nothing_that_holds, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_only_lines_told_gives_way_to_what_holds, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(what_is_proven_of_a_hold_is_said_of_its_own_decisions_once,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
     };
 

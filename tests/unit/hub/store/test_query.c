@@ -307,9 +307,9 @@ static void holds_are_told_with_their_state_and_bans_with_their_images(void **st
     run_sql(f->db,
             "INSERT INTO decision (id, cluster, cluster_id, app, key, controller, controller_key,"
             " verdict, bad, good, bad_bundle, good_bundle, bad_revision, good_revision,"
-            " good_object, text, weight, at_ms, seen_ms, actor, provisional, settled) VALUES"
+            " good_object, text, weight, at_ms, seen_ms, actor, provisional, settled, hold) VALUES"
             " (x'e1', 'oslo-1', '', 'web', '', '', '', 'rejected', x'', x'', x'', x'', 'abc', '',"
-            " x'', '', -1, 5, 5, '', 1, 1)");
+            " x'', '', -1, 5, 5, '', 1, 1, 'metadata: {name: web-2-aa}')");
     run_sql(f->db,
             "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor, automatic,"
             " made_ms) VALUES ('i', 'fleet', 'hold', 'web', '', 'holds/web/2-aa.yaml',"
