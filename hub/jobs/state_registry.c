@@ -10,7 +10,6 @@
 #include "hub/jobs/state_work.h"
 
 #define PATH "registry/agents.jsonl"
-#define SIZE_MAX_BYTES ((size_t)32 * 1024 * 1024)
 #define LOOK_MS ((int64_t)5 * 1000)
 #define PAUSE_MS ((int64_t)60 * 1000) // between two that are written: all of it is one file
 
@@ -48,7 +47,7 @@ enum cm_rc hub_state_registry_fill(struct hub_state_pass *p, struct hub_state_ed
         return CM_OK;
     }
     p->registry_after_ms = cm_clock_now_ms() + LOOK_MS;
-    if (cm_fsys_read(p->registry, SIZE_MAX_BYTES, &text, &ignored) < 0) {
+    if (cm_fsys_read(p->registry, HUB_REGISTRY_MAX, &text, &ignored) < 0) {
         return CM_OK; // there is none yet
     }
     struct cm_sha256 hash = cm_sha256(text->data, text->size);

@@ -23,6 +23,9 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
         // a release that came up after all, before Git held it, was never kept out
         " WHERE d.provisional = 1 AND d.verdict <> 'promoted' AND NOT (d.verdict = 'timed_out'"
         " AND d.written = 0 AND d.retried = 1) AND d.settled <> " SAME " AND d.seen_ms > ?1"
+        // and what is only told is not, either
+        " AND NOT (d.verdict <> 'timed_out' AND EXISTS (SELECT 1 FROM app_group g WHERE"
+        " g.app = d.app AND g.on_reject = 'report'))"
         " AND d.seen_ms > ifnull(every.at_ms, 0)"
         " ORDER BY d.app, d.number",
         "i", now_ms - HUB_BREAKER_MS);

@@ -25,7 +25,8 @@ struct hub_breaker_row {
 
 // hub_breaker_each visits what was kept out within HUB_BREAKER_MS, by App and as it came; but for
 // what came before the App was frozen everywhere. What a cluster says of an App that it has not got
-// is nothing, and neither is that a controller rejected what it runs (HUB_SETTLED_SAME).
+// is nothing, and neither is that a controller rejected what it runs (HUB_SETTLED_SAME), or a
+// release of an App that has that only told.
 CM_MUSTUSE enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
                                        void (*visit)(void *ctx, const struct hub_breaker_row *row),
                                        void *ctx, struct cm_err *err);

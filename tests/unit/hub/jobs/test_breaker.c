@@ -136,6 +136,20 @@ static void a_canary_of_good_on_good_is_no_bad_release(void **state) {
     assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
 }
 
+static void what_is_only_told_is_not_kept_out(void **state) {
+    struct fixture *f = *state;
+
+    desk_run(f->rig->desk,
+             "INSERT INTO app_group (app, name, on_reject) VALUES ('shop', '', 'report')");
+    reject_three(f, "a");
+    land(f);
+    look(f);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
+    desk_run(f->rig->desk, "DELETE FROM app_group");
+    look(f);
+    freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
+}
+
 static void one_more_freezes_the_app_there_and_says_so_once(void **state) {
     struct fixture *f = *state;
 
@@ -310,6 +324,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(as_many_as_may_be_freeze_nothing),
         TEST(a_canary_of_good_on_good_is_no_bad_release),
+        TEST(what_is_only_told_is_not_kept_out),
         TEST(one_more_freezes_the_app_there_and_says_so_once),
         TEST(two_clusters_freeze_it_everywhere_at_once),
         TEST(it_waits_until_what_runs_instead_is_applied),
