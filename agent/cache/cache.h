@@ -183,8 +183,11 @@ void agent_cache_journal_each(const struct agent_cache *c,
                               bool (*visit)(void *ctx, const struct agent_journal_entry *entry),
                               void *ctx);
 
-// agent_cache_journal_told drops the entries up to a number, and the gap if it is one of them: the
-// hub has them. agent_cache_journal_lose makes one gap of all of it: this hub takes no journal.
+// agent_cache_journal_sent notes that a piece up to a number is on its way, with both gaps that are
+// not above it. agent_cache_journal_told drops the entries up to a number, and of the gaps what was
+// sent: the hub has them. agent_cache_journal_lose makes one gap of all of it: this hub takes no
+// journal.
+void agent_cache_journal_sent(struct agent_cache *c, uint64_t number);
 void agent_cache_journal_told(struct agent_cache *c, uint64_t number);
 void agent_cache_journal_lose(struct agent_cache *c);
 
@@ -234,15 +237,17 @@ struct agent_decided {
 };
 
 // agent_cache_decided_add copies and numbers a decision. If there is no room the oldest gives way,
-// first of those that are not weighty; none for which an App is held back does. It is put down that
-// the App is before it is added. agent_cache_decided_gap says how many gave way since a hub was
-// told of it (agent_cache_journal_told), and when.
+// first of those that are not weighty; none for which an App is held back does, and none that is on
+// its way. It is put down that the App is before it is added. agent_cache_decided_gap says how many
+// gave way since a hub was told of it (agent_cache_journal_told), and when.
 void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *bytes, size_t size);
 const struct agent_journal_gap *agent_cache_decided_gap(const struct agent_cache *c);
 size_t agent_cache_decided_count(const struct agent_cache *c);
 void agent_cache_decided_each(const struct agent_cache *c,
                               bool (*visit)(void *ctx, const struct agent_decided *decided),
                               void *ctx);
+// agent_cache_decided_sent notes up to which number they are on their way to the hub; 0: none is.
+void agent_cache_decided_sent(struct agent_cache *c, uint64_t number);
 void agent_cache_decided_told(struct agent_cache *c, uint64_t number); // drops all up to it
 // agent_cache_decided_again adds those again, under new numbers, for which Apps are held back and
 // which were told: a hub that was restored from a backup does not know what it once acknowledged.

@@ -53,10 +53,12 @@ static void drop_to(struct agent_decisions *d, uint64_t number) {
 }
 
 static bool may_go(const struct agent_cache *c, const struct held_decision *h, bool weighty) {
-    return weighty ? !agent_holds_say(c, &h->sha256) : !h->decided.weighty;
+    return h->decided.number > c->decisions.sent &&
+           (weighty ? !agent_holds_say(c, &h->sha256) : !h->decided.weighty);
 }
 
-// make_room drops the oldest, first of those that weigh little. It returns how many.
+// make_room drops the oldest that are not on their way, first of those that weigh little. It
+// returns how many.
 static size_t make_room(struct agent_cache *c) {
     struct agent_decisions *d = &c->decisions;
     size_t before = d->count;
@@ -119,11 +121,11 @@ void agent_cache_decided_add(struct agent_cache *c, bool weighty, const void *by
         .number = agent_cache_next_report(c), .weighty = weighty, .bytes = bytes, .size = size};
 
     hold(&c->decisions, &decided);
-    record(&c->open, &decided);
     size_t lost = make_room(c);
     if (lost > 0) {
-        lengthen_gap(c, lost);
+        lengthen_gap(c, lost); // may write what is open, to have a number: before the next line
     }
+    record(&c->open, &decided);
 }
 
 static bool is_queued(const struct agent_decisions *d, const struct cm_sha256 *sha256) {
@@ -175,7 +177,12 @@ void agent_cache_decided_each(const struct agent_cache *c,
     }
 }
 
+void agent_cache_decided_sent(struct agent_cache *c, uint64_t number) {
+    c->decisions.sent = number;
+}
+
 void agent_cache_decided_told(struct agent_cache *c, uint64_t number) {
+    c->decisions.sent = 0;
     if (c->decisions.count == 0) {
         return;
     }
@@ -188,12 +195,20 @@ const struct agent_journal_gap *agent_cache_decided_gap(const struct agent_cache
     return &c->decisions.gap;
 }
 
-void agent_decisions_gap_told(struct agent_cache *c, uint64_t number) {
-    struct agent_journal_gap *gap = &c->decisions.gap;
+void agent_decisions_gap_sent(struct agent_cache *c, uint64_t number) {
+    const struct agent_journal_gap *gap = &c->decisions.gap;
 
+    c->decisions.gap_sent = (struct agent_gap_sent){0};
     if (gap->count > 0 && gap->number <= number) {
-        *gap = (struct agent_journal_gap){0};
-        record_cut(&c->open, 0, gap);
+        c->decisions.gap_sent = (struct agent_gap_sent){gap->number, gap->count};
+    }
+}
+
+void agent_decisions_gap_told(struct agent_cache *c, uint64_t number) {
+    struct agent_decisions *d = &c->decisions;
+
+    if (agent_journal_gap_told(&d->gap, &d->gap_sent, number)) {
+        record_cut(&c->open, 0, &d->gap);
         agent_cache_commit(c, NULL, NULL);
     }
 }

@@ -38,12 +38,19 @@ struct agent_batch {
 
 struct agent_snapshot; // snapshot.c
 
+// What is on its way to the hub: when it has come up to this number, so many are gone from a gap.
+struct agent_gap_sent {
+    uint64_t number; // 0: nothing
+    uint64_t count;
+};
+
 // The journal; oldest first.
 struct agent_journal {
     struct cm_list entries;
     size_t count;
     size_t bytes;
     struct agent_journal_gap gap;
+    struct agent_gap_sent sent;
 };
 
 // decisions.c; oldest first.
@@ -51,7 +58,9 @@ struct agent_decisions {
     struct cm_list entries;
     size_t count;
     size_t bytes;
+    uint64_t sent; // up to this number they are on their way
     struct agent_journal_gap gap;
+    struct agent_gap_sent gap_sent;
 };
 
 struct agent_cache {
@@ -129,6 +138,10 @@ bool agent_journal_read_cut(struct agent_cache *c, struct agent_reader *r);
 // agent_journal_put_gap and _get_gap are how a gap looks in a record.
 void agent_journal_put_gap(struct cm_str *out, const struct agent_journal_gap *gap);
 void agent_journal_get_gap(struct agent_reader *r, struct agent_journal_gap *out);
+// agent_journal_gap_told takes from a gap what came with an acknowledgement up to a number: all of
+// it, or what was sent, if more is gone since then. It tells whether that was anything.
+bool agent_journal_gap_told(struct agent_journal_gap *gap, struct agent_gap_sent *sent,
+                            uint64_t number);
 void agent_journal_done(struct agent_journal *j);
 
 // releases.c, decisions.c, holds.c, freezes.c and exemptions.c: the same. agent_releases_drop
@@ -142,6 +155,9 @@ void agent_releases_need(struct agent_cache *c);
 void agent_decisions_record(const struct agent_cache *c, struct cm_str *out);
 bool agent_decisions_read(struct agent_cache *c, struct agent_reader *r);
 bool agent_decisions_read_cut(struct agent_cache *c, struct agent_reader *r);
+// agent_decisions_gap_sent and _told: a piece of the journal up to this number is on its way, or
+// was acknowledged.
+void agent_decisions_gap_sent(struct agent_cache *c, uint64_t number);
 void agent_decisions_gap_told(struct agent_cache *c, uint64_t number);
 void agent_decisions_done(struct agent_decisions *d);
 void agent_holds_record(const struct agent_cache *c, struct cm_str *out);

@@ -47,7 +47,11 @@ static void drop_to(struct agent_journal *j, uint64_t number) {
     }
 }
 
-static void lengthen_gap(struct agent_journal_gap *gap, const struct agent_journal_entry *entry) {
+// lengthen_gap: what is on its way is not lost if it arrives.
+static void lengthen_gap(struct agent_journal *j, const struct agent_journal_entry *entry) {
+    struct agent_journal_gap *gap = &j->gap;
+
+    j->sent.count += entry->number <= j->sent.number ? 1 : 0;
     gap->from_ms = gap->count == 0 ? entry->at_ms : gap->from_ms;
     gap->to_ms = entry->at_ms;
     gap->number = entry->number;
@@ -63,7 +67,7 @@ static void lose(struct agent_journal *j, size_t count, size_t bytes) {
         struct held_entry *h = CM_CONTAINER(l, struct held_entry, in);
 
         next = l->next;
-        lengthen_gap(&j->gap, &h->entry);
+        lengthen_gap(j, &h->entry);
         drop(j, h);
     }
 }
@@ -134,6 +138,25 @@ void agent_cache_journal_each(const struct agent_cache *c,
     }
 }
 
+void agent_cache_journal_sent(struct agent_cache *c, uint64_t number) {
+    c->journal.sent = (struct agent_gap_sent){number, c->journal.gap.count};
+    agent_decisions_gap_sent(c, number);
+}
+
+bool agent_journal_gap_told(struct agent_journal_gap *gap, struct agent_gap_sent *sent,
+                            uint64_t number) {
+    uint64_t told = gap->number <= number                         ? gap->count
+                    : sent->number != 0 && sent->number <= number ? sent->count
+                                                                  : 0;
+
+    *sent = (struct agent_gap_sent){0};
+    gap->count -= told;
+    if (gap->count == 0) {
+        *gap = (struct agent_journal_gap){0};
+    }
+    return told > 0;
+}
+
 void agent_cache_journal_told(struct agent_cache *c, uint64_t number) {
     struct agent_journal *j = &c->journal;
 
@@ -142,9 +165,7 @@ void agent_cache_journal_told(struct agent_cache *c, uint64_t number) {
         return;
     }
     drop_to(j, number);
-    if (j->gap.number <= number) {
-        j->gap = (struct agent_journal_gap){0};
-    }
+    (void)agent_journal_gap_told(&j->gap, &j->sent, number);
     record_cut(&c->open, number, &j->gap);
     agent_cache_commit(c, NULL, NULL);
 }

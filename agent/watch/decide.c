@@ -342,6 +342,7 @@ static void on_disk(void *ctx, const struct cm_err *error) {
 
     w->deciding--;
     if (error->code == CM_OK && !w->shut) {
+        watch_tell_journal(w); // if one gave way
         watch_tell_decisions(w);
     }
 }
@@ -452,6 +453,9 @@ void watch_tell_decisions(struct agent_watch *w) {
     agent_cache_decided_each(w->cache, pack_one, &p);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
     w->decisions_sent = w->host.decide(w->host.ctx, bytes);
+    if (w->decisions_sent) {
+        agent_cache_decided_sent(w->cache, p.m.decisions[p.m.n_decisions - 1]->number);
+    }
 }
 
 void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_t number) {
@@ -460,6 +464,7 @@ void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_
     }
     w->decisions_sent = false;
     agent_cache_decided_told(w->cache, number);
+    watch_tell_journal(w); // if one gave way
     watch_tell_decisions(w);
     watch_schedule(w);
 }
@@ -484,6 +489,7 @@ static void release_all(struct agent_watch *w) {
 void watch_begin_decisions(struct agent_watch *w, bool takes) {
     w->takes_decisions = takes;
     w->decisions_sent = false;
+    agent_cache_decided_sent(w->cache, 0);
     if (takes) {
         agent_cache_decided_again(w->cache);
     } else {

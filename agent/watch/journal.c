@@ -264,6 +264,9 @@ void watch_tell_journal(struct agent_watch *w) {
     pack_all(w, &p);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
     w->journal_sent = w->host.tell(w->host.ctx, bytes);
+    if (w->journal_sent) {
+        agent_cache_journal_sent(w->cache, p.m.entries[p.m.n_entries - 1]->number);
+    }
 }
 
 void agent_watch_journal_acked(struct agent_watch *w, const char *run, uint64_t number) {

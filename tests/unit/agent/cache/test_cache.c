@@ -905,6 +905,24 @@ static void what_there_is_no_room_for_is_a_gap(void **state) {
     assert_int_equal(agent_cache_journal_count(f->cache), AGENT_JOURNAL_MAX);
 }
 
+static void what_is_lost_of_a_journal_on_its_way_is_counted_once(void **state) {
+    struct fixture *f = *state;
+
+    for (int i = 0; i < AGENT_JOURNAL_MAX + 3; i++) {
+        add_entry(f, 100 + i, "x");
+    }
+    uint64_t sent = agent_cache_journal_gap(f->cache)->number + 2; // and two entries
+    agent_cache_journal_sent(f->cache, sent);
+    for (int i = 0; i < 5; i++) { // these two give way, and three more
+        add_entry(f, 9999, "x");
+    }
+    assert_int_equal(agent_cache_journal_gap(f->cache)->count, 8);
+    agent_cache_journal_told(f->cache, sent);
+    assert_int_equal(agent_cache_journal_gap(f->cache)->count, 3);
+    reopen(f);
+    assert_int_equal(agent_cache_journal_gap(f->cache)->count, 3);
+}
+
 static void large_entries_leave_room_for_the_rest_of_the_disk(void **state) {
     CM_AUTOFREE char *large = cm_new(1, 100 * 1024);
     struct fixture *f = *state;
@@ -1074,6 +1092,43 @@ static void decisions_that_gave_way_are_counted_until_a_hub_knows(void **state) 
     commit_and_wait(f);
     reopen(f);
     assert_int_equal(agent_cache_decided_gap(f->cache)->count, 0);
+}
+
+static void fill_decisions(struct fixture *f, int count) {
+    for (int i = 0; i < count; i++) {
+        agent_cache_decided_add(f->cache, true, "b", 1);
+    }
+}
+
+static void a_gap_that_grows_on_its_way_is_not_told_twice(void **state) {
+    struct fixture *f = *state;
+
+    fill_decisions(f, AGENT_DECISIONS_MAX + 3);
+    uint64_t sent = agent_cache_decided_gap(f->cache)->number;
+    agent_cache_journal_sent(f->cache, sent);
+    fill_decisions(f, 2);
+    agent_cache_journal_told(f->cache, sent);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 2);
+    assert_true(agent_cache_decided_gap(f->cache)->number > sent);
+    agent_cache_journal_told(f->cache, sent); // it is taken away once
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 2);
+    commit_and_wait(f);
+    reopen(f);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 2);
+}
+
+static void decisions_on_their_way_give_no_way(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_decided_add(f->cache, true, "a", 1);
+    uint64_t sent = decisions_of(f).last;
+    agent_cache_decided_sent(f->cache, sent);
+    fill_decisions(f, AGENT_DECISIONS_MAX);
+    assert_int_equal(decisions_of(f).text[0], 'a');
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 1);
+    agent_cache_decided_told(f->cache, sent);
+    assert_int_equal(agent_cache_decided_count(f->cache), AGENT_DECISIONS_MAX - 1);
+    assert_int_equal(agent_cache_decided_gap(f->cache)->count, 1);
 }
 
 static struct cm_sha256 bundle_of(const struct test_release *r) {
@@ -1253,6 +1308,9 @@ int main(void) {
         TEST(what_weighs_little_gives_way_first),
         TEST(the_key_that_names_values_is_kept_over_restarts),
         TEST(decisions_that_gave_way_are_counted_until_a_hub_knows),
+        TEST(a_gap_that_grows_on_its_way_is_not_told_twice),
+        TEST(decisions_on_their_way_give_no_way),
+        TEST(what_is_lost_of_a_journal_on_its_way_is_counted_once),
         TEST(what_an_app_is_held_back_for_gives_no_way),
         TEST(what_an_app_is_held_back_for_can_be_told_again_until_it_is_answered),
         TEST(an_app_that_is_held_back_is_so_after_a_restart_with_its_bundle),

@@ -1782,6 +1782,35 @@ static void no_report_comes_before_what_was_decided(void **state) {
     assert_int_equal(f->tellings, 1);
 }
 
+// A gap comes before whatever else there is to tell: it must not wait for a next connection.
+static void decisions_that_give_way_beside_a_hub_are_told_at_once(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    decide(f, &rejection);
+    assert_int_equal(f->journals, 0);
+    lose_decisions(f, 1);
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    assert_int_equal(f->journals, 1);
+    assert_int_equal(f->tellings, 1);
+    acknowledge_journal(f);
+    assert_int_equal(f->tellings, 2);
+}
+
+static void a_decision_that_makes_another_one_give_way_says_so(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    take_up(f);
+    lose_decisions(f, 0);
+    agent_watch_decided(f->watch, &rejection);
+    settle(f);
+    assert_int_equal(f->journals, 1);
+    assert_int_equal(entry(f, 0)->gap->count, 1);
+}
+
 static void what_was_decided_while_the_hub_is_away_is_told_when_it_is_back(void **state) {
     struct fixture *f = *state;
 
@@ -1910,6 +1939,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap),
     TEST(decisions_that_gave_way_are_told_in_their_place),
     TEST(decisions_that_gave_way_are_told_though_nothing_else_happened),
+    TEST(decisions_that_give_way_beside_a_hub_are_told_at_once),
+    TEST(a_decision_that_makes_another_one_give_way_says_so),
     TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
     TEST(what_goes_on_is_gathered_for_the_whole_interval),
     TEST(the_end_of_many_changes_is_told_soon),
