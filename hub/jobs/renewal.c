@@ -393,10 +393,16 @@ void hub_renewal_returned(struct hub_store *store, const char *id) {
 static enum cm_rc run_refused(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct note_job *n = CM_CONTAINER(job, struct note_job, job);
     struct hub_agent_found found;
+    int64_t now_ms = cm_clock_unix_ms();
+    int64_t last_ms;
     enum cm_rc rc = hub_agents_find_revoked(db, n->id, &found, err);
 
     if (rc < 0) {
         return rc == CM_ENOTFOUND ? CM_OK : rc; // of a cluster that was enrolled anew, or lost
+    }
+    rc = hub_events_last_ms(db, found.row.cluster, "agent.refused", &last_ms, err);
+    if (rc < 0 || (last_ms <= now_ms && now_ms - last_ms < DAY_MS)) {
+        return rc;
     }
     return add_event(db, &found.row, "agent.refused", "hub",
                      "the agent that was revoked tried to connect, and was not let in", err);

@@ -75,7 +75,7 @@ void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sh
                      bool was_lost);
 
 // hub_renewal_returned keeps that a process came back after another one of the same identity had
-// taken its place; hub_renewal_refused that an agent was not let in, if it was revoked.
+// taken its place; hub_renewal_refused that an agent was not let in, if it was revoked, once a day.
 void hub_renewal_returned(struct hub_store *store, const char *id);
 void hub_renewal_refused(struct hub_store *store, const char *id);
 

@@ -24,7 +24,7 @@
 #define QUIET_POLL_MS 10
 #define WRONG_ENROLMENTS 20 // of one address at once, and then one more every
 #define WRONG_REFILL_MS 3000
-#define TELL_REFUSED_MS ((int64_t)24 * 60 * 60 * 1000)
+#define TELL_REFUSED_MS ((int64_t)60 * 60 * 1000) // the store, which tells it once a day
 #define BEAT_MS ((int64_t)60 * 1000)
 
 static void free_member(void *value) {

@@ -60,6 +60,22 @@ enum cm_rc hub_events_marks(struct hub_db *db, struct hub_event_marks *out, stru
     return rc;
 }
 
+enum cm_rc hub_events_last_ms(struct hub_db *db, const char *cluster, const char *kind,
+                              int64_t *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT at_ms FROM event WHERE cluster = ?1 AND kind = ?2"
+                                 " ORDER BY number DESC LIMIT 1",
+                                 "tt", cluster, kind);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    *out = rc == CM_OK ? hub_stmt_int(stmt, 0) : 0;
+    return CM_OK;
+}
+
 static struct hub_event read_event(struct hub_stmt *stmt) {
     return (struct hub_event){
         .at_ms = hub_stmt_int(stmt, 1),

@@ -60,6 +60,11 @@ CM_MUSTUSE enum cm_rc hub_events_each_after(struct hub_db *db, int64_t after, si
                                                                 struct cm_err *err),
                                             void *ctx, struct cm_err *err);
 
+// hub_events_last_ms tells when the newest event of a kind about a cluster became known; 0: there
+// is none.
+CM_MUSTUSE enum cm_rc hub_events_last_ms(struct hub_db *db, const char *cluster, const char *kind,
+                                         int64_t *out, struct cm_err *err);
+
 // hub_events_trim keeps the newest `keep` events of what agents can make happen, and as many of all
 // else, so that no agent can wipe out who changed what. While agents' are too many, one cluster's
 // are half of them at most: it cannot wipe out what is known of others either.
