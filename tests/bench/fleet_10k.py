@@ -392,7 +392,10 @@ def storm(fleet, sims, reader, count):
         bench.wait_for(lambda: all_told(fleet, sims, count, gone), 300, "all reports", .2)
     reader.pushes = False
     took = cost.so_far()
-    cut_off = fleet.hub.metrics()["holdfast_agents_revoked_seconds_sum"]
+    metrics = fleet.hub.metrics()
+    count_of = metrics["holdfast_agents_revoked_seconds_count"]
+    assert count_of == 1, f"{count_of} agents that were revoked have been cut off, and not 1"
+    cut_off = metrics["holdfast_agents_revoked_seconds_sum"]
     return {"objects": WIDE_OBJECTS * count, **took,
             "seconds": bench.aim(took["seconds"], 15),
             "until a revoked agent was cut off, seconds": bench.aim(round(cut_off, 3), 1),

@@ -27,6 +27,7 @@ APPS = {"kept": ("kept-0", "kept-1", "kept-2"), "told": ("told-0", "told-1")}
 DRIFT = {"kept": "correct", "told": "report"}
 CHANGES_MAX = 3  # of an object in one version: after five the agent would leave it alone
 PATIENT = 150  # seconds; a bound for a busy machine
+EVENTS_MAX = 5000
 SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
 
 REPOSITORIES = """repositories:
@@ -217,15 +218,20 @@ class Fleet:
             return
         name, key = found
         self.network.refuse()
-        wait_for(lambda: not self.sim.state(name)["connected"], PATIENT, f"{name} to be away")
-        if self.is_as_git_says(name, key):
-            began, before = self.sim.state(name), self.noted_values(name)
-            self.ask("drift", name, key, "data.colour", f"away-{self.away}")
-            [value] = wait_for(lambda: self.noted_values(name) - before, PATIENT,
-                               f"the journal of {name}")
-            if self.is_quiet(began, self.sim.state(name)):
-                self.note("away", cluster=name, key=key, value=value)
-        self.network.heal()
+        try:
+            wait_for(lambda: not self.sim.state(name)["connected"], PATIENT, f"{name} to be away")
+            if self.is_as_git_says(name, key):
+                self.change_and_note(name, key)
+        finally:
+            self.network.heal()
+
+    def change_and_note(self, name, key):
+        began, before = self.sim.state(name), self.noted_values(name)
+        self.ask("drift", name, key, "data.colour", f"away-{self.away}")
+        new = wait_for(lambda: self.noted_values(name) - before, PATIENT, f"the journal of {name}")
+        # Of two it is not known which one is this; another change was still under way.
+        if len(new) == 1 and self.is_quiet(began, self.sim.state(name)):
+            self.note("away", cluster=name, key=key, value=min(new))
 
     @staticmethod
     def is_quiet(before, after):
@@ -521,10 +527,16 @@ class Fleet:
 
     def note_events(self):
         gaps = {}
-        for row in self.hub.get("events", "--kind", "journal.gap", "--limit", "5000"):
+        for row in self.events("journal.gap"):
             gaps[row["cluster"]] = gaps.get(row["cluster"], 0) + 1
-        found = self.hub.get("events", "--kind", "drift.found", "--limit", "5000")
+        found = self.events("drift.found")
         self.note("events", messages=[row["message"] for row in found], gaps=gaps)
+
+    def events(self, kind):
+        """All of a kind: what is judged must not be a part of them."""
+        rows = self.hub.get("events", "--kind", kind, "--limit", str(EVENTS_MAX))
+        assert len(rows) < EVENTS_MAX, f"{kind}: there are more than can be asked for at once"
+        return rows
 
     def objects_of(self, name):
         keys = [key_of(thing) for things in APPS.values() for thing in things]

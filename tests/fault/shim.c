@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdint.h>
@@ -100,18 +101,22 @@ static void note_synced(const struct stat *st) {
     }
 }
 
-// sync_with makes a file durable; what is written meanwhile does not count.
+// sync_with makes a file durable; what is written meanwhile does not count. Two at a time could
+// note in another order than they looked, and set the mark back.
 static int sync_with(int fd, int (*next)(int fd)) {
+    static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
     struct stat st = {0};
 
     if (fails(fd, SYNC_ERRNO)) {
         return -1;
     }
+    (void)pthread_mutex_lock(&mu);
     (void)fstat(fd, &st);
     int rc = next(fd);
     if (rc == 0) {
         note_synced(&st);
     }
+    (void)pthread_mutex_unlock(&mu);
     return rc;
 }
 
