@@ -143,13 +143,18 @@ static void give_inside(void *ctx, const struct agent_item *item) {
     }
 }
 
+// is_secret: the hub names a core Secret by a keyed hash, and all else by what it says.
+static bool is_secret(const char *key) {
+    return strncmp(key, "Secret/", strlen("Secret/")) == 0;
+}
+
 struct cm_json *apply_form(const struct agent_apply *a, struct cm_arena *arena,
-                           const struct cm_sha256 *sha256) {
+                           const struct cm_sha256 *sha256, bool keyed) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     struct cm_json *form = NULL;
     struct cm_err ignored;
 
-    return agent_cache_blob(a->cache, sha256, true, &bytes, &ignored) == CM_OK &&
+    return agent_cache_blob(a->cache, sha256, keyed, &bytes, &ignored) == CM_OK &&
                    cm_json_parse(arena, (const char *)bytes->data, bytes->size, NULL, &form,
                                  &ignored) == CM_OK
                ? form
@@ -166,7 +171,7 @@ static void world_inside(void *ctx, const char *key,
     if (a->driver->ops->takes == NULL) {
         return;
     }
-    in.form = item == NULL ? NULL : apply_form(a, scratch, &item->sha256);
+    in.form = item == NULL ? NULL : apply_form(a, scratch, &item->sha256, is_secret(key));
     agent_cache_each_item(a->cache, give_inside, &in);
 }
 

@@ -15,6 +15,11 @@ struct reading {
     struct cm_json **forms; // of the bundle's entries; NULL: not read yet
 };
 
+static struct cm_json *form_of(const struct run *r, struct cm_arena *arena,
+                               const struct agent_entry *entry) {
+    return apply_form(r->owner, arena, &entry->sha256, entry->secret);
+}
+
 static const char *key_at(void *ctx, size_t i) {
     const struct reading *in = ctx;
 
@@ -25,7 +30,7 @@ static const struct cm_json *form_at(void *ctx, size_t i) {
     struct reading *in = ctx;
 
     if (in->forms[i] == NULL) {
-        in->forms[i] = apply_form(in->r->owner, in->arena, &in->r->bundle->entries[i].sha256);
+        in->forms[i] = form_of(in->r, in->arena, &in->r->bundle->entries[i]);
     }
     return in->forms[i];
 }
@@ -51,7 +56,7 @@ static void mark(struct run *r, const struct agent_forms *forms, struct cm_arena
             continue;
         }
         memset(found, 0, forms->count + 1);
-        ops->awaits(apply_form(r->owner, scratch, &step->entry->sha256), forms, found);
+        ops->awaits(form_of(r, scratch, step->entry), forms, found);
         for (size_t n = 0; n < forms->count; n++) {
             r->awaited[n] |= found[n] && agent_plan_beside(step, &r->bundle->entries[n]);
         }

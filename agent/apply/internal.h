@@ -186,11 +186,11 @@ enum apply_where apply_locate(const struct agent_apply *a, struct cm_arena *scra
 void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, const char *there);
 
 // apply_awaited returns what the driver wants healthy before the present stage begins and is not,
-// or NULL. apply_form reads an object's form into an arena; NULL: it is not known.
-// It may be a Secret, whose name is no hash of its bytes.
+// or NULL. apply_form reads an object's form into an arena; NULL: it is not known. `keyed`: it is a
+// Secret, whose name is no hash of its bytes.
 const char *apply_awaited(struct run *r);
 struct cm_json *apply_form(const struct agent_apply *a, struct cm_arena *arena,
-                           const struct cm_sha256 *sha256);
+                           const struct cm_sha256 *sha256, bool keyed);
 
 // apply_observe tracks all that the manifest names, and nothing else.
 void apply_observe(struct agent_apply *a);
