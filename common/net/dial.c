@@ -104,10 +104,6 @@ static struct cm_net_dial *new_dial(const char *addr, struct cm_tls_context *tls
     dial->limits = *limits;
     dial->handlers = *handlers;
     dial->addr = cm_strdup(addr);
-    if (nng_aio_alloc(&dial->aio, dial_cb, dial) != 0) {
-        (void)fprintf(stderr, "out of memory: NNG\n");
-        abort();
-    }
     return dial;
 }
 
@@ -119,6 +115,11 @@ enum cm_rc cm_net_dial(struct cm_loop *loop, const char *addr, struct cm_tls_con
         return err->code;
     }
     struct cm_net_dial *dial = new_dial(addr, tls, limits, handlers);
+    int rv = nng_aio_alloc(&dial->aio, dial_cb, dial);
+    if (rv != 0) {
+        cm_net_dial_free(dial);
+        return cm_fail(err, CM_EIO, "start NNG: %s", nng_strerror(rv));
+    }
     struct cm_net_conn *c = cm_net_conn_new(loop, tls, &dial->limits, &dial->handlers);
     dial->conn = c;
     dial->task = (struct cm_task){.run = on_dialled, .ctx = c};

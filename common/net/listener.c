@@ -229,11 +229,12 @@ enum cm_rc cm_net_listen(struct cm_loop *loop, const char *addr, struct cm_tls_c
     cm_list_init(&l->conns);
     cm_list_init(&l->unproven);
     l->oldest_ms = INT64_MAX;
-    if (nng_aio_alloc(&l->aio, accept_cb, l) != 0) {
-        (void)fprintf(stderr, "out of memory: NNG\n");
-        abort();
+    int rv = nng_aio_alloc(&l->aio, accept_cb, l);
+    if (rv != 0) {
+        destroy(l);
+        return cm_fail(err, CM_EIO, "start NNG: %s", nng_strerror(rv));
     }
-    int rv = open_nng(l, addr);
+    rv = open_nng(l, addr);
     if (rv != 0) {
         destroy(l);
         return cm_fail(err, rv == NNG_EADDRINUSE ? CM_EEXISTS : CM_EIO, "cannot listen on %s: %s",

@@ -10,8 +10,9 @@
 // shutdown.
 //
 // Threads: handlers are called on the loop given at open, one after the other, never after
-// `closed`. cm_net_send, cm_net_close on that loop. NNG's own threads only move bytes and post. At
-// most one received frame of a connection waits for the loop, so a slow owner slows its peers.
+// `closed`. cm_net_send, cm_net_close on that loop. NNG's own threads accept, do handshakes,
+// encrypt, decrypt and check what a frame claims, and post. At most one received frame of a
+// connection waits for the loop, so a slow owner slows its peers.
 #pragma once
 
 #include <stdbool.h>
@@ -95,7 +96,7 @@ bool cm_net_listener_quiet(const struct cm_net_listener *l);
 void cm_net_listener_free(struct cm_net_listener *l); // NULL is fine
 
 // cm_net_dial begins to connect to "host:port" and returns at once; `opened` or `closed` follows.
-// It fails only if the address is malformed.
+// It fails at once only if the address is malformed, or NNG cannot start (CM_EIO).
 CM_MUSTUSE enum cm_rc cm_net_dial(struct cm_loop *loop, const char *addr,
                                   struct cm_tls_context *tls, const struct cm_net_limits *limits,
                                   const struct cm_net_handlers *handlers, struct cm_net_conn **out,

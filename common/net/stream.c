@@ -65,6 +65,9 @@ static int nng_code(const struct cm_net_stream *s, enum cm_tls_result result) {
 // ---- Receiving
 
 static int shake_hands(struct cm_net_stream *s) {
+    if (s->session == NULL && s->lost != 0) {
+        return s->lost; // it went without a word
+    }
     if (s->session == NULL) {
         s->session = cm_tls_session_new(s->tls, &(struct cm_tls_io){io_send, io_recv, s});
     }
@@ -191,6 +194,14 @@ static void transmit(struct cm_net_stream *s) {
 
 // ---- Both
 
+// say_shut says that nothing more will come, once all that was to come is on its way.
+static void say_shut(struct cm_net_stream *s) {
+    if (s->shut && s->batch == NULL && !s->sending) {
+        s->shut = false;
+        cm_tls_shutdown(s->session);
+    }
+}
+
 // go_on does all that can be done now, and leaves NNG to call back for the rest.
 static void go_on(struct cm_net_stream *s) {
     if (s->closed) {
@@ -198,6 +209,7 @@ static void go_on(struct cm_net_stream *s) {
     }
     advance(s);
     encrypt(s);
+    say_shut(s);
     transmit(s);
     if (wants_bytes(s) && !s->receiving && s->in_size == 0 && s->lost == 0) {
         receive(s);
@@ -243,9 +255,10 @@ static void send_cb(void *arg) {
 void cm_net_stream_init(struct cm_net_stream *s, size_t (*max_payload)(uint16_t type)) {
     cm_net_reader_init(&s->reader, max_payload);
     (void)pthread_mutex_init(&s->mu, NULL);
-    if (nng_aio_alloc(&s->recv_aio, recv_cb, s) != 0 ||
-        nng_aio_alloc(&s->send_aio, send_cb, s) != 0) {
-        (void)fprintf(stderr, "out of memory: NNG\n");
+    int rv = nng_aio_alloc(&s->recv_aio, recv_cb, s);
+    rv = rv != 0 ? rv : nng_aio_alloc(&s->send_aio, send_cb, s);
+    if (rv != 0) { // NNG has started: only memory can be lacking
+        (void)fprintf(stderr, "NNG: %s\n", nng_strerror(rv));
         abort();
     }
 }
@@ -279,7 +292,8 @@ void cm_net_stream_send(struct cm_net_stream *s, struct cm_net_batch *batch) {
 
 void cm_net_stream_shut(struct cm_net_stream *s) {
     (void)pthread_mutex_lock(&s->mu);
-    cm_tls_shutdown(s->session);
+    s->shut = true;
+    say_shut(s);
     transmit(s);
     (void)pthread_mutex_unlock(&s->mu);
 }

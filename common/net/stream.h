@@ -14,16 +14,17 @@
 //
 // So an idle connection holds no buffers, and one whose peer does his worst holds, beside a frame
 // and OpenSSL's two records, a record in either direction. A server's session begins with the first
-// bytes that come: who connects and keeps silent costs no session.
+// bytes that come: who connects and keeps silent, or goes without a word, costs no session.
 //
 // NNG's aio timeouts and cancellation are not used: deadlines are timers of the loop, and closing
 // ends both operations.
 //
 // Threads: `loop`, `tls`, `tcp` and the tasks are set before start; all functions but init, which
-// any thread may call, are for the loop. NNG's callbacks do most of the work of TLS, under `mu`,
-// and post: `ready` and `sent`, and last `ended`, when the stream is closed and no operation of NNG
-// is left. What was posted may be read by the loop without the lock: `phase`, `broken`, the reader
-// and the peer until it resumes, `send_result` until it sends.
+// any thread may call, are for the loop. Under `mu` whoever finds work does it: NNG's callbacks do
+// most of TLS, handshakes among it, and the loop what sending, resuming and closing begin.
+// Callbacks post: `ready` and `sent`, and last `ended`, when the stream is closed and no operation
+// of NNG is left. What was posted may be read by the loop without the lock: `phase`, `broken`, the
+// reader and the peer until it resumes, `send_result` until it sends.
 #pragma once
 
 #include <nng/nng.h>
@@ -60,6 +61,7 @@ struct cm_net_stream {
     struct cm_net_reader reader;
     struct cm_tls_peer peer;
     struct cm_tls_session *session; // NULL until the handshake begins
+    bool shut;                      // that nothing more will come is still to be said
     bool closed;
     bool receiving; // recv_aio is NNG's, with the memory that `in` points to
     bool sending;   // send_aio is NNG's, with `out`

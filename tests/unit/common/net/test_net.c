@@ -4,9 +4,11 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <nng/nng.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +26,66 @@
 #include "tests/support/raw_peer.h"
 
 enum { NOTE = 1, BULK = 2 };
+
+// ---- What stands before functions of others: the linker's --wrap
+
+static atomic_int aio_error; // not 0: no operation can be made
+static atomic_int sessions;  // of TLS, that were begun
+static struct {
+    pthread_mutex_t mu;
+    int countdown; // to the send that waits for let_send
+    nng_stream *stream;
+    nng_aio *aio;
+} held = {.mu = PTHREAD_MUTEX_INITIALIZER};
+
+// NOLINTBEGIN(cert-dcl51-cpp,bugprone-reserved-identifier) the linker's names
+int __real_nng_aio_alloc(nng_aio **out, void (*done)(void *arg), void *arg);
+int __wrap_nng_aio_alloc(nng_aio **out, void (*done)(void *arg), void *arg);
+struct cm_tls_session *__real_cm_tls_session_new(struct cm_tls_context *ctx,
+                                                 const struct cm_tls_io *io);
+struct cm_tls_session *__wrap_cm_tls_session_new(struct cm_tls_context *ctx,
+                                                 const struct cm_tls_io *io);
+void __real_nng_stream_send(nng_stream *stream, nng_aio *aio);
+void __wrap_nng_stream_send(nng_stream *stream, nng_aio *aio);
+
+int __wrap_nng_aio_alloc(nng_aio **out, void (*done)(void *arg), void *arg) {
+    return aio_error != 0 ? aio_error : __real_nng_aio_alloc(out, done, arg);
+}
+
+struct cm_tls_session *__wrap_cm_tls_session_new(struct cm_tls_context *ctx,
+                                                 const struct cm_tls_io *io) {
+    sessions++;
+    return __real_cm_tls_session_new(ctx, io);
+}
+
+void __wrap_nng_stream_send(nng_stream *stream, nng_aio *aio) {
+    (void)pthread_mutex_lock(&held.mu);
+    bool hold = held.countdown > 0 && --held.countdown == 0;
+    if (hold) {
+        held.stream = stream;
+        held.aio = aio;
+    }
+    (void)pthread_mutex_unlock(&held.mu);
+    if (!hold) {
+        __real_nng_stream_send(stream, aio);
+    }
+}
+// NOLINTEND(cert-dcl51-cpp,bugprone-reserved-identifier)
+
+static void hold_send(int number) {
+    (void)pthread_mutex_lock(&held.mu);
+    held.countdown = number;
+    (void)pthread_mutex_unlock(&held.mu);
+}
+
+static void let_send(void) {
+    (void)pthread_mutex_lock(&held.mu);
+    nng_aio *aio = held.aio;
+    held.aio = NULL;
+    (void)pthread_mutex_unlock(&held.mu);
+    assert_non_null(aio);
+    nng_stream_send(held.stream, aio);
+}
 
 static size_t max_payload(uint16_t type) {
     return type == NOTE ? 64 : type == BULK ? 1 << 20 : 0;
@@ -68,6 +130,7 @@ struct fixture {
     struct seen hub;
     struct seen agent;
     bool (*done)(const struct fixture *f);
+    atomic_int gone; // connections that ended before a frame since their peer went
 };
 
 // The loop stops as soon as what the test waits for has come.
@@ -142,8 +205,13 @@ static struct cm_net_handlers handlers(struct seen *s) {
     return (struct cm_net_handlers){on_opened, on_frame, on_closed, on_drained, s, NULL};
 }
 
+static void on_refused(void *ctx, enum cm_net_refusal why) {
+    ((struct seen *)ctx)->fixture->gone += why == CM_NET_GONE ? 1 : 0;
+}
+
 static void listen_on(struct fixture *f, uint16_t port, const struct cm_net_limits *l) {
     struct cm_net_handlers h = handlers(&f->hub);
+    h.refused = on_refused;
     char addr[32];
     struct cm_err err;
 
@@ -169,6 +237,10 @@ static struct cm_net_conn *dial(struct fixture *f) {
 
 static bool both_open(const struct fixture *f) {
     return f->hub.conn != NULL && f->agent.conn != NULL;
+}
+
+static bool agent_opened(const struct fixture *f) {
+    return f->agent.opened > 0;
 }
 
 static bool both_closed(const struct fixture *f) {
@@ -915,6 +987,57 @@ static void who_says_nothing_costs_little(void **state) {
     }
 }
 
+static void who_goes_without_a_word_costs_no_session(void **state) {
+    struct fixture *f = *state;
+    int before = sessions;
+
+    for (size_t i = 0; i < SILENT; i++) {
+        struct raw_peer *peer = raw_peer_connect(cm_net_listener_port(f->listener));
+
+        assert_non_null(peer);
+        raw_peer_close(peer);
+    }
+    while (f->gone < SILENT) {
+        (void)cm_loop_turn(f->loop);
+    }
+    assert_int_equal(sessions, before);
+}
+
+// A client is open as soon as it has said its last word of the handshake, which may be on its way.
+static void the_end_is_said_after_what_is_on_its_way(void **state) {
+    struct fixture *f = *state;
+
+    cm_clock_fake(cm_clock_unix_ms()); // no deadline ends it
+    hold_send(3);                      // after both said hello
+    (void)dial(f);
+    wait_for(f, agent_opened);
+    cm_net_close(f->agent.conn, true, "over");
+    let_send();
+    wait_for(f, both_closed);
+    assert_string_equal(f->hub.why.msg, "the peer closed the connection");
+}
+
+static void nng_that_cannot_start_is_an_error(void **state) {
+    struct fixture *f = *state;
+    struct cm_net_handlers h = handlers(&f->agent);
+    struct cm_net_listener *listener;
+    struct cm_net_conn *conn;
+    struct cm_err dial_err;
+    struct cm_err err;
+
+    aio_error = NNG_EAGAIN;
+    enum cm_rc listens =
+        cm_net_listen(f->loop, "127.0.0.1:0", f->hub_tls, &limits, &h, &listener, &err);
+    enum cm_rc dials =
+        cm_net_dial(f->loop, "127.0.0.1:1", f->agent_tls, &limits, &h, &conn, &dial_err);
+    aio_error = 0;
+    assert_int_equal(listens, CM_EIO);
+    assert_string_equal(err.msg, "start NNG: Try again");
+    assert_int_equal(dials, CM_EIO);
+    assert_string_equal(dial_err.msg, "start NNG: Try again");
+    assert_int_equal(f->agent.closed, 0);
+}
+
 static void stopping_closes_what_was_not_opened(void **state) {
     struct fixture *f = *state;
     struct raw raw = {.fixture = f, .port = cm_net_listener_port(f->listener), .act = say_nothing};
@@ -975,8 +1098,8 @@ static void a_whole_fleet_may_wait_to_be_accepted(void **state) {
                      most < 4096 ? most : 4096);
 }
 
-// turn_until_waiting turns the loop until no more than so many wait to be accepted. It gives up long
-// before the program is killed, to say how far it came.
+// turn_until_waiting turns the loop until no more than so many wait to be accepted. It gives up
+// long before the program is killed, to say how far it came.
 static void turn_until_waiting(struct fixture *f, int most) {
     uint16_t port = cm_net_listener_port(f->listener);
     struct sockets now = sockets_of(port);
@@ -1053,6 +1176,9 @@ int main(void) {
         NET_TEST(connections_beyond_the_limit_are_closed_at_once),
         NET_TEST(who_says_nothing_gives_way_to_new_connections),
         NET_TEST(who_says_nothing_costs_little),
+        NET_TEST(who_goes_without_a_word_costs_no_session),
+        NET_TEST(the_end_is_said_after_what_is_on_its_way),
+        NET_TEST(nng_that_cannot_start_is_an_error),
         NET_TEST(stopping_closes_what_was_not_opened),
         NET_TEST(a_whole_fleet_may_wait_to_be_accepted),
         NET_TEST(so_many_handshakes_are_begun_and_the_others_wait_their_turn),
