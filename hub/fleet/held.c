@@ -303,16 +303,18 @@ static bool is_hook(const struct hub_object *object) {
            object->order.phase == HUB_PHASE_POST_APPLY;
 }
 
-// rests tells whether a hook would run what is held back. What a new cluster begins with was not
-// rejected: there hooks run as Git says.
-static bool rests(struct making *m, const struct hub_object *object, const bool *applied) {
+// rests tells whether a hook would run what is held back, or a Hold made another one of it: that is
+// not what Git says, so it must not count as run. What a new cluster begins with was not rejected:
+// there hooks run as Git says.
+static bool rests(struct making *m, const struct piece *piece, const bool *applied) {
+    const struct hub_object *object = &piece->object;
     struct cm_json *tree = is_hook(object) ? find_tree(m, object->key) : NULL;
 
     for (size_t i = 0; i < m->count && tree != NULL; i++) {
         const struct hub_hold_entry *entry = m->entries[i];
         bool rejected = entry->own == NULL || entry->hold->event[0] != '\0';
 
-        if (applied[i] && rejected && hub_hold_runs(entry->hold, tree)) {
+        if (applied[i] && rejected && (piece->touched || hub_hold_runs(entry->hold, tree))) {
             return true;
         }
     }
@@ -350,7 +352,7 @@ static struct hub_rendered bundle_of(struct making *m, const bool *applied) {
     for (size_t i = 0; i < l.count; i++) {
         finish_piece(m, l.items[i]);
         objects[i] = l.items[i]->object;
-        objects[i].rests = rests(m, &objects[i], applied);
+        objects[i].rests = rests(m, l.items[i], applied);
         out.places[i] = place_of(m, l.items[i]);
     }
     spec.objects = objects;

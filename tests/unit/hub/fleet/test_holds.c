@@ -194,6 +194,47 @@ static void hooks_run_for_what_git_says_and_those_of_a_rejected_release_rest(voi
     world_done(&w);
 }
 
+// As a Hold by hand has it: every container of the image gets another one, also those of hooks.
+static void put_hold_of_all(struct world *w) {
+    world_put(
+        w, HOLD_FILE,
+        "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: shop-2-00000000}\nspec:\n"
+        "  app: shop\n  clusters: [a]\n  rejects:\n    identity:\n"
+        "    - {object: apps/Deployment/prod/web, at: "
+        "'/spec/template/spec/containers/[name=main]/image', value: 'reg/web:2'}\n"
+        "    - {object: batch/Job/prod/migrate, at: "
+        "'/spec/template/spec/containers/[name=main]/image', value: 'reg/web:2'}\n"
+        "  delta:\n"
+        "  - {object: apps/Deployment/prod/web, at: "
+        "'/spec/template/spec/containers/[name=main]/image', bad: 'reg/web:2', use: "
+        "'reg/web:1'}\n"
+        "  - {object: batch/Job/prod/migrate, at: "
+        "'/spec/template/spec/containers/[name=main]/image', bad: 'reg/web:2', use: "
+        "'reg/web:1'}\n"
+        "  cause: {text: by hand}\n");
+}
+
+static void a_hook_that_a_hold_made_another_one_of_rests_until_the_hold_goes(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_hooks(&w, "2");
+    put_release(&w, "2", "");
+    put_hold_of_all(&w);
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_runs(&w, "a", "1");
+    assert_non_null(strstr(world_object(&w, "a", "shop", "Job.batch/prod/migrate"), "reg/web:1"));
+    assert_true(object_of(&w, "a", "Job.batch/prod/migrate")->rests);
+    assert_false(object_of(&w, "a", "Job.batch/prod/backup")->rests);
+    world_remove(&w, HOLD_FILE);
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "2");
+    assert_false(object_of(&w, "a", "Job.batch/prod/migrate")->rests); // and it has never run
+    world_done(&w);
+}
+
 static void what_hooks_run_for_comes_back_from_the_encoded_form(void **state) {
     struct hub_bundle *back = NULL;
     struct world w;
@@ -1050,6 +1091,7 @@ int main(void) {
         cmocka_unit_test(a_rejected_release_is_kept_out_of_the_clusters_that_are_listed),
         cmocka_unit_test(a_hold_costs_one_making_for_all_clusters),
         cmocka_unit_test(hooks_run_for_what_git_says_and_those_of_a_rejected_release_rest),
+        cmocka_unit_test(a_hook_that_a_hold_made_another_one_of_rests_until_the_hold_goes),
         cmocka_unit_test(what_hooks_run_for_comes_back_from_the_encoded_form),
         cmocka_unit_test(later_edits_do_what_the_table_says),
         cmocka_unit_test(an_edit_lands_on_the_good_image),
