@@ -41,6 +41,9 @@ static bool is_current(const struct agent_plan_world *world, const struct agent_
            !world->wrong(world->ctx, entry->key);
 }
 
+// What is made only once others are healthy holds up nothing beside it.
+enum { RANK_AWAITING = 1000 };
+
 void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
                       const struct agent_desired_app *app, bool all, struct agent_plan *out) {
     const struct agent_bundle *b = app->bundle;
@@ -60,13 +63,14 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
             continue;
         }
         bool is_new = item == NULL || item->release || strcmp(item->app, app->name) != 0;
+        bool awaits = place.awaits && changes && item == NULL; // else it is there already
         out->steps[out->count++] = (struct agent_step){
             .entry = entry,
             .place = place_of(entry),
             .wave = entry->wave,
-            .rank = place.rank,
+            .rank = place.rank + (awaits ? RANK_AWAITING : 0),
             .gate = place.gate,
-            .awaits = place.awaits && changes && is_new,
+            .awaits = awaits,
             .hook = hook,
             .changes = changes,
             .is_new = is_new,

@@ -50,7 +50,8 @@ struct agent_step {
     int wave;
     int rank;
     bool gate;
-    bool awaits; // it is new, and may have to wait for what it needs (the driver's `awaits`)
+    bool awaits; // nobody has made it yet, and it may have to wait for what it needs (the driver's
+                 // `awaits`): it comes behind all others of its phase and wave
     bool hook;
     bool changes; // it must be applied; false: a gate that is as it should be, to be waited for
     bool is_new;  // the inventory does not own it for this App: the intent goes to disk first

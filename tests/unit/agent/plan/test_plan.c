@@ -47,6 +47,7 @@ static void place(void *ctx, const char *key, struct agent_place *out) {
                                                       : 2,
         .gate = is_namespace,
         .precious = is_namespace,
+        .awaits = strncmp(key, "Webhook/", 8) == 0,
     };
 }
 
@@ -223,6 +224,35 @@ static void an_object_of_another_app_is_taken_over_by_applying_it(void **state) 
     agent_plan_apply(a, &world, &d->apps[0], false, &plan);
     assert_int_equal(plan.changes, 1);
     assert_true(plan.steps[plan.count - 1].is_new);
+    cm_map_free(w.items);
+}
+
+static void what_is_made_only_when_others_are_healthy_holds_up_nothing_beside_it(void **state) {
+    static const struct test_object hooks[] = {
+        {.key = "Webhook//a-new"}, {.key = "Webhook//b-handed-over"}, {.key = "Webhook//c-mended"}};
+    const struct test_object older = {.key = "Webhook//c-mended", .wave = 1};
+    const struct test_app app = {.name = "shop", .objects = hooks, .object_count = COUNT(hooks)};
+    struct test_release *r =
+        release_new(&(struct test_manifest){.generation = 1, .apps = &app, .app_count = 1});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct world w = {.items = cm_map_new(free), .wrong = "Webhook//c-mended"};
+    struct agent_plan_world world = plan_world(&w);
+    struct agent_plan plan;
+
+    (void)state;
+    release_free(r);
+    own(&w, "old-shop", &hooks[1]);
+    own(&w, "shop", &older);
+    agent_plan_apply(a, &world, &d->apps[0], false, &plan);
+    assert_int_equal(plan.changes, 3);
+    assert_string_equal(plan.steps[0].entry->key, "Webhook//b-handed-over");
+    assert_false(plan.steps[0].awaits); // it is there
+    assert_string_equal(plan.steps[1].entry->key, "Webhook//c-mended");
+    assert_false(plan.steps[1].awaits);
+    assert_int_equal(agent_plan_stage(&plan, 0), 2);
+    assert_string_equal(plan.steps[2].entry->key, "Webhook//a-new");
+    assert_true(plan.steps[2].awaits);
     cm_map_free(w.items);
 }
 
@@ -649,6 +679,7 @@ int main(void) {
         cmocka_unit_test(what_was_applied_already_is_left_alone),
         cmocka_unit_test(what_is_missing_or_changed_is_applied_again),
         cmocka_unit_test(an_object_of_another_app_is_taken_over_by_applying_it),
+        cmocka_unit_test(what_is_made_only_when_others_are_healthy_holds_up_nothing_beside_it),
         cmocka_unit_test(removal_goes_by_falling_rank_and_leaves_what_is_precious),
         cmocka_unit_test(what_says_so_stays_and_precious_objects_go_where_the_app_says_so),
         cmocka_unit_test(a_namespace_stays_while_what_stays_would_go_with_it),
