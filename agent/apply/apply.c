@@ -175,12 +175,25 @@ static void world_inside(void *ctx, const char *key,
     agent_cache_each_item(a->cache, give_inside, &in);
 }
 
+// world_prunes: an App that is gone has nothing else to do. A run of another bundle is about to
+// end.
+static bool world_prunes(void *ctx, const char *app) {
+    const struct agent_apply *a = ctx;
+    const struct agent_desired_app *listed = agent_desired_app(a->desired, app);
+    const struct run *r = cm_map_get(a->runs, app);
+    bool there = listed == NULL || (r != NULL && r->bundle == listed->bundle &&
+                                    (r->phase == RUN_PRUNING || r->phase == RUN_DONE));
+
+    return there && apply_freeze_of(a, app) == NULL;
+}
+
 struct agent_plan_world apply_world(struct run *r) {
     return (struct agent_plan_world){.item = world_item,
                                      .wrong = r->heal ? world_wrong : never_wrong,
                                      .place = world_place,
                                      .moved = world_moved,
                                      .inside = world_inside,
+                                     .prunes = world_prunes,
                                      .ran = world_ran,
                                      .ctx = r->owner};
 }
@@ -565,6 +578,23 @@ bool agent_apply_is_idle(const struct agent_apply *a) {
 }
 
 // ---- What wakes runs
+
+static bool prune_again(void *ctx, const char *app, void *value) {
+    struct run *r = value;
+
+    (void)ctx;
+    (void)app;
+    if (r->phase == RUN_DONE && r->for_others && !r->gone) {
+        run_prune(r);
+    }
+    return true;
+}
+
+void apply_pruned(struct agent_apply *a) {
+    if (!a->shut) {
+        cm_map_each(a->runs, prune_again, NULL);
+    }
+}
 
 void apply_waits(struct run *r) {
     if (cm_list_empty(&r->waits)) {

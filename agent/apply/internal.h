@@ -46,6 +46,8 @@ struct run {
     char *account; // of an App that is gone, in whose name; NULL: who applied it last
     struct agent_pruning pruning; // whether what nobody lists is removed
     bool all;                     // apply what is as it should be, too
+    bool for_others;              // it left something for what is inside
+    bool again;                   // it was done, and only prunes once more
     bool heal; // apply what somebody else changed, too: the bundle is new, or drift: correct
     enum run_phase phase;
 
@@ -162,6 +164,7 @@ void run_free(struct run *r);
 
 // run_begin plans and starts; run_go takes it as far as it can go now.
 void run_begin(struct run *r);
+void run_prune(struct run *r); // once more, of a run that is done
 void run_go(struct run *r);
 // run_may_correct tells whether an object may be applied once more beside what the run does: its
 // App has it already as it is desired, and nothing is under way for it.
@@ -205,6 +208,9 @@ void apply_freeze_init(struct agent_apply *a);
 
 // apply_waits has a run gone on with (run_go) when something has become healthy.
 void apply_waits(struct run *r);
+
+// apply_pruned is called when a run has removed something: others may have left something for that.
+void apply_pruned(struct agent_apply *a);
 
 // apply_has_turn tells whether a run may begin now; else it is called (run_go) when it may.
 bool apply_has_turn(struct run *r);

@@ -437,9 +437,11 @@ static const char *why_left(struct cm_arena *a, const struct agent_left *left) {
 static void settle_left(struct run *r) {
     struct agent_apply *a = r->owner;
 
+    r->for_others = false;
     for (size_t i = 0; i < r->removals.left_count; i++) {
         const struct agent_left *l = &r->removals.left[i];
 
+        r->for_others |= l->why == AGENT_KEPT_FOR_OTHERS;
         a->host.left(a->host.ctx, r->app, l->item->key, why_left(r->arena, l));
     }
     for (size_t i = 0; i < r->removals.released; i++) { // they come first
@@ -485,6 +487,7 @@ static void begin_pruning(struct run *r) {
 
 static void finish(struct run *r) {
     struct agent_apply *a = r->owner;
+    bool makes_room = r->removals.count > 0 && !r->again;
     const struct agent_app_removed removed = {.app = r->app,
                                               .revision = r->revision,
                                               .removed = r->removals.count - r->removals.released,
@@ -501,6 +504,9 @@ static void finish(struct run *r) {
         run_tell(r, AGENT_APP_APPLIED, r->held == NULL ? "" : r->held);
     }
     agent_apply_woken(a);
+    if (makes_room) {
+        apply_pruned(a);
+    }
 }
 
 // needs_changes tells whether there is anything that dependsOn could hold up.
@@ -544,6 +550,12 @@ static bool is_held(struct run *r) {
         }
     }
     return false;
+}
+
+void run_prune(struct run *r) {
+    r->again = true;
+    begin_pruning(r);
+    run_go(r);
 }
 
 void run_begin(struct run *r) {

@@ -133,7 +133,7 @@ static bool is_kept(const struct agent_item *item, const struct agent_place *pla
 struct looking {
     const struct agent_plan_world *world;
     const struct agent_desired *desired;
-    const char *key;
+    const struct agent_item *item; // that would go
     const struct agent_item *first;
 };
 
@@ -160,23 +160,26 @@ static void look_for_first(void *arg, const struct agent_item *item) {
     struct agent_place place = {0};
     enum agent_kept why;
 
-    if (strcmp(item->key, l->key) == 0 ||
+    if (strcmp(item->key, l->item->key) == 0 ||
         (l->first != NULL && strcmp(l->first->key, item->key) < 0)) {
         return;
     }
     l->world->place(l->world->ctx, item->key, &place);
-    if (agent_desired_claim(l->desired, item->key) != NULL || item->release ||
+    bool not_yet =
+        strcmp(item->app, l->item->app) != 0 && !l->world->prunes(l->world->ctx, item->app);
+    if (agent_desired_claim(l->desired, item->key) != NULL || item->release || not_yet ||
         is_kept(item, &place, &how, &why)) {
         l->first = item;
     }
 }
 
-// first_inside returns the first item that stays and would go with a key; NULL: none would.
+// first_inside returns the first item that stays and would go with another; NULL: none would.
 static const struct agent_item *first_inside(const struct agent_plan_world *world,
-                                             const struct agent_desired *desired, const char *key) {
-    struct looking l = {.world = world, .desired = desired, .key = key};
+                                             const struct agent_desired *desired,
+                                             const struct agent_item *item) {
+    struct looking l = {.world = world, .desired = desired, .item = item};
 
-    world->inside(world->ctx, key, look_for_first, &l);
+    world->inside(world->ctx, item->key, look_for_first, &l);
     return l.first;
 }
 
@@ -197,9 +200,8 @@ void agent_plan_prune(struct cm_arena *a, const struct agent_plan_world *world,
         }
         world->place(world->ctx, item->key, &place);
         bool kept = is_kept(item, &place, how, &why);
-        const struct agent_item *other = kept || item->release || !place.precious
-                                             ? NULL
-                                             : first_inside(world, desired, item->key);
+        const struct agent_item *other =
+            kept || item->release || !place.precious ? NULL : first_inside(world, desired, item);
         if (other != NULL) {
             kept = true;
             why = AGENT_KEPT_FOR_OTHERS;

@@ -10,7 +10,8 @@
 // what the App owns and no App of the manifest lists, in the order of falling waves and ranks. So
 // an object that moved to another App is handed over and never deleted, and what is not in the
 // inventory cannot be named at all. Objects that say so stay, and precious ones unless the App says
-// otherwise; also then not while what stays, of whichever App, would go with them. What an App
+// otherwise; also then not while what stays, of whichever App, would go with them, or what another
+// App has not come to removing yet. What an App
 // leaves behind that is gone itself is released: it stays, without our mark. Once that was decided
 // it is never removed, whatever the App says later.
 //
@@ -39,6 +40,9 @@ struct agent_plan_world {
     // is in a Namespace, or of the kind that a CustomResourceDefinition defines.
     void (*inside)(void *ctx, const char *key,
                    void (*take)(void *arg, const struct agent_item *item), void *arg);
+    // prunes: an App has come to removing what it lists no longer, and nothing keeps it from that:
+    // it is neither suspended nor frozen, nor does it wait or fail before.
+    bool (*prunes)(void *ctx, const char *app);
     // ran: the hook of this key has run to its end for what a bundle names.
     bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *hooks_for);
     void *ctx;

@@ -125,6 +125,18 @@ static const char *locate(const struct agent_driver *d, struct cm_arena *a, cons
                                slashes + 2);
 }
 
+static bool takes(const struct agent_driver *d, const char *key, const struct cm_json *form,
+                  const char *other, const char *default_namespace) {
+    const char *namespace = strncmp(key, "Namespace//", 11) == 0 ? key + 11 : NULL;
+    const char *at = strchr(other, '/') + 1;
+    size_t size = namespace == NULL ? 0 : strlen(namespace);
+
+    (void)d;
+    (void)form;
+    (void)default_namespace;
+    return namespace != NULL && strncmp(at, namespace, size) == 0 && at[size] == '/';
+}
+
 static void driver_free(struct agent_driver *d) {
     cm_map_free(self(d)->tracked);
     free(self(d));
@@ -134,6 +146,7 @@ static const struct agent_driver_ops ops = {
     .name = "fake",
     .free = driver_free,
     .locate = locate,
+    .takes = takes,
     .place = place,
     .apply = apply,
     .run = run,

@@ -166,6 +166,7 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     m.namespace_ = text_in(a, app->namespace);
     m.drift = (Holdfast__V1__Drift)app->drift;
     m.prune = !app->no_prune;
+    m.prune_precious = app->prune_precious;
     m.suspend = app->suspend;
     if (app->hooks_for != NULL) {
         struct cm_sha256 name = cm_sha256(app->hooks_for, strlen(app->hooks_for));

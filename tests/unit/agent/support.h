@@ -50,6 +50,7 @@ struct test_app {
     const char *revision;
     enum agent_drift drift;
     bool no_prune;
+    bool prune_precious;
     bool suspend;
     bool adopt;
     enum agent_propagation propagation;

@@ -488,6 +488,39 @@ static void waves_are_removed_backwards_also_when_only_the_order_changed(void **
     assert_int_equal(f->apps_removed, 1);
 }
 
+// base gives its Namespace up in the commit in which shop gives up what it has in there.
+static void a_namespace_waits_for_an_app_that_is_not_to_remove_what_it_has_in_there(void **state) {
+    const struct test_object space[] = {{.key = NS}, {.key = "Widget/base/x"}};
+    const struct test_object things[] = {{.key = CFG}, {.key = SVC}};
+    struct test_app apps[] = {
+        {.name = "base", .prune_precious = true, .objects = space, .object_count = 2},
+        {.name = "shop", .objects = things, .object_count = 2},
+    };
+    struct fixture *f = *state;
+
+    cm_map_put(f->healthy, NS, f);
+    set(f, apps, 2, 1, NULL);
+    apply_all(f);
+    apps[0].objects = &space[1];
+    apps[0].object_count = 1;
+    apps[1].object_count = 0;
+    apps[1].suspend = true;
+    set(f, apps, 2, 2, NULL);
+    settle(f);
+    assert_int_equal(fake_removes(f->fake), 0);
+    assert_non_null(strstr(cm_map_get(f->left, NS), "of App 'shop'"));
+    apps[0].drift = AGENT_DRIFT_OFF; // this helper's wish for another bundle
+    apps[1].suspend = false;
+    set(f, apps, 2, 3, NULL);
+    let(f, SVC);
+    settle(f);
+    assert_false(fake_is_pending(f->fake, NS));
+    let(f, CFG);
+    let(f, NS); // and nobody has said so once more
+    settle(f);
+    assert_int_equal(fake_removes(f->fake), 3);
+}
+
 static void the_inventory_owns_an_object_before_it_is_applied(void **state) {
     struct fixture *f = *state;
 
@@ -1719,6 +1752,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_wave_waits_for_what_did_not_change_too),
     TEST(a_new_revision_ends_the_wait_for_a_wave),
     TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
+    TEST(a_namespace_waits_for_an_app_that_is_not_to_remove_what_it_has_in_there),
     TEST(the_inventory_owns_an_object_before_it_is_applied),
     TEST(at_most_a_window_is_under_way_of_one_app),
     TEST(what_is_due_while_the_window_is_full_waits_without_turning_in_circles),

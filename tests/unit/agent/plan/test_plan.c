@@ -23,7 +23,8 @@
 struct world {
     struct cm_map *items;
     const char *wrong;
-    const char *ran; // a hook that has
+    const char *ran;  // a hook that has
+    const char *idle; // an App that does not come to removing
 };
 
 static const struct agent_item *find_item(void *ctx, const char *key) {
@@ -58,6 +59,12 @@ static bool has_run(void *ctx, const char *key, const struct cm_sha256 *bundle) 
     return w->ran != NULL && strcmp(w->ran, key) == 0;
 }
 
+static bool app_prunes(void *ctx, const char *app) {
+    const struct world *w = ctx;
+
+    return w->idle == NULL || strcmp(w->idle, app) != 0;
+}
+
 // has_moved: what is of a kind of its own goes where the App's default namespace is.
 static bool has_moved(void *ctx, const struct agent_item *item, const char *default_namespace) {
     (void)ctx;
@@ -85,6 +92,7 @@ static struct agent_plan_world plan_world(struct world *w) {
                                      .place = place,
                                      .moved = has_moved,
                                      .inside = give_inside,
+                                     .prunes = app_prunes,
                                      .ran = has_run,
                                      .ctx = w};
 }
@@ -323,6 +331,7 @@ static const struct guest guests[] = {
     {"leaver", "Service/shop/old", false, false}, {"leaver", "Service/shop/old", true, true},
     {"nobody", "Service/shop/old", false, true}, // what nobody knows of
     {"base", "Service/shop/old", true, true},     {"base", "Service/shop/old", false, false},
+    {"sleeper", "Service/shop/old", false, true}, // it does not come to removing
 };
 
 static void a_namespace_stays_while_what_stays_would_go_with_it(void **state) {
@@ -331,6 +340,7 @@ static void a_namespace_stays_while_what_stays_would_go_with_it(void **state) {
         {.name = "base"},
         {.name = "keeper", .no_prune = true},
         {.name = "shop", .objects = &shop[3], .object_count = 1},
+        {.name = "sleeper"},
     };
     static const struct test_gone gone = {.name = "leaver", .prune = true};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -344,7 +354,7 @@ static void a_namespace_stays_while_what_stays_would_go_with_it(void **state) {
         const struct test_object guest = {.key = guests[i].key};
         const struct agent_item space = {.key = "Namespace//shop", .app = "base"};
         const struct agent_item *const items[] = {&space};
-        struct world w = {.items = cm_map_new(free)};
+        struct world w = {.items = cm_map_new(free), .idle = "sleeper"};
         struct agent_plan_world world = plan_world(&w);
         struct agent_prune prune;
 
