@@ -5,6 +5,8 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
 #include "common/object/id.h"
 #include "common/object/pointer.h"
 #include "common/str.h"
@@ -453,17 +455,32 @@ static void give_backends(struct cm_arena *a, const struct cm_json *desired,
     }
 }
 
+// A live route.
+struct route {
+    const struct cm_json *node;
+    const char *name; // "": none
+    const struct cm_json *backends;
+    bool of_owner; // put in by one
+    bool of_name;  // there is one of its name in what is desired
+    bool taken;
+};
+
 // Two lists of routes, of which one is to be found in the other: each live one is taken once.
 struct pairing {
     struct cm_arena *a;
     const char *inner;
-    const char *routes; // that owners put in
     const char *canaries;
     struct cm_json *ours;
-    const struct cm_json *theirs;
-    const struct cm_json **taken;
+    struct cm_map *by_name; // -> route: the first of a name
+    struct route *live;
     size_t count;
+    size_t next;   // place of the next one that may be free
+    bool by_place; // there are too many to look for the same backends
 };
+
+// Above so many comparisons of backends routes without a counterpart of the same name go by their
+// places.
+enum { COMPARISONS_MAX = 1 << 20 };
 
 static const struct cm_json *named(const struct cm_json *list, const char *name) {
     const struct cm_json *r = name[0] == '\0' ? NULL : list->first;
@@ -474,45 +491,88 @@ static const struct cm_json *named(const struct cm_json *list, const char *name)
     return r;
 }
 
-// is_free tells whether a live route may be one that goes by its backends.
-static bool is_free(const struct pairing *p, const struct cm_json *live) {
-    const char *name = text_of(live, "name");
-
-    for (size_t i = 0; i < p->count; i++) {
-        if (p->taken[i] == live) {
-            return false;
-        }
+static void note_name(struct cm_map *names, const char *name, void *value) {
+    if (name[0] != '\0' && cm_map_get(names, name) == NULL) {
+        cm_map_put(names, name, value);
     }
-    return !is_among(p->routes, name) && named(p->ours, name) == NULL;
 }
 
-static size_t shared(const struct pairing *p, const struct cm_json *ours,
-                     const struct cm_json *theirs) {
-    const struct cm_json *all = find(p->a, ours, p->inner);
-    const struct cm_json *live = find(p->a, theirs, p->inner);
+static void read_live(struct pairing *p, const struct cm_json *theirs, const char *routes) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *ours = cm_map_new(NULL);
+
+    for (struct cm_json *d = p->ours->first; d != NULL; d = d->next) {
+        note_name(ours, text_of(d, "name"), d);
+    }
+    p->live = cm_arena_get(p->a, (theirs->count + 1) * sizeof(*p->live));
+    for (const struct cm_json *l = theirs->first; l != NULL; l = l->next) {
+        const char *name = text_of(l, "name");
+        struct route *r = &p->live[p->count++];
+
+        *r = (struct route){.node = l,
+                            .name = name,
+                            .backends = find(p->a, l, p->inner),
+                            .of_owner = is_among(routes, name),
+                            .of_name = name[0] != '\0' && cm_map_get(ours, name) != NULL};
+        note_name(p->by_name, name, r);
+    }
+}
+
+static size_t elements(const struct cm_json *list) {
+    return list == NULL ? 1 : 1 + list->count;
+}
+
+// is_too_much tells whether comparing all routes with all would take too long.
+static bool is_too_much(const struct pairing *p) {
+    size_t ours = 0;
+    size_t theirs = 0;
+
+    for (const struct cm_json *d = p->ours->first; d != NULL; d = d->next) {
+        ours += elements(cm_json_get(d, p->inner + 1));
+    }
+    for (size_t i = 0; i < p->count; i++) {
+        theirs += elements(p->live[i].backends);
+    }
+    return theirs > 0 && ours > COMPARISONS_MAX / theirs;
+}
+
+// is_free tells whether a live route may be one that goes by its backends.
+static bool is_free(const struct route *r) {
+    return !r->taken && !r->of_owner && !r->of_name;
+}
+
+static size_t shared(const struct cm_json *ours, const struct cm_json *theirs) {
     size_t n = 0;
 
-    for (const struct cm_json *d = is_array(all) ? all->first : NULL; d != NULL; d = d->next) {
-        n += backend_of(d, live) != NULL ? 1 : 0;
+    for (const struct cm_json *d = is_array(ours) ? ours->first : NULL; d != NULL; d = d->next) {
+        n += backend_of(d, theirs) != NULL ? 1 : 0;
     }
     return n;
 }
 
+static struct route *next_free(struct pairing *p) {
+    while (p->next < p->count && !is_free(&p->live[p->next])) {
+        p->next++;
+    }
+    return p->next < p->count ? &p->live[p->next] : NULL;
+}
+
 // counterpart_of finds the live route of the same name, else the first with most of the same
 // backends: owners put some in front.
-static const struct cm_json *counterpart_of(const struct pairing *p, const struct cm_json *route) {
-    const struct cm_json *found = named(p->theirs, text_of(route, "name"));
+static struct route *counterpart_of(struct pairing *p, const struct cm_json *route,
+                                    const struct cm_json *backends) {
+    const char *name = text_of(route, "name");
+    struct route *found = name[0] == '\0' ? NULL : cm_map_get(p->by_name, name);
     size_t most = 0;
 
-    if (found != NULL) {
-        return found;
+    if (found != NULL || p->by_place) {
+        return found != NULL ? found : next_free(p);
     }
-    for (const struct cm_json *l = p->theirs->first; l != NULL; l = l->next) {
-        size_t n = is_free(p, l) ? shared(p, route, l) : 0;
+    for (size_t i = 0; i < p->count; i++) {
+        size_t n = is_free(&p->live[i]) ? shared(backends, p->live[i].backends) : 0;
 
         if (n > most) {
             most = n;
-            found = l;
+            found = &p->live[i];
         }
     }
     return found;
@@ -529,11 +589,11 @@ static void join(struct cm_json *list, const struct cm_json *more) {
 
 // is_for_canary tells whether all backends of a rule without a name are canaries: the plugin for
 // the Gateway API puts such rules behind all others, and remembers their places.
-static bool is_for_canary(const struct pairing *p, const struct cm_json *route) {
-    const struct cm_json *all = find(p->a, route, p->inner);
-    bool any = text_of(route, "name")[0] == '\0' && is_array(all) && all->first != NULL;
+static bool is_for_canary(const struct pairing *p, const struct route *route) {
+    bool any =
+        route->name[0] == '\0' && is_array(route->backends) && route->backends->first != NULL;
 
-    for (const struct cm_json *b = any ? all->first : NULL; b != NULL; b = b->next) {
+    for (const struct cm_json *b = any ? route->backends->first : NULL; b != NULL; b = b->next) {
         any = any && is_among(p->canaries, text_of(b, "name"));
     }
     return any;
@@ -544,11 +604,13 @@ static void keep_routes(struct pairing *p, struct kube_right_given *out) {
     struct cm_json *front = cm_json_new(p->a, CM_ARRAY);
     struct cm_json *back = cm_json_new(p->a, CM_ARRAY);
 
-    for (const struct cm_json *l = p->theirs->first; l != NULL; l = l->next) {
-        if (is_among(p->routes, text_of(l, "name")) && named(p->ours, text_of(l, "name")) == NULL) {
-            cm_json_append(front, cm_json_copy(p->a, l));
-        } else if (is_free(p, l) && is_for_canary(p, l)) {
-            cm_json_append(back, cm_json_copy(p->a, l));
+    for (size_t i = 0; i < p->count; i++) {
+        const struct route *r = &p->live[i];
+
+        if (r->of_owner && !r->of_name) {
+            cm_json_append(front, cm_json_copy(p->a, r->node));
+        } else if (is_free(r) && is_for_canary(p, r)) {
+            cm_json_append(back, cm_json_copy(p->a, r->node));
         }
     }
     if (front->first == NULL && back->first == NULL) {
@@ -570,24 +632,26 @@ static const char *list_of(const char *names) {
 static void give_weights(struct cm_arena *a, const struct weights *w,
                          const struct kube_right_terms *terms, struct cm_json *ours,
                          const struct cm_json *theirs, struct kube_right_given *out) {
+    CM_CLEANUP(cm_map_freep) struct cm_map *by_name = cm_map_new(NULL);
     struct pairing p = {.a = a,
                         .inner = w->inner,
-                        .routes = list_of(terms->routes),
                         .canaries = terms->idle ? "" : list_of(terms->canaries),
                         .ours = ours,
-                        .theirs = theirs};
+                        .by_name = by_name};
 
     if (w->inner == NULL) {
         give_backends(a, ours, theirs, out);
         return;
     }
-    p.taken = cm_arena_get(a, (cm_json_nodes(ours) + 1) * sizeof(const struct cm_json *));
+    read_live(&p, theirs, list_of(terms->routes));
+    p.by_place = is_too_much(&p);
     for (struct cm_json *d = ours->first; d != NULL; d = d->next) {
-        const struct cm_json *l = counterpart_of(&p, d);
+        const struct cm_json *backends = find(a, d, w->inner);
+        struct route *l = counterpart_of(&p, d, backends);
 
         if (l != NULL) {
-            p.taken[p.count++] = l;
-            give_backends(a, find(a, d, w->inner), find(a, l, w->inner), out);
+            l->taken = true;
+            give_backends(a, backends, l->backends, out);
         }
     }
     keep_routes(&p, out);

@@ -280,6 +280,38 @@ static void without_a_right_nothing_is_given(void **state) {
     "\"canary\":"                                                                                  \
     "{\"trafficRouting\":" fields "}}},\"status\":{\"phase\":\"" status "\"}}"
 
+static struct cm_json *many_routes(struct cm_arena *a, size_t count, int stable) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; i < count; i++) {
+        cm_str_addf(&text,
+                    "%s{\"route\":[{\"destination\":{\"host\":\"stable\"},\"weight\":%d},"
+                    "{\"destination\":{\"host\":\"canary\"},\"weight\":%d}]}",
+                    i == 0 ? "" : ",", stable, 100 - stable);
+    }
+    CM_AUTOFREE char *object =
+        cm_strf(ISTIO("VirtualService", ",\"spec\":{\"http\":[%s]}"), cm_str_get(&text));
+    return parse(a, object);
+}
+
+// All are alike, so that the first free one is the right one; beyond some hundred nobody looks.
+static void many_routes_without_a_name_cost_little_and_are_found_by_their_places(void **state) {
+    static const size_t counts[] = {200, 2000};
+
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct cm_json *desired = many_routes(a, counts[i], 100);
+        struct cm_json *live = many_routes(a, counts[i], 60);
+        size_t before = cm_arena_used(a);
+        struct kube_right_given given = kube_right_give(a, desired, live, &all);
+
+        assert_int_equal(given.differing, KUBE_RIGHT_WEIGHTS);
+        assert_true(cm_json_equal(desired, live));
+        assert_true(cm_arena_used(a) - before < 2000 * counts[i]);
+    }
+}
+
 static void an_owner_says_on_what_terms_it_has_it(void **state) {
     static const char routing[] = OWNED_BY(
         "Healthy", "{\"managedRoutes\":[{\"name\":\"header\"},{\"name\":\"mirror\"}],\"plugins\":{"
@@ -349,6 +381,7 @@ int main(void) {
         cmocka_unit_test(an_owner_of_very_much_owns_no_more_than_there_is_room),
         cmocka_unit_test(only_what_git_sets_can_be_anybodys),
         cmocka_unit_test(what_is_anothers_stays_as_it_is),
+        cmocka_unit_test(many_routes_without_a_name_cost_little_and_are_found_by_their_places),
         cmocka_unit_test(an_owner_says_on_what_terms_it_has_it),
         cmocka_unit_test(weights_set_by_hand_are_nobodys_a_minute_after_the_release),
         cmocka_unit_test(without_a_right_nothing_is_given),
