@@ -283,14 +283,15 @@ static void tell_whom_it_holds_up(struct agent_watch *w, const struct seen *s, b
     }
 }
 
-// health_of: what ran to its end and went by itself is as it shall be; a hook's end is seen by the
-// run that waits for it.
+// health_of: what ran to its end and went by itself is as it shall be. Of a hook that counts only
+// if its success was seen: the run that waits for it may be frozen.
 static enum agent_health health_of(const struct agent_watch *w, const struct seen *s,
                                    const struct agent_observation *what) {
     const struct agent_claim *claim = watch_claim(w, s);
+    bool counts = what->ended && claim != NULL &&
+                  (!agent_entry_is_hook(claim->entry) || s->health == AGENT_HEALTH_HEALTHY);
 
-    return what->ended && claim != NULL && !agent_entry_is_hook(claim->entry) ? AGENT_HEALTH_HEALTHY
-                                                                              : what->health;
+    return counts ? AGENT_HEALTH_HEALTHY : what->health;
 }
 
 void agent_watch_observed(void *watch, const struct agent_observation *what) {
@@ -320,7 +321,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
         watch_note_object(w, s);
     }
     tell_whom_it_holds_up(w, s, other_health, other_words);
-    if (s->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
+    if (what->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
         agent_apply_forget(w->apply, s->key); // and now it is gone
         return;
     }

@@ -26,6 +26,7 @@
 #define INTERVAL_MS 1000
 #define CFG "ConfigMap/shop/cfg"
 #define SVC "Service/shop/web"
+#define HOOK "Job.batch/shop/migrate"
 
 enum { REPORTS_MAX = 64 };
 
@@ -1232,6 +1233,43 @@ static void what_ended_and_went_by_itself_is_not_missing(void **state) {
     assert_true(agent_watch_wrong(f->watch, CFG));
 }
 
+static const struct test_object hooked[] = {{.key = HOOK, .phase = AGENT_PHASE_PRE_APPLY},
+                                            {.key = SVC}};
+static const struct test_app hooked_shop = {.name = "shop", .objects = hooked, .object_count = 2};
+static const struct agent_observation hook_gone = {
+    .key = HOOK, .uid = "", .health = AGENT_HEALTH_MISSING, .message = "it is gone", .ended = true};
+
+static void a_hook_that_succeeded_and_went_before_its_run_could_see_has_run(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &hooked_shop);
+    connect(f);
+    assert_true(fake_succeed(f->fake, HOOK)); // it is made
+    settle(f);
+    ail(f, HOOK, AGENT_HEALTH_HEALTHY, "");
+    agent_watch_observed(f->watch,
+                         &hook_gone); // as a freeze would have it: before the run has looked
+    settle(f);
+    assert_true(agent_cache_hook(f->cache, HOOK)->done);
+    agent_watch_observed(f->watch, &hook_gone); // now that it is over
+    settle(f);
+    assert_null(agent_cache_item(f->cache, HOOK));
+}
+
+static void a_hook_of_which_nobody_saw_the_end_may_not_have_run(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &hooked_shop);
+    connect(f);
+    assert_true(fake_succeed(f->fake, HOOK));
+    settle(f);
+    ail(f, HOOK, AGENT_HEALTH_PROGRESSING, "");
+    agent_watch_observed(f->watch, &hook_gone);
+    settle(f);
+    assert_int_equal(agent_watch_health(f->watch, HOOK), AGENT_HEALTH_MISSING);
+    assert_false(agent_cache_hook(f->cache, HOOK)->done);
+}
+
 static void how_an_object_is_that_is_left_there_is_nobodys_business(void **state) {
     struct fixture *f = *state;
 
@@ -1992,6 +2030,8 @@ static const struct CMUnitTest tests[] = {
     TEST(nobody_is_late_while_the_target_is_away),
     TEST(nor_right_after_it_is_back),
     TEST(what_ended_and_went_by_itself_is_not_missing),
+    TEST(a_hook_of_which_nobody_saw_the_end_may_not_have_run),
+    TEST(a_hook_that_succeeded_and_went_before_its_run_could_see_has_run),
     TEST(how_an_object_is_that_is_left_there_is_nobodys_business),
     TEST(an_object_that_is_gone_is_told_until_it_is_acknowledged),
     TEST(an_app_that_is_gone_is_told_with_the_commit_and_what_became_of_its_objects),
