@@ -122,10 +122,14 @@ void kube_watch_end(struct kube_watch *w) {
 
 // Lists
 
+// miss: what ran when it was seen last and went while nobody looked may have run to its end, as it
+// may between two runs of this program.
 static void miss(struct kube_entry *e) {
     if (e->op != NULL) {
         e->doubtful = true; // after the operation somebody looks
     } else {
+        e->seen =
+            e->seen && e->health != AGENT_HEALTH_PROGRESSING && e->health != AGENT_HEALTH_UNKNOWN;
         kube_entry_look(e, !e->known);
     }
 }

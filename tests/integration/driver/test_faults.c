@@ -42,6 +42,7 @@ struct fixture {
     struct cm_err error;
     char note[AGENT_NOTE_MAX + 1];
     enum agent_health health; // told last
+    bool ended;
     size_t drift_count;
     size_t foreign; // of these
     size_t found;
@@ -61,6 +62,7 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
     struct fixture *f = ctx;
 
     f->health = what->health;
+    f->ended = what->ended;
     f->drift_count = what->drift_count;
     f->foreign = 0;
     for (size_t i = 0; i < what->drift_count; i++) {
@@ -680,6 +682,72 @@ static void a_deployment_that_was_applied_is_heard_when_it_is_up(void **state) {
     assert_string_equal(f->token, "30");
 }
 
+// ---- Jobs that go by themselves
+
+#define JOB "Job.batch/shop/once"
+#define JOB_LIST "GET /apis/batch/v1/jobs?labelSelector"
+#define JOB_WATCH "GET /apis/batch/v1/jobs?watch=1"
+#define JOB_GET "GET /apis/batch/v1/namespaces/shop/jobs/once"
+#define JOB_SPEC "\"spec\":{\"ttlSecondsAfterFinished\":1}"
+
+static const char WITH_JOBS[] =
+    "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"batch\"},"
+    "\"versions\":[{\"version\":\"v1\",\"resources\":[{\"resource\":\"jobs\",\"responseKind\":{"
+    "\"kind\":\"Job\"},\"scope\":\"Namespaced\",\"verbs\":[\"list\",\"watch\"]}]}]}]}";
+
+static bool is_progressing(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->health == AGENT_HEALTH_PROGRESSING;
+}
+
+// have_running has a Job run that is seen; the caller frees it.
+static char *have_running(struct fixture *f) {
+    static const char json[] = "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{"
+                               "\"name\":\"once\"}," JOB_SPEC "}";
+    char *live = cm_strf(
+        "{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\",\"metadata\":{\"name\":\"once\","
+        "\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"9\",\"labels\":{"
+        "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"}}," JOB_SPEC
+        ",\"status\":{\"active\":1}}",
+        f->id);
+
+    f->desired = cm_buf_copy(json, strlen(json));
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_JOBS);
+    list(f, JOB_LIST, live);
+    start(f);
+    track(f, JOB);
+    assert_true(turn_until(f->loop, is_progressing, f));
+    wait_asked(f, JOB_WATCH, 1);
+    return live;
+}
+
+static void a_job_that_went_while_no_watch_was_open_may_have_ended(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_running(f);
+
+    list(f, JOB_LIST, "");
+    fake_api_answer(f->api, JOB_WATCH, 1, 410, "{}");
+    fake_api_end(f->api);
+    assert_true(turn_until(f->loop, is_missing, f));
+    assert_true(f->ended);
+}
+
+static void a_job_that_is_deleted_before_our_eyes_has_not_ended(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_running(f);
+    CM_AUTOFREE char *line = cm_strf("{\"type\":\"DELETED\",\"object\":%s}", live);
+
+    fake_api_event(f->api, "jobs?watch=1", line);
+    assert_true(turn_until(f->loop, is_missing, f));
+    assert_false(f->ended);
+    list(f, JOB_LIST, "");
+    fake_api_answer(f->api, JOB_WATCH, 1, 410, "{}");
+    fake_api_end(f->api);
+    wait_asked(f, JOB_GET, fake_api_count(f->api, JOB_GET) + 1);
+    let_pass(f, 2 * (int64_t)SECOND_MS);
+    assert_false(f->ended); // no list makes it so
+}
+
 // ---- Other workloads
 
 #define APPS "GET /apis/apps/v1/namespaces/shop/"
@@ -969,6 +1037,8 @@ int main(void) {
         TEST(what_a_canary_of_a_daemon_set_said_before_is_heard),
         TEST(a_pod_that_holds_up_is_found_among_however_many),
         TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
+        TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
+        TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
         TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
