@@ -172,7 +172,8 @@ void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
     int64_t at_ms = 0;
 
     *out = (struct kube_rollout){.token = ""};
-    if (who != NULL && cm_clock_parse(at, &at_ms) && at_ms != seen->undone_ms) {
+    // An older one comes back when the template does (`kubectl rollout undo`).
+    if (who != NULL && cm_clock_parse(at, &at_ms) && at_ms > seen->undone_ms) {
         kube_rollout_decide(out, controller_of(a, workload), AGENT_VERDICT_RESTARTED,
                             cm_arena_strf(a, "at %.40s, by hand", at), at_ms, who);
         out->decision.first = !seen->known;

@@ -108,6 +108,7 @@ static void find_late(struct cm_arena *a, const struct cm_json *set, const struc
                       (long long)s->wanted, (long long)s->updated, s->revision,
                       (long long)s->available, (unsigned)time->timeout_s),
         due_ms_of(set, time), BY_CONTROLLER);
+    out->decision.bad = s->revision;
     seen->late = seen->token;
 }
 

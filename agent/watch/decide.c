@@ -136,13 +136,17 @@ static bool is_rejection(enum agent_verdict verdict) {
     return verdict == AGENT_VERDICT_REJECTED || verdict == AGENT_VERDICT_CONFIG_REJECTED;
 }
 
+// is_news_at_first: of what people do, programs before this one did not take everything down.
 static bool is_news_at_first(const struct agent_releases *all, const struct agent_decision *what) {
-    bool knew = false;
+    int64_t newest_ms = 0;
 
     for (size_t i = 0; all != NULL && i < AGENT_EDGES; i++) {
-        knew |= all->edges[i] != 0;
+        newest_ms = all->edges[i] > newest_ms ? all->edges[i] : newest_ms;
     }
-    return knew
+    if (what->verdict == AGENT_VERDICT_RESTARTED) {
+        return newest_ms != 0 && what->at_ms > newest_ms;
+    }
+    return newest_ms != 0
                ? what->at_ms > all->edges[edge_of(what->verdict)]
                : what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_PROMOTED;
 }
@@ -374,6 +378,16 @@ static bool is_about_another(const struct agent_watch *w, const struct agent_dec
            (token[0] == '\0' || find_release(all, token) == NULL);
 }
 
+// is_of_what_came_up: a release that was promoted is not late when it loses pods; a driver that has
+// just begun does not know that it was.
+static bool is_of_what_came_up(const struct agent_watch *w, const struct agent_decision *what) {
+    const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
+    const struct agent_release *bad = what->bad[0] == '\0' ? NULL : find_release(all, what->bad);
+
+    return what->verdict == AGENT_VERDICT_TIMED_OUT && bad != NULL &&
+           bad == find_release(all, what->good);
+}
+
 static void log_another(const struct agent_item *item, const struct agent_decision *what) {
     cm_log(CM_LOG_WARN, "agent.decided_another",
            "a controller decided about a template that somebody changed in the cluster; what Git "
@@ -386,7 +400,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
     const struct agent_item *item = agent_cache_item(w->cache, what->key);
 
-    if (!is_ours(w, item) || w->shut || !is_news(w, what)) {
+    if (!is_ours(w, item) || w->shut || is_of_what_came_up(w, what) || !is_news(w, what)) {
         return;
     }
     if (is_about_another(w, what)) {

@@ -421,6 +421,8 @@ static void pods_that_people_have_replaced_are_told_once(void **state) {
     assert_int_equal(r.decision.at_ms, 1767225601000);
     kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Update", "1Z")), &seen, &r);
     assert_false(r.decided);
+    kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Update", "0Z")), &seen, &r); // undone
+    assert_false(r.decided);
     kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Apply", "2Z")), &seen, &r); // in Git
     assert_false(r.decided);
     kube_rollout_restart(a, parse(a, rollout), &seen, &r);
@@ -470,6 +472,7 @@ static void a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time(void **
     r = saw_set(a, STATEFUL_SET("", UPDATING, "2", "2"), 100, &seen);
     assert_true(r.decided);
     assert_int_equal(r.decision.verdict, AGENT_VERDICT_TIMED_OUT);
+    assert_string_equal(r.decision.bad, "db-2");
     assert_string_equal(r.decision.controller, "statefulset");
     assert_string_equal(r.decision.text, "of 3 pods 2 are of revision db-2, and 2 available; no "
                                          "more for 60 s");

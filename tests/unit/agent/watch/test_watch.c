@@ -1922,6 +1922,45 @@ static void of_what_was_so_at_first_only_the_end_of_a_release_counts(void **stat
     assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__PROMOTED);
 }
 
+static void a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision restarted = rejection;
+
+    start(f, &shop);
+    connect(f);
+    decide(f, &rejection);
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    restarted.verdict = AGENT_VERDICT_RESTARTED;
+    restarted.first = true;
+    restarted.at_ms = rejection.at_ms - 1; // a program before this one did not tell of it
+    agent_watch_decided(f->watch, &restarted);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    restarted.at_ms = rejection.at_ms + 1; // it happened while nobody looked
+    agent_watch_decided(f->watch, &restarted);
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+}
+
+static void a_release_that_was_promoted_is_not_late(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision late = rejection;
+
+    start(f, &shop);
+    connect(f);
+    take_up(f);
+    late.verdict = AGENT_VERDICT_TIMED_OUT;
+    late.bad = "good"; // the program that saw it come up is another one
+    late.good = "";
+    agent_watch_decided(f->watch, &late);
+    settle(f);
+    assert_int_equal(f->tellings, 0);
+    late.bad = "bad";
+    agent_watch_decided(f->watch, &late);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+}
+
 static void shares_of_the_traffic_are_told_now_and_then(void **state) {
     struct fixture *f = *state;
     struct agent_decision share = rejection;
@@ -1966,6 +2005,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
+    TEST(a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since),
+    TEST(a_release_that_was_promoted_is_not_late),
     TEST(shares_of_the_traffic_are_told_now_and_then),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
