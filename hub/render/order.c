@@ -109,11 +109,22 @@ static bool read_own_hook(struct reading *r, const struct cm_json *node, struct 
     return true;
 }
 
+// The kinds of Argo CD's hooks that have to do with applying.
+static const struct word argo_phases[] = {
+    {"PreSync", HUB_PHASE_PRE_APPLY}, {"Sync", HUB_PHASE_MAIN}, {"PostSync", HUB_PHASE_POST_APPLY}};
+
 // check_no_hook: what is no Job would be applied with all else, unless its wave says when.
 static bool check_no_hook(struct reading *r, const struct cm_json *node) {
-    const char *text = cm_json_string(node);
+    bool waved = cm_json_get(r->annotations, WAVE) != NULL;
+    uint8_t phase = HUB_PHASE_MAIN;
 
-    if ((text != NULL && strcmp(text, "Sync") == 0) || cm_json_get(r->annotations, WAVE) != NULL) {
+    if (!find_word(node, argo_phases, 3, &phase)) {
+        report(r, ARGO_HOOK,
+               "is understood as PreSync, Sync and PostSync only, and the object would be applied: "
+               "leave the object out, or remove the annotation");
+        return false;
+    }
+    if (phase == HUB_PHASE_MAIN || waved) {
         return true;
     }
     report(r, ARGO_HOOK,
@@ -123,17 +134,13 @@ static bool check_no_hook(struct reading *r, const struct cm_json *node) {
 }
 
 static bool read_argo_hook(struct reading *r, const struct cm_json *node, struct hub_order *out) {
-    static const struct word words[] = {{"PreSync", HUB_PHASE_PRE_APPLY},
-                                        {"Sync", HUB_PHASE_MAIN},
-                                        {"PostSync", HUB_PHASE_POST_APPLY}};
-
     if (node == NULL) {
         return true;
     }
     if (!is_job(r->id)) {
         return check_no_hook(r, node);
     }
-    if (find_word(node, words, 3, &out->phase)) {
+    if (find_word(node, argo_phases, 3, &out->phase)) {
         return true;
     }
     report(r, ARGO_HOOK,

@@ -199,6 +199,14 @@ static void a_wrong_hook_is_told_with_its_place(void **state) {
          "a.yaml:6:30: the annotation argocd.argoproj.io/hook is understood of a Job only, and the "
          "object would be applied with all others: say when by holdfast.dev/wave beside it, or put "
          "it into an App that this one depends on, without it"},
+        {META("ConfigMap", "a") ARGO_HOOK("Skip") "    holdfast.dev/wave: '1'\n",
+         "a.yaml:6:30: the annotation argocd.argoproj.io/hook is understood as PreSync, Sync and "
+         "PostSync only, and the object would be applied: leave the object out, or remove the "
+         "annotation"},
+        {META("ConfigMap", "a") ARGO_HOOK("PostDelete"),
+         "a.yaml:6:30: the annotation argocd.argoproj.io/hook is understood as PreSync, Sync and "
+         "PostSync only, and the object would be applied: leave the object out, or remove the "
+         "annotation"},
     };
 
     (void)state;
