@@ -310,6 +310,16 @@ static void found(struct kube_op *op, const struct cm_json *live) {
     send_apply(op);
 }
 
+// make_anew is for an object that is gone: nobody has anything of it yet.
+static void make_anew(struct kube_op *op) {
+    op->given = 0;
+    op->at_version = false;
+    if (op->whole != NULL) {
+        op->desired = cm_json_copy(op->arena, op->whole);
+    }
+    send_apply(op);
+}
+
 // is_marked tells whether an object carries our mark: then it was taken over once.
 static bool is_marked(const struct kube_op *op, const struct cm_json *live) {
     const struct kube_applyset *set = &op->k->applyset;
@@ -348,7 +358,7 @@ static void on_fixed(void *ctx, const struct kube_answer *answer) {
     op->call = NULL;
     if (answer->status == 404) {
         op->only_new = true;
-        send_apply(op);
+        make_anew(op);
         return;
     }
     if (!kube_answer_ok(answer) || answer->json == NULL) {
@@ -437,8 +447,7 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
 
     op->call = NULL;
     if (answer->status == 404 && !op->only_new) {
-        op->given = 0; // it is made anew, so nobody has anything of it yet
-        send_apply(op);
+        make_anew(op);
     } else if (!kube_answer_ok(answer) || answer->json == NULL) {
         complain(op, answer, "get");
     } else if (op->once) {

@@ -341,6 +341,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wanted(e, known);
 
     *out = (struct kube_drift){0};
+    e->by_hand = false;
     if (bytes == NULL) {
         return e->tracked ? UNWANTED : NOT_YET;
     }
@@ -514,6 +515,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->known = true;
     e->drifted = false;
     e->retouched = false;
+    e->by_hand = false;
     e->unmarked = false;
     e->unwanted = false;
     e->due = false;

@@ -883,8 +883,7 @@ static const char IDLE[] =
     "{"
     "\"service\":{\"name\":\"web\"}},\"status\":{\"phase\":\"Succeeded\"}}";
 
-static void weights_that_are_set_by_hand_between_releases_are_drift_after_a_while(void **state) {
-    struct fixture *f = *state;
+static void see_weights_by_hand(struct fixture *f) {
     CM_AUTOFREE char *live = cm_strf(
         ROUTE(",\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"9\",\"labels\":{"
               "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"},"
@@ -904,9 +903,50 @@ static void weights_that_are_set_by_hand_between_releases_are_drift_after_a_whil
     wait_asked(f, CANARY_WATCH, 1);
     assert_true(turn_until(f->loop, is_healthy, f));
     let_pass(f, 20 * (int64_t)SECOND_MS);
+}
+
+static void weights_that_are_set_by_hand_between_releases_are_drift_after_a_while(void **state) {
+    struct fixture *f = *state;
+
+    see_weights_by_hand(f);
     assert_int_equal(f->foreign, 0); // it may be a part of what is under way
     assert_true(turn_until(f->loop, is_foreign, f));
     assert_true(cm_clock_now_ms() >= 1000000 + MINUTE_MS);
+}
+
+#define ROUTE_GET "GET /apis/networking.istio.io/v1/namespaces/shop/virtualservices/web"
+
+static void what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand(void **state) {
+    struct fixture *f = *state;
+
+    see_weights_by_hand(f);
+    cm_buf_unref(f->desired);
+    f->desired = NULL;
+    let_pass(f, 2 * (int64_t)MINUTE_MS);
+    size_t looks = fake_api_count(f->api, ROUTE_GET);
+    let_pass(f, 3 * (int64_t)MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, ROUTE_GET), looks);
+}
+
+// ---- What goes while it is applied
+
+static void what_goes_while_it_is_applied_is_made_anew_as_a_whole(void **state) {
+    struct fixture *f = *state;
+    struct agent_object object = {.app = "shop", .key = CFG, .default_namespace = "shop"};
+
+    have_config(f);
+    CM_AUTOFREE char *live = config_at(f, 21, "blue");
+    object.bytes = f->desired;
+    object.sparing =
+        (struct agent_sparing){.otherwise = CM_SPARE_ALWAYS, .before = cm_buf_ref(f->desired)};
+    fake_api_answer(f->api, CFG_GET, 1, 200, live);
+    fake_api_answer(f->api, "PATCH /api/v1/namespaces/shop/configmaps/a", 1, 409, "{}");
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    cm_buf_unref(object.sparing.before);
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(fake_api_count(f->api, "PATCH /api/v1/namespaces/shop/configmaps/a"), 3);
+    assert_int_equal(fake_api_count(f->api, "\"c\":\"red\""), 2); // first, and last
 }
 
 // ---- Removal
@@ -1040,6 +1080,8 @@ int main(void) {
         TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
         TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
         TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
+        TEST(what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand),
+        TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
         TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
