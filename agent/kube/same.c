@@ -104,6 +104,20 @@ static bool is_default(const char *place, const struct cm_json *holder,
     return false;
 }
 
+static bool ends_with(const char *path, const char *end) {
+    size_t size = strlen(path);
+    size_t want = strlen(end);
+
+    return size >= want && strcmp(path + size - want, end) == 0;
+}
+
+// is_selector: an empty one selects all, where none selects nothing; but a pod without nodeSelector
+// goes to any node, too.
+static bool is_selector(const struct cm_json *node) {
+    return node->type == CM_OBJECT && ends_with(node->key, "Selector") &&
+           strcmp(node->key, "nodeSelector") != 0;
+}
+
 // is_nothing tells whether a member that one side has and the other has not says nothing.
 static bool is_nothing(const char *place, const struct cm_json *holder,
                        const struct cm_json *node) {
@@ -117,6 +131,9 @@ static bool is_nothing(const char *place, const struct cm_json *holder,
     }
     if (node->type != CM_OBJECT && node->type != CM_ARRAY) {
         return node->type == CM_NULL || is_default(place, holder, node);
+    }
+    if (is_selector(node)) {
+        return false;
     }
     for (const struct cm_json *c = node->first; c != NULL; c = c->next) {
         if (node->type == CM_ARRAY || !is_nothing(node->key, node, c)) {
@@ -138,13 +155,6 @@ static bool is_alias(const struct cm_json *node, const struct cm_json *other) {
         }
     }
     return false;
-}
-
-static bool ends_with(const char *path, const char *end) {
-    size_t size = strlen(path);
-    size_t want = strlen(end);
-
-    return size >= want && strcmp(path + size - want, end) == 0;
 }
 
 static bool begins_with(const char *path, const char *start) {

@@ -35,10 +35,12 @@ static void what_servers_and_controllers_put_on_is_looked_past(void **state) {
                  ",\"resources\":{\"limits\":{\"cpu\":\"100m\"}},\"imagePullPolicy\":"
                  "\"IfNotPresent\",\"terminationMessagePath\":\"/dev/termination-log\","
                  "\"securityContext\":{}");
+    const char *any = "{\"spec\":{\"nodeSelector\":{}}}";
 
     (void)state;
     assert_null(differs(a, ours, theirs, false));
     assert_null(differs(a, theirs, ours, false));
+    assert_null(differs(a, any, "{\"spec\":{}}", false));
 }
 
 static void what_else_differs_is_named_without_its_value(void **state) {
@@ -65,6 +67,10 @@ static void what_else_differs_is_named_without_its_value(void **state) {
         {"{\"spec\":{\"terminationGracePeriodSeconds\":60}}", "{\"spec\":{}}",
          ".spec.template.spec.terminationGracePeriodSeconds"},
         {"{\"spec\":{\"hostNetwork\":true}}", "{\"spec\":{}}", ".spec.template.spec.hostNetwork"},
+        {"{\"spec\":{\"topologySpreadConstraints\":[{\"topologyKey\":\"zone\",\"labelSelector\":{}}"
+         "]}}",
+         "{\"spec\":{\"topologySpreadConstraints\":[{\"topologyKey\":\"zone\"}]}}",
+         ".spec.template.spec.topologySpreadConstraints[0].labelSelector"},
     };
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
