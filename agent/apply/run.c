@@ -292,13 +292,28 @@ static void tell_waiting(struct run *r, const char *who, const char *key) {
     bring_back(r, key);
 }
 
+// awaited_by returns what the driver says that the present stage waits for, or NULL. What does not
+// come up in its time may wait for the very webhook.
+static const char *awaited_by(struct run *r) {
+    const char *key = apply_awaited(r);
+
+    if (key == NULL || !is_late(r)) {
+        return key;
+    }
+    cm_log(CM_LOG_WARN, "agent.awaited_long",
+           "an object is made though what it needs is not healthy: that took longer than "
+           "health.timeout allows",
+           "app", r->app, "object", r->plan.steps[r->stage].entry->key, "needs", key, NULL);
+    return NULL;
+}
+
 // may_begin tells whether the present stage has begun or begins now; else it says what it waits
 // for.
 static bool may_begin(struct run *r) {
     const char *key = r->phase == RUN_STEPPING && !r->stage_begun ? unhealthy_before(r) : NULL;
 
     const char *awaited =
-        r->phase == RUN_STEPPING && !r->stage_begun && key == NULL ? apply_awaited(r) : NULL;
+        r->phase == RUN_STEPPING && !r->stage_begun && key == NULL ? awaited_by(r) : NULL;
 
     r->stage_begun = key == NULL && awaited == NULL;
     if (!r->stage_begun) {

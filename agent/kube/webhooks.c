@@ -29,9 +29,9 @@ static bool is_workload(const struct cm_object_id *id) {
             strcmp(id->kind, "DaemonSet") == 0);
 }
 
-// selector_of returns what the Service selects; NULL: it is not the App's, or selects nothing.
-static const struct cm_json *selector_of(const struct agent_forms *forms, const char *namespace,
-                                         const char *name) {
+// find_service tells whether the Service is the App's, and what it selects; NULL: nothing.
+static bool find_service(const struct agent_forms *forms, const char *namespace, const char *name,
+                         const struct cm_json **selector) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_object_id id;
 
@@ -39,10 +39,11 @@ static const struct cm_json *selector_of(const struct agent_forms *forms, const 
         if (cm_object_key_parse(a, forms->key(forms->ctx, i), &id) && id.group[0] == '\0' &&
             strcmp(id.kind, "Service") == 0 && strcmp(id.name, name) == 0 &&
             is_in(forms, &id, namespace)) {
-            return cm_json_path(forms->form(forms->ctx, i), "spec", "selector", NULL);
+            *selector = cm_json_path(forms->form(forms->ctx, i), "spec", "selector", NULL);
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 static bool is_selected(const struct cm_json *workload, const struct cm_json *selector) {
@@ -62,9 +63,13 @@ static void await_service(const struct cm_json *service, const struct agent_form
                           bool *out) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *namespace = text_of(service, "namespace");
-    const struct cm_json *selector = selector_of(forms, namespace, text_of(service, "name"));
+    const struct cm_json *selector = NULL;
+    bool found = find_service(forms, namespace, text_of(service, "name"), &selector);
     struct cm_object_id id;
 
+    if (found && (selector == NULL || selector->first == NULL)) {
+        return; // what answers is outside the cluster, or named by hand
+    }
     for (size_t i = 0; i < forms->count; i++) {
         if (cm_object_key_parse(a, forms->key(forms->ctx, i), &id) && is_workload(&id) &&
             is_in(forms, &id, namespace)) {

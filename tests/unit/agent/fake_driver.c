@@ -111,6 +111,7 @@ static void place(const struct agent_driver *d, const char *key, struct agent_pl
                                                       : 2,
         .gate = is_namespace,
         .precious = is_namespace,
+        .awaits = strncmp(key, "Webhook/", 8) == 0,
     };
 }
 
@@ -137,6 +138,13 @@ static bool takes(const struct agent_driver *d, const char *key, const struct cm
     return namespace != NULL && strncmp(at, namespace, size) == 0 && at[size] == '/';
 }
 
+static void awaits(const struct cm_json *form, const struct agent_forms *forms, bool *out) {
+    (void)form;
+    for (size_t i = 0; i < forms->count; i++) {
+        out[i] = strncmp(forms->key(forms->ctx, i), "Deployment.", 11) == 0;
+    }
+}
+
 static void driver_free(struct agent_driver *d) {
     cm_map_free(self(d)->tracked);
     free(self(d));
@@ -147,6 +155,7 @@ static const struct agent_driver_ops ops = {
     .free = driver_free,
     .locate = locate,
     .takes = takes,
+    .awaits = awaits,
     .place = place,
     .apply = apply,
     .run = run,

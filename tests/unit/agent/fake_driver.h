@@ -1,7 +1,7 @@
 // fake_driver: a driver whose requests wait until the test says what becomes of them.
 //
 // Ranks: Namespace 0 (a gate), ConfigMap 1, everything else 2; nothing is precious but Namespaces,
-// which take what is in them with them.
+// which take what is in them with them. A Webhook awaits the Deployments of its App.
 //
 // Threads: the test's.
 #pragma once

@@ -521,6 +521,25 @@ static void a_namespace_waits_for_an_app_that_is_not_to_remove_what_it_has_in_th
     assert_int_equal(fake_removes(f->fake), 3);
 }
 
+static void what_awaits_others_holds_up_nothing_and_waits_only_while_they_have_time(void **state) {
+    static const struct test_object hooks[] = {
+        {.key = WEB}, {.key = "Webhook//new"}, {.key = "Widget/shop/z"}};
+    const struct test_app app = {.name = "shop", .objects = hooks, .object_count = 3};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let(f, WEB);
+    let(f, "Widget/shop/z");
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_string_equal(message_of(f, "shop"), "Webhook//new waits until " WEB " is healthy");
+    cm_map_put(f->wrong, "shop", f); // it is late
+    agent_apply_woken(f->apply);
+    let(f, "Webhook//new");
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+}
+
 static void the_inventory_owns_an_object_before_it_is_applied(void **state) {
     struct fixture *f = *state;
 
@@ -1753,6 +1772,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_new_revision_ends_the_wait_for_a_wave),
     TEST(waves_are_removed_backwards_also_when_only_the_order_changed),
     TEST(a_namespace_waits_for_an_app_that_is_not_to_remove_what_it_has_in_there),
+    TEST(what_awaits_others_holds_up_nothing_and_waits_only_while_they_have_time),
     TEST(the_inventory_owns_an_object_before_it_is_applied),
     TEST(at_most_a_window_is_under_way_of_one_app),
     TEST(what_is_due_while_the_window_is_full_waits_without_turning_in_circles),

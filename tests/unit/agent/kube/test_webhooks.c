@@ -30,6 +30,7 @@ static const char *const objects[][2] = {
     {"Job.batch/shop/web", WORKLOAD("web")},
     {"Service/shop/hooks", "{\"spec\":{\"selector\":{\"app\":\"web\"}}}"},
     {"StatefulSet.apps/shop/db", WORKLOAD("db")},
+    {"Service/shop/outside", "{\"spec\":{\"externalName\":\"hooks.example.com\"}}"},
 };
 #define COUNT (sizeof(objects) / sizeof(objects[0]))
 
@@ -42,7 +43,7 @@ static const struct cm_json *form_at(void *ctx, size_t i) {
     return parse(ctx, objects[i][1]);
 }
 
-// awaited writes a mark for each object: "x.....".
+// awaited writes a mark for each object: "x......".
 static void awaited(const char *namespace, const char *service, char *marks) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct agent_forms forms = {
@@ -67,11 +68,13 @@ static void workloads_behind_a_webhooks_service_are_awaited(void **state) {
 
     (void)state;
     awaited("shop", "hooks", marks);
-    assert_string_equal(marks, "x.....");
+    assert_string_equal(marks, "x......");
     awaited("shop", "another", marks); // of which nobody knows what it selects
-    assert_string_equal(marks, "x.x..x");
+    assert_string_equal(marks, "x.x..x.");
+    awaited("shop", "outside", marks);
+    assert_string_equal(marks, ".......");
     awaited("elsewhere", "hooks", marks);
-    assert_string_equal(marks, "......");
+    assert_string_equal(marks, ".......");
 }
 
 static void what_is_no_configuration_awaits_nothing(void **state) {
