@@ -111,11 +111,8 @@ static bool never_wrong(void *ctx, const char *key) {
     return false;
 }
 
-static bool world_ran(void *ctx, const char *key, const struct cm_sha256 *hooks_for) {
-    const struct agent_apply *a = ctx;
-    const struct agent_hook *hook = agent_cache_hook(a->cache, key);
-
-    return hook != NULL && hook->done && cm_sha256_equal(&hook->bundle, hooks_for);
+static bool world_ran(void *ctx, const char *key, const struct agent_bundle *bundle) {
+    return hook_has_run(ctx, key, bundle);
 }
 
 static bool world_moved(void *ctx, const struct agent_item *item, const char *default_namespace) {

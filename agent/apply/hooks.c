@@ -135,13 +135,18 @@ void hook_explained(struct run *r, size_t i, const char *text, const struct cm_e
     run_go(r);
 }
 
-bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim) {
-    const struct agent_hook *hook = agent_cache_hook(a->cache, claim->entry->key);
+// hook_has_run: agents that did not know what bundles name took down the bundle itself.
+bool hook_has_run(const struct agent_apply *a, const char *key, const struct agent_bundle *bundle) {
+    const struct agent_hook *hook = agent_cache_hook(a->cache, key);
 
+    return hook != NULL && hook->done &&
+           (cm_sha256_equal(&hook->bundle, &bundle->hooks_for) ||
+            cm_sha256_equal(&hook->bundle, &bundle->sha256));
+}
+
+bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim) {
     return agent_entry_is_hook(claim->entry) &&
-           (claim->entry->rests ||
-            (hook != NULL && hook->done &&
-             cm_sha256_equal(&hook->bundle, &claim->app->bundle->hooks_for)));
+           (claim->entry->rests || hook_has_run(a, claim->entry->key, claim->app->bundle));
 }
 
 static bool is_listed(void *ctx, const char *key) {

@@ -154,6 +154,8 @@ const char *hook_awaited(const struct run *r);
 // hook_waits tells whether what becomes of a hook of the present stage may let the run go on.
 bool hook_waits(const struct run *r);
 void hook_explained(struct run *r, size_t step, const char *text, const struct cm_err *error);
+// hook_has_run tells whether a hook has run to its end for a bundle, or for what that names.
+bool hook_has_run(const struct agent_apply *a, const char *key, const struct agent_bundle *bundle);
 // hook_is_over tells whether a hook has run to its end for the bundle that lists it, or rests.
 bool hook_is_over(const struct agent_apply *a, const struct agent_claim *claim);
 // hook_forget forgets hooks that the App has no longer.

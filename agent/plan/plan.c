@@ -57,7 +57,7 @@ void agent_plan_apply(struct cm_arena *a, const struct agent_plan_world *world,
 
         world->place(world->ctx, entry->key, &place);
         bool hook = agent_entry_is_hook(entry);
-        bool changes = hook ? !entry->rests && !world->ran(world->ctx, entry->key, &b->hooks_for)
+        bool changes = hook ? !entry->rests && !world->ran(world->ctx, entry->key, b)
                             : all || !is_current(world, entry, item, app);
         if (!changes && (hook || !place.gate)) {
             continue;

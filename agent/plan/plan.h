@@ -43,8 +43,8 @@ struct agent_plan_world {
     // prunes: an App has come to removing what it lists no longer, and nothing keeps it from that:
     // it is neither suspended nor frozen, nor does it wait or fail before.
     bool (*prunes)(void *ctx, const char *app);
-    // ran: the hook of this key has run to its end for what a bundle names.
-    bool (*ran)(void *ctx, const char *key, const struct cm_sha256 *hooks_for);
+    // ran: the hook of this key has run to its end for a bundle, or for what that names.
+    bool (*ran)(void *ctx, const char *key, const struct agent_bundle *bundle);
     void *ctx;
 };
 

@@ -1489,6 +1489,32 @@ static void a_hook_does_not_run_for_what_only_holds_or_exemptions_changed(void *
     wait_pending(f, BEFORE);
 }
 
+static void note_run(struct fixture *f, const struct test_app *app, const char *key) {
+    struct test_release *r = release_new(
+        &(struct test_manifest){.epoch = 1, .generation = 1, .apps = app, .app_count = 1});
+    CM_CLEANUP(agent_desired_freep) struct agent_desired *d = desired_new(r);
+
+    release_free(r);
+    agent_cache_put_hook(
+        f->cache, &(struct agent_hook){
+                      .key = key, .app = "shop", .bundle = d->apps[0].bundle_sha256, .done = true});
+}
+
+// An agent that did not know what bundles name has run them for the bundle itself.
+static void a_hook_that_a_former_agent_has_run_does_not_run_again(void **state) {
+    const struct test_app app = {
+        .name = "shop", .objects = hooked, .object_count = 3, .hooks_for = "git"};
+    struct fixture *f = *state;
+
+    note_run(f, &app, BEFORE);
+    note_run(f, &app, AFTER);
+    set(f, &app, 1, 1, NULL);
+    let(f, CFG);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_int_equal(fake_pending(f->fake), 0);
+}
+
 static void a_hook_that_rests_is_neither_run_nor_missed_nor_removed(void **state) {
     struct test_object resting[] = {{.key = CFG, .json = "{\"a\":2}"}, hooked[1], hooked[2]};
     const struct test_app app = {.name = "shop", .objects = resting, .object_count = 3};
@@ -1820,6 +1846,7 @@ static const struct CMUnitTest tests[] = {
     TEST(hooks_run_before_and_after_all_else),
     TEST(a_hook_runs_once_for_each_bundle),
     TEST(a_hook_does_not_run_for_what_only_holds_or_exemptions_changed),
+    TEST(a_hook_that_a_former_agent_has_run_does_not_run_again),
     TEST(a_hook_that_rests_is_neither_run_nor_missed_nor_removed),
     TEST(a_restart_waits_for_a_hook_where_it_was),
     TEST(a_hook_that_was_only_intended_is_made_after_a_restart),

@@ -52,7 +52,7 @@ static void place(void *ctx, const char *key, struct agent_place *out) {
     };
 }
 
-static bool has_run(void *ctx, const char *key, const struct cm_sha256 *bundle) {
+static bool has_run(void *ctx, const char *key, const struct agent_bundle *bundle) {
     const struct world *w = ctx;
 
     (void)bundle;
