@@ -29,9 +29,9 @@ static bool is_workload(const struct cm_object_id *id) {
             strcmp(id->kind, "DaemonSet") == 0);
 }
 
-// find_service tells whether the Service is the App's, and what it selects; NULL: nothing.
-static bool find_service(const struct agent_forms *forms, const char *namespace, const char *name,
-                         const struct cm_json **selector) {
+// selector_of finds the Service among the App's, and what it selects; NULL: it is not the App's.
+static const struct cm_json *selector_of(const struct agent_forms *forms, const char *namespace,
+                                         const char *name) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_object_id id;
 
@@ -39,19 +39,17 @@ static bool find_service(const struct agent_forms *forms, const char *namespace,
         if (cm_object_key_parse(a, forms->key(forms->ctx, i), &id) && id.group[0] == '\0' &&
             strcmp(id.kind, "Service") == 0 && strcmp(id.name, name) == 0 &&
             is_in(forms, &id, namespace)) {
-            *selector = cm_json_path(forms->form(forms->ctx, i), "spec", "selector", NULL);
-            return true;
+            return cm_json_path(forms->form(forms->ctx, i), "spec", "selector", NULL);
         }
     }
-    return false;
+    return NULL;
 }
 
 static bool is_selected(const struct cm_json *workload, const struct cm_json *selector) {
     const struct cm_json *labels =
         cm_json_path(workload, "spec", "template", "metadata", "labels", NULL);
 
-    for (const struct cm_json *s = selector == NULL ? NULL : selector->first; s != NULL;
-         s = s->next) {
+    for (const struct cm_json *s = selector->first; s != NULL; s = s->next) {
         if (!cm_json_equal(s, cm_json_get(labels, s->key))) {
             return false;
         }
@@ -63,12 +61,11 @@ static void await_service(const struct cm_json *service, const struct agent_form
                           bool *out) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *namespace = text_of(service, "namespace");
-    const struct cm_json *selector = NULL;
-    bool found = find_service(forms, namespace, text_of(service, "name"), &selector);
+    const struct cm_json *selector = selector_of(forms, namespace, text_of(service, "name"));
     struct cm_object_id id;
 
-    if (found && (selector == NULL || selector->first == NULL)) {
-        return; // what answers is outside the cluster, or named by hand
+    if (selector == NULL || selector->first == NULL) {
+        return; // what answers is another App's, outside the cluster, or named by hand
     }
     for (size_t i = 0; i < forms->count; i++) {
         if (cm_object_key_parse(a, forms->key(forms->ctx, i), &id) && is_workload(&id) &&

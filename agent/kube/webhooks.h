@@ -1,8 +1,8 @@
 // webhooks: what must be ready before an API server is told to ask a webhook.
 //
 // A webhook that does not answer keeps everybody from changing what it is about. So the workloads
-// behind the Services that a configuration names come first: those of the App in the Service's
-// namespace whose pods it selects, or all of them there if the Service is not the App's.
+// behind the Services that a configuration names come first: those of the App whose pods such a
+// Service selects, if the Service is the App's. Nobody knows what stands behind another one.
 //
 // Threads: any; pure.
 #pragma once
