@@ -110,7 +110,7 @@ int64_t cm_json_int(const struct cm_json *node, int64_t otherwise);
 bool cm_json_true(const struct cm_json *node);
 
 // cm_json_equal compares by value: member order does not matter, numbers are equal if their values
-// are (1, 1.0 and 1e0).
+// are (1, 1.0 and 1e0). A NULL pointer, what is not there, is equal to no node.
 bool cm_json_equal(const struct cm_json *a, const struct cm_json *b);
 
 // cm_json_depth tells how many levels a tree has, cm_json_nodes how many nodes. A scalar is one

@@ -254,6 +254,9 @@ static bool elements_equal(const struct cm_json *a, const struct cm_json *b) {
 }
 
 bool cm_json_equal(const struct cm_json *a, const struct cm_json *b) {
+    if (a == NULL || b == NULL) {
+        return a == b;
+    }
     if (a->type != b->type) {
         return false;
     }

@@ -83,7 +83,7 @@ void kube_webhooks_await(const struct cm_json *configuration, const struct agent
          w != NULL; w = w->next) {
         const struct cm_json *service = cm_json_path(w, "clientConfig", "service", NULL);
 
-        if (service != NULL) {
+        if (service != NULL && strcmp(text_of(w, "failurePolicy"), "Ignore") != 0) {
             await_service(service, forms, out);
         }
     }

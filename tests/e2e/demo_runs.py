@@ -62,7 +62,7 @@ class DemoRuns(story.Story):
         self.assertRegex(shown, r"checkout +in force +1\.5\.0 +1\.4\.2 +3 .* threshold reached 5")
         for what, image, clusters in (("prices in euros", "1.5.0", 47), ("prices in euros", "1.4.2", 3),
                                       ("checkout 1.5.0", "1.4.2", 3)):
-            self.assertRegex(shown, rf"release +checkout  .*{what} .*\[checkout:{image}\]  on {clusters} ")
+            self.assertRegex(shown, rf"release +checkout  .*{what} .*\[checkout:{image}\]  (held: .*  )?on {clusters} ")
         self.assertRegex(shown, r"rejected +checkout  .*threshold reached 5  on 3 clusters")
         self.assertRegex(shown, r"flagger rejected \w{8}: Failed checks threshold reached 5 \(held\)")
         self.assertIn('-    "logLevel": "warn",\n+    "logLevel": "trace",\n', shown)

@@ -367,6 +367,13 @@ static bool equal(void **state, const char *a, const char *b) {
     return one;
 }
 
+static void what_is_not_there_is_equal_to_nothing(void **state) {
+    const struct cm_json *null = parse(state, "null");
+
+    assert_true(cm_json_equal(NULL, NULL));
+    assert_false(cm_json_equal(null, NULL) || cm_json_equal(NULL, null));
+}
+
 static void equal_numbers_have_equal_values(void **state) {
     assert_true(equal(state, "1", "1.0"));
     assert_true(equal(state, "1", "1e0"));
@@ -440,6 +447,7 @@ int main(void) {
         cmocka_unit_test(a_copy_stands_alone),
         cmocka_unit_test(paths_lead_to_members_or_to_nothing),
         cmocka_unit_test(integral_numbers_have_a_value),
+        cmocka_unit_test(what_is_not_there_is_equal_to_nothing),
         cmocka_unit_test(equal_numbers_have_equal_values),
         cmocka_unit_test(equal_objects_may_differ_in_order),
         cmocka_unit_test(documents_may_stand_one_behind_the_other),

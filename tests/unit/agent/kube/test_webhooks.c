@@ -30,6 +30,7 @@ static const char *const objects[][2] = {
     {"Job.batch/shop/web", WORKLOAD("web")},
     {"Service/shop/hooks", "{\"spec\":{\"selector\":{\"app\":\"web\"}}}"},
     {"StatefulSet.apps/shop/db", WORKLOAD("db")},
+    {"Deployment.apps/shop/bare", "{\"spec\":{\"template\":{\"metadata\":{}}}}"},
     {"Service/shop/outside", "{\"spec\":{\"externalName\":\"hooks.example.com\"}}"},
 };
 #define COUNT (sizeof(objects) / sizeof(objects[0]))
@@ -44,7 +45,8 @@ static const struct cm_json *form_at(void *ctx, size_t i) {
 }
 
 // awaited writes a mark for each object: "x......".
-static void awaited(const char *namespace, const char *service, char *marks) {
+static void awaited_of(const char *policy, const char *namespace, const char *service,
+                       char *marks) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct agent_forms forms = {
         .count = COUNT, .key = key_at, .form = form_at, .default_namespace = "shop", .ctx = a};
@@ -53,9 +55,9 @@ static void awaited(const char *namespace, const char *service, char *marks) {
     kube_webhooks_await(
         parse(a, cm_arena_strf(a,
                                "{\"webhooks\":[{\"clientConfig\":{\"url\":\"https://x\"}},"
-                               "{\"clientConfig\":{\"service\":{\"namespace\":\"%s\",\"name\":"
+                               "{%s\"clientConfig\":{\"service\":{\"namespace\":\"%s\",\"name\":"
                                "\"%s\"}}}]}",
-                               namespace, service)),
+                               policy, namespace, service)),
         &forms, out);
     for (size_t i = 0; i < COUNT; i++) {
         marks[i] = out[i] ? 'x' : '.';
@@ -63,18 +65,26 @@ static void awaited(const char *namespace, const char *service, char *marks) {
     marks[COUNT] = '\0';
 }
 
+static void awaited(const char *namespace, const char *service, char *marks) {
+    awaited_of("", namespace, service, marks);
+}
+
 static void workloads_behind_a_webhooks_service_are_awaited(void **state) {
     char marks[COUNT + 1];
 
     (void)state;
     awaited("shop", "hooks", marks);
-    assert_string_equal(marks, "x......");
+    assert_string_equal(marks, "x.......");
     awaited("shop", "another", marks); // of which nobody knows what it selects
-    assert_string_equal(marks, ".......");
+    assert_string_equal(marks, "........");
     awaited("shop", "outside", marks);
-    assert_string_equal(marks, ".......");
+    assert_string_equal(marks, "........");
+    awaited_of("\"failurePolicy\":\"Fail\",", "shop", "hooks", marks);
+    assert_string_equal(marks, "x.......");
+    awaited_of("\"failurePolicy\":\"Ignore\",", "shop", "hooks", marks);
+    assert_string_equal(marks, "........");
     awaited("elsewhere", "hooks", marks);
-    assert_string_equal(marks, ".......");
+    assert_string_equal(marks, "........");
 }
 
 static void what_is_no_configuration_awaits_nothing(void **state) {
