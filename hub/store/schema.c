@@ -504,7 +504,7 @@ static const char *const step_36[] = {
 
 static const char *const step_37[] = {
     // Apps that are one release, and what each of them was on a cluster before its present commit.
-    "CREATE TABLE app_group (app TEXT PRIMARY KEY, name TEXT NOT NULL, together INTEGER NOT NULL)"
+    "CREATE TABLE app_group (app TEXT PRIMARY KEY, name TEXT NOT NULL, on_reject TEXT NOT NULL)"
     " WITHOUT ROWID",
     "CREATE INDEX app_group_name ON app_group (name)",
     "CREATE TABLE pair_before (cluster TEXT NOT NULL, app TEXT NOT NULL, bundle BLOB NOT NULL,"
@@ -539,20 +539,11 @@ static const char *const step_38[] = {
     NULL,
 };
 
-static const char *const step_39[] = {
-    // What is kept out where a release is rejected is a word; documents fill it at the next start.
-    "DROP TABLE app_group",
-    "CREATE TABLE app_group (app TEXT PRIMARY KEY, name TEXT NOT NULL, on_reject TEXT NOT NULL)"
-    " WITHOUT ROWID",
-    "CREATE INDEX app_group_name ON app_group (name)",
-    NULL,
-};
-
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
     step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
-    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39};
+    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -617,8 +608,7 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
                                               "PRAGMA user_version = 35",
                                               "PRAGMA user_version = 36",
                                               "PRAGMA user_version = 37",
-                                              "PRAGMA user_version = 38",
-                                              "PRAGMA user_version = 39"};
+                                              "PRAGMA user_version = 38"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 
