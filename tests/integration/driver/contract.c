@@ -22,7 +22,7 @@
 #include "common/str.h"
 #include "tests/integration/driver/contract.h"
 
-enum { PATIENCE_MS = 40000 };
+enum { PATIENCE_MS = 90000 };
 
 // What was last heard of an object.
 struct heard {
