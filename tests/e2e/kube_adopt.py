@@ -44,6 +44,7 @@ MANAGED = {
 OWNERS = {name: words for owned in (LABELED, ANNOTATED, MANAGED)
           for name, (_, words) in owned.items()}
 FREE = ("by-kubectl", "helm-chart", "by-old-kubectl")
+SCALER = "HorizontalPodAutoscaler"
 LAST_APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 
 
@@ -158,6 +159,30 @@ class Adopt(KubeStory):
 
     def wait_gone_from_status(self, name):
         self.cluster.wait_for(lambda: self.status(name) is None, what=f"{name} to be gone")
+
+    def test_8_what_was_made_in_another_version_of_its_kind_is_taken_over_whole(self):
+        scale = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+                 "minReplicas": 2, "maxReplicas": 5}
+        old, new = "autoscaling/v1", "autoscaling/v2"
+        names = {"by-kubectl-v1": "kubectl", "by-old-kubectl-v1": "kubectl-client-side-apply"}
+        for name, manager in names.items():
+            item = {**m.thing(old, SCALER, name), "spec": {**scale, "targetCPUUtilizationPercentage": 70}}
+            item["metadata"]["namespace"] = "default"
+            if manager == "kubectl":
+                self.admin.apply(item, manager=manager)
+            else:
+                item["metadata"]["annotations"] = {LAST_APPLIED: "{}"}
+                self.admin.request("POST", self.admin.path(SCALER, "default/", old) +
+                                   f"?fieldManager={manager}", item)
+        for name in names:
+            memory = [{"type": "Resource", "resource": {"name": "memory", "target": {
+                "type": "Utilization", "averageUtilization": 60}}}]
+            wanted = {**m.thing(new, SCALER, name), "spec": {**scale, "metrics": memory}}
+            self.deliver(files(name, wanted, namespace="default"), "applied")
+            self.assertEqual(self.find(SCALER, name, new)["spec"]["metrics"], memory, name)
+            del wanted["spec"]["minReplicas"]
+            self.deliver(files(name, wanted, namespace="default"), "applied")
+            self.assertEqual(self.find(SCALER, name, new)["spec"]["minReplicas"], 1, name)
 
 
 if __name__ == "__main__":
