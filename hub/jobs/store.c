@@ -98,9 +98,11 @@ static void run_apart(struct hub_store *store, struct hub_store_job *job) {
         job->err.code = CM_OK;
         return;
     }
-    if (hub_db_in_transaction(store->db)) {
-        hub_db_rollback(store->db);
+    note_rollback(store, &job->err);
+    if (store->broken.code != CM_OK) {
+        return;
     }
+    hub_db_rollback(store->db);
     if (hub_db_begin(store->db, &store->broken) == CM_OK) {
         store->broken.code = CM_OK;
     }

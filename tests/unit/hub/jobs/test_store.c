@@ -1,5 +1,6 @@
 #include "hub/jobs/store.h"
 
+#include "common/loop.h"
 #include "desk.h"
 #include "hub/store/db.h"
 
@@ -100,6 +101,32 @@ static void a_large_job_is_told_that_the_disk_is_full(void **state) {
     assert_int_equal(submit(d), CM_OK);
 }
 
+// SQLite takes the transaction back by itself, as when the disk is full.
+static enum cm_rc write_and_lose(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    enum cm_rc rc = write_some(job, db, err);
+
+    return rc < 0 ? rc
+                  : hub_db_run(db, err,
+                               "INSERT OR ROLLBACK INTO meta (name, value)"
+                               " VALUES ('much', 2)",
+                               "");
+}
+
+static void what_sqlite_takes_back_by_itself_is_a_failure_of_the_disk(void **state) {
+    struct desk *d = *state;
+    struct write large = {.job = {.run = write_and_lose, .done = on_done}};
+
+    // Nothing is submitted after it before its end is known: the next that succeeds ends it.
+    hub_store_submit_large(d->store, &large.job);
+    while (!large.done) {
+        (void)cm_loop_turn(d->loop);
+    }
+    assert_int_equal(large.code, CM_EIO);
+    assert_true(hub_store_is_failing(d->store));
+    assert_int_equal(submit(d), CM_OK);
+    assert_false(hub_store_is_failing(d->store));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(that_the_disk_is_full_is_known_until_it_is_not, desk_open,
@@ -108,6 +135,8 @@ int main(void) {
             a_large_job_that_fails_takes_back_what_it_wrote_and_nothing_else, desk_open,
             desk_close),
         cmocka_unit_test_setup_teardown(a_large_job_is_kept, desk_open, desk_close),
+        cmocka_unit_test_setup_teardown(what_sqlite_takes_back_by_itself_is_a_failure_of_the_disk,
+                                        desk_open, desk_close),
         cmocka_unit_test_setup_teardown(a_large_job_is_told_that_the_disk_is_full, desk_open,
                                         desk_close),
     };
