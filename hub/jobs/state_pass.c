@@ -35,7 +35,7 @@ static void close_all(struct hub_state_pass *p) {
     hub_db_close(p->db);
     p->repo = NULL;
     p->db = NULL;
-    p->registry_hash = (struct cm_sha256){{0}};
+    p->registry_seen = (struct stat){0};
     cm_map_free(p->known);
     p->known = cm_map_new(free);
 }

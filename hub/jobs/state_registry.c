@@ -24,6 +24,12 @@ static bool is_ours(const struct hub_state_pass *p, const struct cm_buf *text) {
            strcmp(registry.hub_id, p->hub_id) == 0 && registry.epoch == p->epoch;
 }
 
+// Each is another file: the writer puts it in the place of the one before.
+static bool is_same(const struct stat *a, const struct stat *b) {
+    return a->st_ino == b->st_ino && a->st_size == b->st_size &&
+           a->st_ctim.tv_sec == b->st_ctim.tv_sec && a->st_ctim.tv_nsec == b->st_ctim.tv_nsec;
+}
+
 static enum cm_rc put(struct hub_state_pass *p, struct hub_state_edits *edits,
                       const struct cm_buf *text, size_t *out_count, struct cm_err *err) {
     struct hub_repo_id id;
@@ -41,19 +47,20 @@ enum cm_rc hub_state_registry_fill(struct hub_state_pass *p, struct hub_state_ed
                                    size_t *out_count, struct cm_err *err) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *text = NULL;
     struct cm_err ignored;
+    struct stat now;
 
     *out_count = 0;
     if (p->registry == NULL || cm_clock_now_ms() < p->registry_after_ms) {
         return CM_OK;
     }
     p->registry_after_ms = cm_clock_now_ms() + LOOK_MS;
-    if (cm_fsys_read(p->registry, HUB_REGISTRY_MAX, &text, &ignored) < 0) {
-        return CM_OK; // there is none yet
+    if (stat(p->registry, &now) < 0 || is_same(&now, &p->registry_seen) ||
+        cm_fsys_read(p->registry, HUB_REGISTRY_MAX, &text, &ignored) < 0) {
+        return CM_OK; // there is none yet, or no other
     }
-    struct cm_sha256 hash = cm_sha256(text->data, text->size);
-    if (cm_sha256_equal(&hash, &p->registry_hash) || !is_ours(p, text)) {
+    p->registry_seen = now;
+    if (!is_ours(p, text)) {
         return CM_OK;
     }
-    p->registry_hash = hash;
     return put(p, edits, text, out_count, err);
 }

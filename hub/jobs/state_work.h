@@ -11,6 +11,8 @@
 // Threads: the pass's.
 #pragma once
 
+#include <sys/stat.h>
+
 #include "common/arena.h"
 #include "hub/jobs/state_pass.h"
 #include "hub/jobs/state_words.h"
@@ -29,7 +31,7 @@ struct hub_state_pass {
     int cancel_fd;
     int64_t merge_after_ms;    // not before, after one that failed
     int64_t registry_after_ms; // not looked at before
-    struct cm_sha256 registry_hash;
+    struct stat registry_seen; // the file that was looked at last; nothing of it is read again
     uint8_t value_key[32];
     struct hub_db *db;
     struct hub_state *repo;
