@@ -92,13 +92,12 @@ static bool find_in_bundle(const void *bundle, size_t size, const char *key,
     if (hub_bundle_decode(bytes, NULL, NULL, &b, &damaged) < 0) {
         return false;
     }
-    for (size_t i = 0; i < b->spec.object_count; i++) {
-        if (strcmp(b->spec.objects[i].key, key) == 0) {
-            *out = b->spec.objects[i].sha256;
-            return !b->spec.objects[i].secret;
-        }
+    const struct hub_object *object = hub_bundle_find_key(b, key);
+    if (object == NULL) {
+        return false;
     }
-    return false;
+    *out = object->sha256;
+    return !object->secret;
 }
 
 enum cm_rc hub_get_desired(struct hub_request *r, struct cm_err *err) {

@@ -44,21 +44,17 @@ static const struct hub_link *find_stuck(const struct hub_cluster *c, const stru
     return NULL;
 }
 
-static void report(struct hub_cluster *c, const struct hub_link *link,
-                   const struct hub_link *stuck) {
+// report adds a problem at the place where the App names its group. It takes the message.
+static void report(struct hub_cluster *c, const struct hub_link *link, char *message) {
     const struct hub_doc *doc = link->app->named.doc;
     const struct hub_mention *group = &doc->app.release_group;
 
-    hub_conflicts_add(
-        c, link->app,
-        (struct hub_diag){
-            .path = (const char *)doc->file->path->data,
-            .line = group->place.line,
-            .column = group->place.column,
-            .message = cm_strf("release group '%s' waits for App '%s', which cannot become what "
-                               "Git says: mend that App, or take it out of the group",
-                               group->name, stuck->app->named.name)},
-        "");
+    hub_conflicts_add(c, link->app,
+                      (struct hub_diag){.path = (const char *)doc->file->path->data,
+                                        .line = group->place.line,
+                                        .column = group->place.column,
+                                        .message = message},
+                      "");
 }
 
 bool hub_release_hold(struct hub_cluster *c) {
@@ -72,7 +68,10 @@ bool hub_release_hold(struct hub_cluster *c) {
         }
         const struct hub_link *stuck = find_stuck(c, link);
         if (stuck != NULL) {
-            report(c, link, stuck);
+            report(c, link,
+                   cm_strf("release group '%s' waits for App '%s', which cannot become what "
+                           "Git says: mend that App, or take it out of the group",
+                           group_of(link)->name, stuck->app->named.name));
             link->held = true;
             link->chosen = link->version;
             changed = true;
@@ -111,21 +110,13 @@ static bool is_of(const struct hub_link *link, const char *revision) {
 static void report_split(struct hub_cluster *c, const struct hub_link *link,
                          const struct hub_link *held, const struct hub_hold *hold) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct hub_doc *doc = link->app->named.doc;
-    const struct hub_mention *group = &doc->app.release_group;
 
-    hub_conflicts_add(
-        c, link->app,
-        (struct hub_diag){
-            .path = (const char *)doc->file->path->data,
-            .line = group->place.line,
-            .column = group->place.column,
-            .message = cm_strf("release group '%s' is split: App '%s' is held at %s, as %s was "
-                               "rejected, and this App still is what commit %.*s made it: hold it "
-                               "too ('holdfast hold'), or commit another release",
-                               group->name, held->app->named.name, hub_hold_restored(a, hold),
-                               hub_hold_rejected(a, hold), SHORT, hold->bad_revision)},
-        "");
+    report(c, link,
+           cm_strf("release group '%s' is split: App '%s' is held at %s, as %s was "
+                   "rejected, and this App still is what commit %.*s made it: hold it "
+                   "too ('holdfast hold'), or commit another release",
+                   group_of(link)->name, held->app->named.name, hub_hold_restored(a, hold),
+                   hub_hold_rejected(a, hold), SHORT, hold->bad_revision));
 }
 
 // tell_of_split tells of the Apps of the group of one that is held.

@@ -23,19 +23,10 @@ struct trees {
     struct cm_map *by_key;
 };
 
-static const struct hub_object *find_object(const struct hub_bundle *bundle, const char *key) {
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
-        if (strcmp(bundle->spec.objects[i].key, key) == 0) {
-            return &bundle->spec.objects[i];
-        }
-    }
-    return NULL;
-}
-
 static struct cm_json *find(void *ctx, const char *key) {
     struct trees *t = ctx;
     struct cm_json *tree = cm_map_get(t->by_key, key);
-    const struct hub_object *o = tree == NULL ? find_object(t->bundle, key) : NULL;
+    const struct hub_object *o = tree == NULL ? hub_bundle_find_key(t->bundle, key) : NULL;
     struct cm_err err;
 
     if (o != NULL && !o->secret && o->bytes != NULL &&

@@ -29,12 +29,9 @@ static bool is_workload(const char *key) {
 static const struct cm_sha256 *form_in(const struct hub_bundle *bundle, const char *key) {
     static const struct cm_sha256 none;
 
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
-        if (strcmp(bundle->spec.objects[i].key, key) == 0) {
-            return &bundle->spec.objects[i].sha256;
-        }
-    }
-    return &none;
+    const struct hub_object *object = hub_bundle_find_key(bundle, key);
+
+    return object == NULL ? &none : &object->sha256;
 }
 
 // id_of: the same decision makes the same one of a workload, however often it is taken in.

@@ -64,18 +64,9 @@ struct looking {
     size_t count;
 };
 
-static const struct hub_object *find_object(const struct hub_bundle *bundle, const char *key) {
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
-        if (strcmp(bundle->spec.objects[i].key, key) == 0) {
-            return &bundle->spec.objects[i];
-        }
-    }
-    return NULL;
-}
-
 // is_over: where the template of the release is not known, any change of the App is another one.
 static bool is_over(const struct hub_bundle *bundle, const struct hub_need_row *row) {
-    const struct hub_object *object = find_object(bundle, row->key);
+    const struct hub_object *object = hub_bundle_find_key(bundle, row->key);
     char form[CM_SHA256_HEX_MAX];
 
     if (row->form[0] == '\0') {

@@ -35,15 +35,6 @@ static bool is_none(const struct cm_sha256 *hash) {
     return cm_sha256_equal(hash, &none);
 }
 
-static const struct hub_object *find_object(const struct hub_bundle *bundle, const char *key) {
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
-        if (strcmp(bundle->spec.objects[i].key, key) == 0) {
-            return &bundle->spec.objects[i];
-        }
-    }
-    return NULL;
-}
-
 enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decided *d,
                               struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -58,7 +49,7 @@ enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decide
                        "it came up here before, so the release is not what is wrong: see to the "
                        "cluster");
     }
-    const struct hub_object *good = find_object(d->good, row->key);
+    const struct hub_object *good = hub_bundle_find_key(d->good, row->key);
     if (good == NULL || good->bytes == NULL) {
         return cm_fail(err, CM_EBUSY, NOT_KNOWN);
     }

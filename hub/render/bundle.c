@@ -470,6 +470,15 @@ void hub_bundle_unrefp(struct hub_bundle **b) {
     hub_bundle_unref(*b);
 }
 
+const struct hub_object *hub_bundle_find_key(const struct hub_bundle *b, const char *key) {
+    for (size_t i = 0; i < b->spec.object_count; i++) {
+        if (strcmp(b->spec.objects[i].key, key) == 0) {
+            return &b->spec.objects[i];
+        }
+    }
+    return NULL;
+}
+
 const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struct cm_sha256 *name) {
     size_t low = 0;
     size_t high = b->spec.object_count;

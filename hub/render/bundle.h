@@ -152,5 +152,8 @@ void hub_bundle_unrefp(struct hub_bundle **b);
 // hub_bundle_find returns the object of this name, or NULL. It takes O(log n).
 const struct hub_object *hub_bundle_find(const struct hub_bundle *b, const struct cm_sha256 *name);
 
+// hub_bundle_find_key returns the object of this key, or NULL. It looks at one after the other.
+const struct hub_object *hub_bundle_find_key(const struct hub_bundle *b, const char *key);
+
 // hub_bundle_is_whole tells whether no object's bytes are missing.
 bool hub_bundle_is_whole(const struct hub_bundle *b);
