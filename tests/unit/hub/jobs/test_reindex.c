@@ -887,18 +887,23 @@ static void count_happened(struct history *h, int64_t before, int64_t restored) 
 
 #define TOLD "git -C state.git grep -h . events -- events | "
 
+// Ten events, of which a backup knows four, and its restore.
+static void outlive_a_backup(struct history *h) {
+    for (int i = 0; i < 10; i++) {
+        add_event(h);
+        if (i == 3) {
+            back_up(h);
+        }
+    }
+    write_down(h, true);
+    restore(h);
+}
+
 static void what_happened_between_a_backup_and_its_restore_comes_back(void **state) {
     CM_CLEANUP(history_done) struct history h = history_of(*state, 20);
     struct hub_reindex_facts facts = {0};
 
-    for (int i = 0; i < 10; i++) {
-        add_event(&h);
-        if (i == 3) {
-            back_up(&h);
-        }
-    }
-    write_down(&h, true);
-    restore(&h);
+    outlive_a_backup(&h);
     must(&h, reindex(&h, &facts));
     assert_int_equal(facts.events, 6);
     count_happened(&h, 10, 11);
@@ -917,14 +922,7 @@ static void numbers_that_an_epoch_has_told_stay_its_own(void **state) {
     CM_CLEANUP(history_done) struct history h = history_of(*state, 21);
     struct hub_reindex_facts facts = {0};
 
-    for (int i = 0; i < 10; i++) {
-        add_event(&h);
-        if (i == 3) {
-            back_up(&h);
-        }
-    }
-    write_down(&h, true);
-    restore(&h);
+    outlive_a_backup(&h);
     write_down(&h, true);
     must(&h, reindex(&h, &facts));
     count_happened(&h, 4, 5);
