@@ -45,7 +45,7 @@ static const struct hub_link *find_stuck(const struct hub_cluster *c, const stru
 }
 
 // report adds a problem at the place where the App names its group. It takes the message.
-static void report(struct hub_cluster *c, const struct hub_link *link, char *message) {
+static void report(struct hub_cluster *c, const struct hub_link *link, const char *message) {
     const struct hub_doc *doc = link->app->named.doc;
     const struct hub_mention *group = &doc->app.release_group;
 
