@@ -306,7 +306,8 @@ static const struct hub_member debug_answer[] = {
 };
 
 static const struct hub_member rollout_answer[] = {
-    TEXT("revision", "The commit, in full once it is known; empty: the desired state as it is."),
+    TEXT("revision", "The commit, in full once it is known, or the one that it was fetched with; "
+                     "empty: the desired state as it is."),
     {"resolved", HUB_MEMBER_BOOL, true, "The hub has read the commit.", 0, 0, NULL, NULL},
     NUMBER("pairs", "Pairs of an App and a cluster that are meant."),
     NUMBER("rendered", "Of those, with a bundle in force."),

@@ -11,6 +11,7 @@
 #include "hub/ctl/ctl.h"
 #include "hub/ctl/names.h"
 #include "hub/ctl/print.h"
+#include "hub/ctl/progress.h"
 #include "hub/ctl/verbs.h"
 #include "hub/ctl/words.h"
 
@@ -59,11 +60,9 @@ static enum cm_rc find_write(struct ctl *c, const char *id, struct cm_json **out
 }
 
 static bool is_resolved(struct ctl *c, const char *revision) {
-    const struct ctl_param params[] = {{"id", revision}, {NULL, NULL}};
-    struct cm_json *items = NULL;
+    struct ctl_progress now;
 
-    return revision[0] == '\0' ||
-           (ctl_list(c, "/revisions", params, 1, &items) == CM_OK && items->count > 0);
+    return revision[0] == '\0' || (ctl_progress_look(c, revision, &now) == CM_OK && now.resolved);
 }
 
 static int give_up(struct ctl *c, const struct cm_json *write) {

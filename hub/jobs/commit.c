@@ -143,3 +143,11 @@ enum cm_rc hub_reading_commit(struct hub_reading *r, size_t at, const struct hub
     hub_repo_id_hex(id, hex);
     return hub_reading_resolve(r, at, hex, out, err);
 }
+
+enum cm_rc hub_reading_passed(struct hub_reading *r, size_t at, const char *old,
+                              const struct hub_repo_id *now, char **out, struct cm_err *err) {
+    struct hub_repo *repo = NULL;
+    enum cm_rc rc = open_source(r, at, &repo, err);
+
+    return rc < 0 ? rc : hub_repo_passed(repo, old, now, HUB_READING_PASSED_MAX, out, err);
+}

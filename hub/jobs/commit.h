@@ -45,6 +45,12 @@ CM_MUSTUSE enum cm_rc hub_reading_commit(struct hub_reading *r, size_t at,
                                          const struct hub_repo_id *id, struct hub_commit *out,
                                          struct cm_err *err);
 
+// hub_reading_passed lists what hub_repo_passed does, at most HUB_READING_PASSED_MAX of them.
+#define HUB_READING_PASSED_MAX 1000
+CM_MUSTUSE enum cm_rc hub_reading_passed(struct hub_reading *r, size_t at, const char *old,
+                                         const struct hub_repo_id *now, char **out,
+                                         struct cm_err *err);
+
 // hub_reading_resolve finds the commit that a revision names ("4f1c~1").
 CM_MUSTUSE enum cm_rc hub_reading_resolve(struct hub_reading *r, size_t at, const char *revision,
                                           struct hub_commit *out, struct cm_err *err);

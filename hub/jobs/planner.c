@@ -77,6 +77,7 @@ void hub_planner_free(struct hub_planner *p) {
     cm_map_free(p->marked);
     for (size_t i = 0; i < p->source_count; i++) {
         hub_commit_done(&p->states[i].pending);
+        free(p->states[i].passed);
         free_source(&p->sources[i]);
     }
     free(p->sources);

@@ -40,6 +40,7 @@ struct hub_source_state {
     char last[HUB_REPO_ID_HEX_MAX]; // on record as resolved; "": none
     struct hub_commit pending;      // taken in but not on record
     bool has_pending;
+    char *passed; // commits that came with it since the last on record (hub_repo_passed), or NULL
 };
 
 struct hub_planner {

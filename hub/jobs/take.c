@@ -1,5 +1,6 @@
 // Commits: into the fleet, and what comes of it for every cluster.
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -34,6 +35,7 @@ static void note_revision(struct hub_planner *p, struct hub_outcome *o, size_t a
         .resolved_ms = cm_clock_unix_ms(),
         .clusters = o->change_count,
         .problems = problems,
+        .passed = cm_arena_strdup(o->arena, source->passed == NULL ? "" : source->passed),
     };
     hub_commit_done(&source->pending);
     source->has_pending = false;
@@ -314,6 +316,19 @@ static void keep_commit(struct hub_source_state *source, struct hub_commit *comm
     *commit = (struct hub_commit){0};
 }
 
+// Who waits for a commit that was pushed over before it was fetched waits for the one that has it.
+// Nothing else depends on that, so what cannot be read is left out.
+static void note_passed(struct hub_source_state *source, struct hub_reading *r, size_t at) {
+    struct cm_err ignored;
+
+    free(source->passed);
+    source->passed = NULL;
+    if (source->has_pending && source->last[0] != '\0' &&
+        hub_reading_passed(r, at, source->last, &source->commit, &source->passed, &ignored) < 0) {
+        source->passed = NULL;
+    }
+}
+
 static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size_t at,
                               const struct hub_repo_id *id, bool fetched, struct hub_outcome *o) {
     struct hub_source_state *source = &p->states[at];
@@ -339,6 +354,7 @@ static enum cm_rc take_commit(struct hub_planner *p, struct hub_reading *r, size
         wants_changed = true;
     }
     keep_commit(source, &commit, what.revision);
+    note_passed(source, r, at);
     if (fetched) {
         note_fetched(p, at);
     }

@@ -9,11 +9,13 @@
 #include "common/mem.h"
 #include "hub/jobs/collect.h"
 #include "hub/jobs/store.h"
+#include "hub/store/desired.h"
 #include "hub/store/events.h"
 #include "hub/store/freezes.h"
 #include "hub/store/past.h"
 
 #define PAST_MS ((int64_t)HUB_PAST_DAYS * 24 * 3600 * 1000)
+#define PASSED_MS ((int64_t)30 * 24 * 3600 * 1000)
 #define INTERVAL_MS ((int64_t)3600 * 1000)
 
 struct hub_upkeep {
@@ -31,6 +33,7 @@ static enum cm_rc run_trim(struct hub_store_job *job, struct hub_db *db, struct 
 
     enum cm_rc rc = hub_events_trim(db, u->events_kept, err);
 
+    rc = rc < 0 ? rc : hub_revisions_keep(db, cm_clock_unix_ms() - PASSED_MS, err);
     rc = rc < 0 ? rc : hub_freezes_keep(db, cm_clock_unix_ms() - PAST_MS, err);
     return rc < 0 ? rc : hub_past_keep(db, cm_clock_unix_ms(), err);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "common/str.h"
 #include "hub/repo/git.h"
 #include "hub/repo/repo.h"
 
@@ -47,5 +48,32 @@ enum cm_rc hub_repo_history(struct hub_repo *repo, const struct hub_repo_id *fro
         }
         more = visit(ctx, &commit);
     }
+    return CM_OK;
+}
+
+// hide leaves out a commit and all before it; false if it is not here.
+static bool hide(git_revwalk *walk, const char *hex) {
+    git_oid id;
+
+    return git_oid_fromstr(&id, hex) == 0 && git_revwalk_hide(walk, &id) == 0;
+}
+
+enum cm_rc hub_repo_passed(struct hub_repo *repo, const char *old, const struct hub_repo_id *now,
+                           size_t max, char **out, struct cm_err *err) {
+    CM_CLEANUP(free_walk) git_revwalk *walk = NULL;
+    CM_CLEANUP(cm_str_done) struct cm_str ids = {0};
+    git_oid id;
+    enum cm_rc rc = start_walk(repo, now, &walk, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    for (size_t left = hide(walk, old) ? max : 0; left > 0 && git_revwalk_next(&id, walk) == 0;) {
+        if (memcmp(id.id, now->bytes, HUB_REPO_ID_SIZE) != 0) {
+            cm_str_addf(&ids, "%s ", git_oid_tostr_s(&id));
+            left--;
+        }
+    }
+    *out = cm_str_take(&ids);
     return CM_OK;
 }

@@ -66,6 +66,13 @@ CM_MUSTUSE enum cm_rc hub_repo_history(struct hub_repo *repo, const struct hub_r
                                        bool (*visit)(void *ctx, const struct hub_commit *commit),
                                        void *ctx, struct cm_err *err);
 
+// hub_repo_passed lists the commits that came with `now` since `old` was looked at, without these
+// two, as hexadecimal ids with a space after each, the newest first, at most `max`. An `old` that
+// is not here brings nothing. The caller frees *out.
+CM_MUSTUSE enum cm_rc hub_repo_passed(struct hub_repo *repo, const char *old,
+                                      const struct hub_repo_id *now, size_t max, char **out,
+                                      struct cm_err *err);
+
 // hub_repo_is_ancestor tells in *out whether `old` is `now` or one of its ancestors. An `old` that
 // is not here (forced away, and the mirror made anew) is no ancestor.
 CM_MUSTUSE enum cm_rc hub_repo_is_ancestor(struct hub_repo *repo, const struct hub_repo_id *old,

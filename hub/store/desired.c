@@ -261,15 +261,36 @@ enum cm_rc hub_documents_remove_used(struct hub_db *db, const char *confirmation
     return hub_db_run(db, err, "DELETE FROM confirmation WHERE name = ?1", "t", confirmation);
 }
 
+// The ids of a list with spaces are cut out of it in SQL.
+static enum cm_rc add_passed(struct hub_db *db, const struct hub_revision_row *row,
+                             struct cm_err *err) {
+    static const char sql[] =
+        "WITH RECURSIVE one (id, rest) AS (SELECT '', ?4 UNION ALL"
+        " SELECT substr(rest, 1, instr(rest, ' ') - 1), substr(rest, instr(rest, ' ') + 1)"
+        " FROM one WHERE rest <> '')"
+        "INSERT OR REPLACE INTO passed (repo, id, tip, at_ms)"
+        " SELECT ?1, id, ?2, ?3 FROM one WHERE id <> ''";
+
+    return row->passed == NULL || row->passed[0] == '\0'
+               ? CM_OK
+               : hub_db_run(db, err, sql, "ttit", row->repo, row->id, row->resolved_ms,
+                            row->passed);
+}
+
 enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
                              struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO revision (repo, id, author, subject, committed_ms, resolved_ms,"
         " clusters, problems) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    enum cm_rc rc = hub_db_run(db, err, sql, "ttttiiii", row->repo, row->id, row->author,
+                               row->subject, row->committed_ms, row->resolved_ms,
+                               (int64_t)row->clusters, (int64_t)row->problems);
 
-    return hub_db_run(db, err, sql, "ttttiiii", row->repo, row->id, row->author, row->subject,
-                      row->committed_ms, row->resolved_ms, (int64_t)row->clusters,
-                      (int64_t)row->problems);
+    return rc < 0 ? rc : add_passed(db, row, err);
+}
+
+enum cm_rc hub_revisions_keep(struct hub_db *db, int64_t since_ms, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM passed WHERE at_ms < ?1", "i", since_ms);
 }
 
 enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err) {

@@ -205,9 +205,15 @@ struct hub_revision_row {
     int64_t resolved_ms;
     size_t clusters; // for which it changed something
     size_t problems; // after it
+    // Commits that came with it and were not looked at, as ids with a space after each; NULL: none.
+    // Who asks for one of them is told of this one, as long as hub_revisions_keep lets him.
+    const char *passed;
 };
 CM_MUSTUSE enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
                                         struct cm_err *err);
+
+// hub_revisions_keep forgets commits that were not looked at and came before then (Unix time).
+CM_MUSTUSE enum cm_rc hub_revisions_keep(struct hub_db *db, int64_t since_ms, struct cm_err *err);
 
 // hub_revisions_each_newest visits the newest commit of each repository; `in_use`: some document is
 // from there.

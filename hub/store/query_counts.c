@@ -94,8 +94,10 @@ static enum cm_rc find_revision(struct hub_db *db, struct cm_arena *a, const cha
                        text);
     }
     rc = hub_db_query(db, &stmt, err,
-                      "SELECT id FROM revision WHERE substr(id, 1, length(?1)) = ?1"
-                      " ORDER BY number DESC LIMIT 1",
+                      "SELECT id FROM (SELECT id, number, 1 AS looked_at FROM revision"
+                      " WHERE substr(id, 1, length(?1)) = ?1 UNION ALL"
+                      " SELECT tip, at_ms, 0 FROM passed WHERE substr(id, 1, length(?1)) = ?1)"
+                      " ORDER BY looked_at DESC, number DESC LIMIT 1",
                       "t", text);
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {

@@ -216,6 +216,14 @@ class FirstMinutes(story.Story):
                          revision)
         self.assertIn(revision[:8], self.says(0, "get", "revisions"))
 
+    def test_a_commit_is_waited_for_that_was_pushed_over(self):
+        first = self.repo.commit(config_map("amber"))
+        second = self.repo.push(config_map("white"))
+        self.says(0, "sync")
+        waited = json.loads(self.says(0, "wait", "--revision", first, "--timeout", "30s",
+                                      "-o", "json"))
+        self.assertEqual((waited["revision"], waited["pairs"]), (second, 2))
+
     def test_sync_tells_what_keeps_it_from_fetching(self):
         away = self.repo.bare.rename(self.repo.bare.with_suffix(".away"))
         said = self.says(2, "sync", "--wait")

@@ -17,7 +17,7 @@ def main():
     failed = False
     for words in (("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml"),
                   ("check", "config", "--syntax-only", "prometheus.yaml")):
-        done = subprocess.run([tool, *words], cwd=folder, capture_output=True, text=True, timeout=60,
+        done = subprocess.run([tool, *words], cwd=folder, capture_output=True, text=True, timeout=300,
                               check=False)
         print(f"promtool {' '.join(words)}: {done.stdout}{done.stderr}")
         failed = failed or done.returncode != 0

@@ -564,6 +564,9 @@ static void migrate(struct history *h) {
     must(h, hub_db_run(h->db, &h->err, "PRAGMA user_version = 33", ""));
     must(h, hub_schema_take(h->db, 34, &h->err));
     run_text(h, "PRAGMA user_version = 37");
+    must(h, hub_schema_take(h->db, 38, &h->err));
+    CM_AUTOFREE char *now = cm_strf("PRAGMA user_version = %d", hub_schema_steps());
+    run_text(h, now);
     hub_db_close(h->db);
     h->db = NULL;
     must(h, hub_db_open(h->db_path, HUB_DB_WRITER, &h->db, &h->err));

@@ -546,6 +546,43 @@ static void ancestors_are_told_from_commits_that_were_forced_away(void **state) 
     assert_false(is);
 }
 
+static void expect_passed(struct hub_repo *repo, const struct hub_repo_id *old,
+                          const struct hub_repo_id *now, size_t max, const char *expected) {
+    CM_AUTOFREE char *ids = NULL;
+    char hex[HUB_REPO_ID_HEX_MAX];
+    struct cm_err err;
+
+    hub_repo_id_hex(old, hex);
+    assert_int_equal(hub_repo_passed(repo, hex, now, max, &ids, &err), CM_OK);
+    assert_string_equal(ids, expected);
+}
+
+#define LATER(hours) "export GIT_COMMITTER_DATE=2035-01-01T0" hours ":00:00Z"
+
+static void commits_that_come_with_another_one_are_listed(void **state) {
+    struct hub_repo_id a = make_commit(*state, "");
+    struct hub_repo_id b = next_commit(*state, "git checkout -q -b side; echo 1 >f");
+    struct hub_repo_id c = next_commit(*state, "git checkout -q main; echo 2 >g; " LATER("1"));
+    struct hub_repo_id d = next_commit(*state, "git merge -q --no-commit side >&2; " LATER("2"));
+    struct hub_repo_id nobody = {{1}};
+    CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = open_repo(*state);
+    char side[HUB_REPO_ID_HEX_MAX];
+    char main[HUB_REPO_ID_HEX_MAX];
+
+    hub_repo_id_hex(&b, side);
+    hub_repo_id_hex(&c, main);
+    CM_AUTOFREE char *one = cm_strf("%s ", side);
+    CM_AUTOFREE char *newer = cm_strf("%s ", main);
+    CM_AUTOFREE char *both = cm_strf("%s %s ", main, side);
+
+    expect_passed(repo, &a, &d, 10, both);
+    expect_passed(repo, &c, &d, 10, one);
+    expect_passed(repo, &a, &d, 1, newer);
+    expect_passed(repo, &a, &b, 10, "");
+    expect_passed(repo, &d, &a, 10, "");
+    expect_passed(repo, &nobody, &d, 10, "");
+}
+
 static void a_local_repository_is_found_from_below_and_when_bare(void **state) {
     struct hub_repo_id c = make_commit(*state, "mkdir -p a/b; touch a/b/c");
     CM_AUTOFREE char *below = scratch_path(*state, "r/a/b");
@@ -594,6 +631,7 @@ int main(void) {
         TEST(a_commit_is_found_by_id_branch_tag_and_steps_back),
         TEST(what_is_no_commit_is_not_found),
         TEST(ancestors_are_told_from_commits_that_were_forced_away),
+        TEST(commits_that_come_with_another_one_are_listed),
         TEST(a_local_repository_is_found_from_below_and_when_bare),
     };
 

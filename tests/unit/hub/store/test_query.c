@@ -671,6 +671,30 @@ static void a_cluster_that_is_away_is_told_as_it_was(void **state) {
     assert_int_equal(member(oslo, "healthy"), 1);
 }
 
+static void
+a_rollout_of_a_commit_that_was_pushed_over_is_that_of_the_one_it_came_with(void **state) {
+    struct fixture *f = *state;
+    const struct hub_revision_row row = {.repo = "fleet",
+                                         .id = "abcdef09abcdef09",
+                                         .author = "",
+                                         .subject = "",
+                                         .resolved_ms = 5000,
+                                         .passed = "1234567812345678 8765432187654321 "};
+    struct cm_err err;
+
+    assert_int_equal(hub_revisions_add(f->db, &row, &err), CM_OK);
+    for (int i = 0; i < 2; i++) {
+        const struct cm_json *json =
+            rollout(f, i == 0 ? "rollout?revision=12345678" : "rollout?revision=87654321", CM_OK);
+
+        assert_true(cm_json_true(cm_json_get(json, "resolved")));
+        assert_string_equal(cm_json_string(cm_json_get(json, "revision")), row.id);
+    }
+    assert_int_equal(hub_revisions_keep(f->db, 5001, &err), CM_OK);
+    assert_false(
+        cm_json_true(cm_json_get(rollout(f, "rollout?revision=12345678", CM_OK), "resolved")));
+}
+
 static void a_rollout_names_what_the_revision_broke(void **state) {
     static const char first[] = "apps/web/x.yaml:3:5: no such field";
     const struct cm_json *json = rollout(*state, "rollout?revision=abcdef02", CM_OK);
@@ -819,6 +843,7 @@ int main(void) {
         TEST(a_rollout_counts_the_pairs_that_carry_the_revision),
         TEST(nothing_is_healthy_where_no_agent_is_connected),
         TEST(a_cluster_that_is_away_is_told_as_it_was),
+        TEST(a_rollout_of_a_commit_that_was_pushed_over_is_that_of_the_one_it_came_with),
         TEST(a_rollout_names_what_the_revision_broke),
         TEST(a_rollout_without_a_revision_tells_all_that_holds_up_what_is_meant),
         TEST(what_is_stale_is_counted_and_can_be_chosen),
