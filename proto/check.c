@@ -24,7 +24,8 @@ struct check {
 
 // What was there of one message so far.
 struct seen {
-    size_t unknown;
+    uint32_t unknown[WIRE_UNKNOWN_FIELDS_MAX]; // their numbers
+    size_t unknown_count;
     size_t counts[FIELDS_MAX]; // of each field
 };
 
@@ -167,11 +168,17 @@ static enum cm_rc check_field(struct check *c, const ProtobufCMessageDescriptor 
 }
 
 static enum cm_rc check_unknown(const struct check *c, const ProtobufCMessageDescriptor *type,
-                                struct seen *seen) {
-    if (++seen->unknown > WIRE_UNKNOWN_FIELDS_MAX) {
+                                uint32_t number, struct seen *seen) {
+    for (size_t i = 0; i < seen->unknown_count; i++) {
+        if (seen->unknown[i] == number) {
+            return CM_OK; // a list
+        }
+    }
+    if (seen->unknown_count == WIRE_UNKNOWN_FIELDS_MAX) {
         return cm_fail(c->err, CM_EINVAL, "%s has more than %d unknown fields", type->short_name,
                        WIRE_UNKNOWN_FIELDS_MAX);
     }
+    seen->unknown[seen->unknown_count++] = number;
     return CM_OK;
 }
 
@@ -187,7 +194,7 @@ static enum cm_rc check_next(struct check *c, const ProtobufCMessageDescriptor *
     }
     const ProtobufCFieldDescriptor *field = protobuf_c_message_descriptor_get_field(type, number);
     if (field == NULL) {
-        return check_unknown(c, type, seen);
+        return check_unknown(c, type, number, seen);
     }
     if (wire_type != wire_type_of(field)) {
         return bad_field(c, type, field, "has the wrong wire type");

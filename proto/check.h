@@ -3,7 +3,8 @@
 // protobuf-c 1.4.1 keeps unknown fields, takes any bytes for a string and cuts it at a NUL, and has
 // no limit on lists. So the bytes are walked first, with the message's descriptor: wire types,
 // UTF-8, the limits of proto/limits.h, and at most 16 unknown fields in each message: a peer of a
-// newer version may say something more of each of a thousand objects.
+// newer version may say something more of each of a thousand objects. A list is one field, however
+// long: what it may take is bounded by the budget of wire_unpack.
 //
 // Threads: any; pure.
 #pragma once

@@ -396,6 +396,20 @@ static void log_another(const struct agent_item *item, const struct agent_decisi
            what->text, NULL);
 }
 
+static void write_down(struct agent_watch *w, const struct known *k) {
+    enum agent_verdict verdict = k->what->verdict;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = pack(w, k);
+    bool weighty = verdict != AGENT_VERDICT_STARTED && verdict != AGENT_VERDICT_WEIGHT &&
+                   verdict != AGENT_VERDICT_PROMOTED;
+
+    if (is_rejection(verdict)) {
+        hold_back(w, k, bytes);
+    }
+    agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
+    w->deciding++;
+    agent_cache_commit(w->cache, on_disk, w);
+}
+
 void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
     const struct agent_item *item = agent_cache_item(w->cache, what->key);
@@ -408,17 +422,11 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
         return;
     }
     struct known k = learn(w, item, what);
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = pack(w, &k);
-    bool weighty = what->verdict != AGENT_VERDICT_STARTED &&
-                   what->verdict != AGENT_VERDICT_WEIGHT && what->verdict != AGENT_VERDICT_PROMOTED;
 
     log_decision(&k);
-    if (is_rejection(what->verdict)) {
-        hold_back(w, &k, bytes);
+    if (!w->connected || w->takes_decisions) { // else it would never be answered
+        write_down(w, &k);
     }
-    agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
-    w->deciding++;
-    agent_cache_commit(w->cache, on_disk, w);
 }
 
 // ---- Telling

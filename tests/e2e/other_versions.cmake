@@ -20,3 +20,13 @@ endfunction()
 
 add_other_version(next 1 2)
 add_other_version(later 2 2)
+
+# These have an older table of messages, too.
+add_other_version(older 1 1)
+foreach(program holdfast-hub.older holdfast-sim.older)
+    target_sources(${program} PRIVATE older_table.c)
+    target_link_libraries(${program} PRIVATE proto_older)
+    foreach(function wire_pack wire_unpack wire_is_skipped wire_max_payload cm_net_send)
+        target_link_options(${program} PRIVATE -Wl,--wrap=${function})
+    endforeach()
+endforeach()

@@ -312,17 +312,38 @@ static void a_field_that_is_no_list_is_refused_a_second_time(void **state) {
     assert_string_equal(err.msg, "Sync.app is there twice");
 }
 
+// unknown_fields writes fields of numbers that no message has; each takes three bytes.
+static void unknown_fields(uint8_t *bytes, size_t count, unsigned step) {
+    for (size_t i = 0; i < count; i++) {
+        unsigned tag = (1000 + (unsigned)i * step) << 3;
+
+        bytes[3 * i] = (uint8_t)(0x80 | (tag & 0x7f));
+        bytes[3 * i + 1] = (uint8_t)(tag >> 7);
+        bytes[3 * i + 2] = 1;
+    }
+}
+
 static void a_few_unknown_fields_are_passed_over(void **state) {
-    uint8_t bytes[2 * WIRE_UNKNOWN_FIELDS_MAX + 2];
+    uint8_t bytes[3 * (WIRE_UNKNOWN_FIELDS_MAX + 1)];
     struct cm_err err;
 
     (void)state;
-    for (size_t i = 0; i < sizeof(bytes); i += 2) {
-        bytes[i] = 15 << 3;
-        bytes[i + 1] = 1;
-    }
-    assert_int_equal(unpack_sync(bytes, sizeof(bytes) - 2, &err), CM_OK);
+    unknown_fields(bytes, WIRE_UNKNOWN_FIELDS_MAX + 1, 1);
+    assert_int_equal(unpack_sync(bytes, sizeof(bytes) - 3, &err), CM_OK);
     assert_int_equal(unpack_sync(bytes, sizeof(bytes), &err), CM_EINVAL);
+    assert_string_equal(err.msg, "Sync has more than 16 unknown fields");
+}
+
+static void a_list_that_is_not_known_is_passed_over_within_the_budget(void **state) {
+    enum { LIST = 200, FLOOD = 20000 };
+    CM_AUTOFREE uint8_t *bytes = cm_new(FLOOD, 3);
+    struct cm_err err;
+
+    (void)state;
+    unknown_fields(bytes, FLOOD, 0);
+    assert_int_equal(unpack_sync(bytes, (size_t)3 * LIST, &err), CM_OK);
+    assert_int_equal(unpack_sync(bytes, (size_t)3 * FLOOD, &err), CM_EINVAL);
+    assert_string_equal(err.msg, "Sync cannot be decoded within its budget");
 }
 
 // As many as a newer hub may name in a bundle, each with a field that we do not know.
@@ -426,6 +447,7 @@ int main(void) {
         cmocka_unit_test(a_hash_of_the_wrong_size_is_refused),
         cmocka_unit_test(a_field_that_is_no_list_is_refused_a_second_time),
         cmocka_unit_test(a_few_unknown_fields_are_passed_over),
+        cmocka_unit_test(a_list_that_is_not_known_is_passed_over_within_the_budget),
         cmocka_unit_test(a_small_payload_cannot_make_us_allocate_much),
         cmocka_unit_test(types_belong_to_one_of_the_two_listeners),
         cmocka_unit_test(types_of_a_newer_version_are_passed_over_on_the_link_alone),

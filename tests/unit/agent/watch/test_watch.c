@@ -1859,6 +1859,18 @@ static void what_was_decided_while_the_hub_is_away_is_told_when_it_is_back(void 
     assert_string_equal(decided(f)->text, "the words");
 }
 
+// Nothing would let the App go on but another connection.
+static void a_rejection_holds_nothing_back_while_the_hub_knows_no_decisions(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_watch_connected(f->watch, false, true, false);
+    decide(f, &rejection);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_int_equal(agent_cache_decided_count(f->cache), 0);
+    assert_int_equal(f->held, 0);
+}
+
 // A hub that was restored from a backup would never answer it else.
 static void a_rejection_is_told_at_each_connect_until_it_is_answered(void **state) {
     struct fixture *f = *state;
@@ -2002,6 +2014,7 @@ static const struct CMUnitTest tests[] = {
     TEST(of_an_app_that_is_gone_nothing_is_held_back),
     TEST(no_report_comes_before_what_was_decided),
     TEST(what_was_decided_while_the_hub_is_away_is_told_when_it_is_back),
+    TEST(a_rejection_holds_nothing_back_while_the_hub_knows_no_decisions),
     TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
