@@ -13,6 +13,10 @@
 #include "common/mem.h"
 #include "common/tls/openssl.h"
 
+// A peer may change its keys once in a while (RFC 8446, section 5.5: after 2^24 full records). It
+// costs whoever does it a few bytes, and would be no frame that anybody counts.
+enum { LATE_MAX = 32 };
+
 // What a handshake needs, never changed once made: a session keeps the ones that it began with.
 struct credentials {
     _Atomic uint32_t refs;
@@ -34,6 +38,8 @@ struct cm_tls_session {
     struct credentials *credentials;
     struct cm_tls_io io;
     bool closed; // the peer's bytes have ended
+    bool is_up;
+    unsigned late; // messages of a handshake that came afterwards
     char why[160];
 };
 
@@ -143,6 +149,14 @@ static int verify_peer(X509_STORE_CTX *ctx, void *arg) {
 
 // Contexts
 
+static void count_late(int written, int version, int type, const void *bytes, size_t size, SSL *ssl,
+                       void *arg) {
+    struct cm_tls_session *s = SSL_get_app_data(ssl);
+
+    (void)version, (void)bytes, (void)size, (void)arg;
+    s->late += s->is_up && written == 0 && type == SSL3_RT_HANDSHAKE;
+}
+
 static void set_policy(SSL_CTX *ctx) {
     static char groups[] = "X25519:P-256"; // OpenSSL's macros take what is not const
     static char algorithms[] = "ECDSA+SHA256";
@@ -161,6 +175,7 @@ static void set_policy(SSL_CTX *ctx) {
                               SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_NO_AUTO_CHAIN);
     SSL_CTX_set_max_cert_list(ctx, (long)CM_DER_MAX); // before anybody is known
     SSL_CTX_set_security_level(ctx, 2);
+    SSL_CTX_set_msg_callback(ctx, count_late);
 }
 
 static enum cm_rc use_own(SSL_CTX *ctx, const struct cm_tls_config *config, struct cm_err *err) {
@@ -398,6 +413,7 @@ enum cm_tls_result cm_tls_handshake(struct cm_tls_session *s) {
 
     if (done == CM_TLS_OK) {
         forget_chain(s);
+        s->is_up = true;
     }
     return done;
 }
@@ -409,7 +425,13 @@ enum cm_tls_result cm_tls_send(struct cm_tls_session *s, const void *bytes, size
 
 enum cm_tls_result cm_tls_recv(struct cm_tls_session *s, void *bytes, size_t *size) {
     ERR_clear_error();
-    return result(s, SSL_read_ex(s->ssl, bytes, *size, size));
+    enum cm_tls_result done = result(s, SSL_read_ex(s->ssl, bytes, *size, size));
+
+    if (s->late <= LATE_MAX) {
+        return done;
+    }
+    (void)snprintf(s->why, sizeof(s->why), "the peer begins one handshake after the other");
+    return CM_TLS_FAILED;
 }
 
 void cm_tls_shutdown(struct cm_tls_session *s) {

@@ -19,10 +19,12 @@ from support.agent import Agent  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.raw_agent import RawAgent, field  # noqa: E402
 from support.simstory import SOON, SimStory, cluster, fleet  # noqa: E402
+from support.tls_peer import TLS_1_2, TlsPeer  # noqa: E402
 
 AGENTS = 20
 STRANGERS = 300  # more than the hub lets in of agents and of those that enroll
 FLOOD = 100  # connections of each kind, one after the other
+UPDATES = 5000  # of keys, on one connection
 MEMORY_KIB = 32 * 1024  # more than the hub may have grown by all of that
 
 OUT_OF_TURN = (0, raw.WELCOME, raw.PONG, raw.DESIRED, raw.BLOB, raw.ACK, 11, 12, 32, 33, 65535)
@@ -31,7 +33,7 @@ WRONG_REPORTS = {
     "cut off": REPORT + b"\x42\x05ab",
     "nested": b"\x42\x80\x80\x40" * 1000,
     "too many objects": b"\x42\x00" * 100000,
-    "unknown fields": b"\xf8\x7f\x01" * 17,
+    "unknown fields": b"".join(field(1000 + n, 1) for n in range(17)),
     "no UTF-8": field(1, b"\xff\xfe"),
     "a text too long": field(7, field(1, "a" * 254)),
 }
@@ -94,6 +96,7 @@ class HostilePeers(SimStory):
             late = Agent(self.folder, self.hub, "late", self.hub.join_token("late")).start()
             self.wait_connected("late", "c01", "c02")
             late.kill()
+        type(self).late = raw.write_identity(late.data, self.folder / "late.pem")
         wait_for(lambda: self.sockets() <= self.held + 2, SOON, "connections to be given back")
 
     def test_without_a_certificate_nobody_gets_a_word_in(self):
@@ -140,6 +143,47 @@ class HostilePeers(SimStory):
         wait_for(lambda: self.sockets() <= self.held + 2, SOON, "connections to be given back")
         self.assertLess(self.hub.rss_kib() - before, MEMORY_KIB)
         self.assertTrue(self.hub.get("clusters"))
+
+    # What a peer may do with TLS once it is up.
+
+    def assert_no_harm(self, attack):
+        """An agent is let in while each of some threads attacks a port, and all is given back."""
+        before, wrong = self.hub.rss_kib(), []
+        ports = (self.hub.agent_port, self.hub.enroll_port, self.hub.api_port)
+        threads = [threading.Thread(target=lambda p=port: wrong.extend(attack(p))) for port in ports]
+        for thread in threads:
+            thread.start()
+        wait_for(self.is_welcome, SOON, "an agent to be let in meanwhile")
+        for thread in threads:
+            thread.join()
+        self.assertEqual(wrong, [])
+        wait_for(lambda: self.sockets() <= self.held + 2, SOON, "connections to be given back")
+        self.assertLess(self.hub.rss_kib() - before, MEMORY_KIB)
+
+    def renegotiate(self, port):
+        for _ in range(FLOOD):
+            with TlsPeer(port, self.identity, newest=TLS_1_2) as peer:
+                up = peer.handshake()
+                if up and port != self.hub.api_port:
+                    yield f"port {port} speaks TLS 1.2"
+                if up and peer.renegotiate():
+                    yield f"port {port} renegotiates"
+
+    def test_nobody_renegotiates(self):
+        self.assert_no_harm(self.renegotiate)
+
+    def update_keys(self, port):
+        with TlsPeer(port, self.late, timeout=SOON) as peer:
+            if not peer.handshake():
+                yield f"port {port} speaks no TLS 1.3"
+            if port == self.hub.agent_port:  # else it would be for its silence that it has to go
+                peer.send(raw.frame(raw.HELLO, raw.hello(), sequence=1))
+                peer.receive()
+            if all(peer.update_keys() for _ in range(UPDATES)) and not peer.is_sent_away():
+                yield f"port {port} has its keys changed without end"
+
+    def test_keys_are_not_changed_without_end(self):
+        self.assert_no_harm(self.update_keys)
 
     def test_what_does_not_belong_to_enrolment_ends_it(self):
         for kind, payload, size in ((raw.HELLO, raw.hello(), None), (32, b"\xff" * 100, None),

@@ -33,6 +33,11 @@ def hello():
     return field(1, 1) + field(2, 1) + texts + field(9, RUN)
 
 
+def frame(kind, payload, sequence, size=None):
+    """A frame, which may claim another size than it has."""
+    return struct.pack(">IHHQ", len(payload) if size is None else size, kind, 0, sequence) + payload
+
+
 def write_identity(agent_data, path):
     """Writes the certificate and key that an agent was given, for RawAgent. Returns the path."""
     identity = json.loads((agent_data / "identity").read_text(encoding="utf-8"))
@@ -60,14 +65,9 @@ class RawAgent:
     def __exit__(self, *_error):
         self.tls.close()
 
-    def frame(self, kind, payload=b"", size=None, sequence=None):
+    def send(self, kind, payload=b"", size=None, sequence=None):
         self.sequence += 1
-        head = struct.pack(">IHHQ", len(payload) if size is None else size, kind, 0,
-                           self.sequence if sequence is None else sequence)
-        return head + payload
-
-    def send(self, kind, payload=b"", **wrong):
-        self.tls.sendall(self.frame(kind, payload, **wrong))
+        self.tls.sendall(frame(kind, payload, self.sequence if sequence is None else sequence, size))
 
     def _take(self, size):
         while len(self.read) < size:
