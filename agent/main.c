@@ -87,7 +87,7 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
 }
 
 static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
-    const struct agent_options *o = &p->options;
+    struct agent_options *o = &p->options;
     const struct agent_config config = {.data_dir = o->data_dir,
                                         .join_token = o->join_token,
                                         .hub = o->hub,
@@ -99,7 +99,9 @@ static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
     enum cm_rc rc =
         strcmp(o->driver, "sim") == 0 ? make_sim(p, &driver) : make_kube(p, &driver, err);
 
-    return rc < 0 ? rc : agent_new(p->loop, p->disk, &config, driver, &p->agent, err);
+    rc = rc < 0 ? rc : agent_new(p->loop, p->disk, &config, driver, &p->agent, err);
+    agent_options_forget_token(o);
+    return rc;
 }
 
 static void begin_metrics(struct program *p) {

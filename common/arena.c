@@ -51,6 +51,11 @@ struct cm_arena *cm_arena_new(size_t budget_bytes) {
     return a;
 }
 
+static void free_chunk(struct chunk *chunk) {
+    ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
+    cm_free_wiped(chunk, sizeof(*chunk) + chunk->used);
+}
+
 void cm_arena_free(struct cm_arena *a) {
     if (a == NULL) {
         return;
@@ -59,8 +64,7 @@ void cm_arena_free(struct cm_arena *a) {
         struct chunk *chunk = a->chunks;
 
         a->chunks = chunk->next;
-        ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
-        free(chunk);
+        free_chunk(chunk);
     }
     free(a);
 }
@@ -78,8 +82,7 @@ void cm_arena_reset(struct cm_arena *a) {
     }
     for (struct chunk *chunk = kept->next; chunk != NULL; chunk = kept->next) {
         kept->next = chunk->next;
-        ASAN_UNPOISON_MEMORY_REGION(chunk->bytes, chunk->size);
-        free(chunk);
+        free_chunk(chunk);
     }
     ASAN_UNPOISON_MEMORY_REGION(kept->bytes, kept->size);
     memset(kept->bytes, 0, kept->used);

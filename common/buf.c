@@ -1,7 +1,6 @@
 #include "common/buf.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -38,7 +37,7 @@ void cm_buf_unref(struct cm_buf *buf) {
     uint32_t before = buf->refs--;
     assert(before > 0);
     if (before == 1) {
-        free(buf);
+        cm_free_wiped(buf, sizeof(*buf) + buf->size);
     }
 }
 

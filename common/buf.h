@@ -1,7 +1,8 @@
 // buf: bytes that several owners share and nobody changes.
 //
 // The same frame goes to ten thousand agents, the same manifest to many clusters: they hold a
-// reference to one buffer.
+// reference to one buffer. Nobody knows any more then whether it was of a Secret: what a buffer
+// held is wiped when it goes.
 //
 // Threads: any; the count is atomic. Only the maker may write, before the first ref is shared.
 #pragma once

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "common/mem.h"
@@ -12,15 +11,16 @@
 enum { FIRST_CAPACITY = 64, NEAREST_WORD_MAX = 64 };
 
 void cm_str_done(struct cm_str *s) {
-    free(s->data);
+    cm_free_wiped(s->data, s->capacity);
     *s = (struct cm_str){0};
 }
 
 void cm_str_clear(struct cm_str *s) {
-    s->len = 0;
     if (s->data != NULL) {
+        explicit_bzero(s->data, s->len);
         s->data[0] = '\0';
     }
+    s->len = 0;
 }
 
 static void grow(struct cm_str *s, size_t n) {
@@ -31,7 +31,7 @@ static void grow(struct cm_str *s, size_t n) {
     while (capacity < needed) {
         capacity *= 2;
     }
-    s->data = cm_resize(s->data, capacity);
+    s->data = cm_resize_wiped(s->data, s->len, capacity);
     s->capacity = capacity;
 }
 

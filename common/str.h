@@ -1,7 +1,8 @@
 // str: a string that grows.
 //
 // A zeroed struct cm_str is an empty string. `data` is NULL or ends in a NUL that `len` does not
-// count; the bytes before it may be anything.
+// count; the bytes before it may be anything. They are wiped when the string goes or grows, as they
+// may be of a Secret; whoever takes the text wipes it himself.
 //
 // Threads: any; one at a time for a string.
 #pragma once

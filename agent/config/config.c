@@ -206,9 +206,13 @@ enum cm_rc agent_options_load(int argc, char **argv, struct agent_options *out,
     return CM_OK;
 }
 
-void agent_options_done(struct agent_options *o) {
+void agent_options_forget_token(struct agent_options *o) {
     if (o->join_token != NULL) {
         explicit_bzero(o->join_token, strlen(o->join_token));
     }
+}
+
+void agent_options_done(struct agent_options *o) {
+    agent_options_forget_token(o);
     cm_options_done(&agent_option_set, o);
 }

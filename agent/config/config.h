@@ -40,3 +40,6 @@ extern const struct cm_option_set agent_option_set;
 CM_MUSTUSE enum cm_rc agent_options_load(int argc, char **argv, struct agent_options *out,
                                          struct cm_err *err);
 void agent_options_done(struct agent_options *o);
+
+// agent_options_forget_token wipes the join token, once whoever enrolls has it.
+void agent_options_forget_token(struct agent_options *o);

@@ -45,16 +45,21 @@ void cm_net_reader_init(struct cm_net_reader *r, size_t (*max_payload)(uint16_t 
     *r = (struct cm_net_reader){.max_payload = max_payload, .next_sequence = 1};
 }
 
-void cm_net_reader_done(struct cm_net_reader *r) {
-    free(r->payload);
+static void forget_payload(struct cm_net_reader *r) {
+    cm_free_wiped(r->payload, r->capacity);
     r->payload = NULL;
+    r->capacity = 0;
+}
+
+void cm_net_reader_done(struct cm_net_reader *r) {
+    forget_payload(r);
 }
 
 static void grow(struct cm_net_reader *r) {
-    size_t doubled = r->capacity == 0 ? FIRST_CAPACITY : 2 * r->capacity;
+    size_t had = r->capacity;
 
-    r->capacity = min_size(doubled, r->header.size);
-    r->payload = cm_resize(r->payload, r->capacity);
+    r->capacity = min_size(had == 0 ? FIRST_CAPACITY : 2 * had, r->header.size);
+    r->payload = cm_resize_wiped(r->payload, had, r->capacity);
 }
 
 size_t cm_net_reader_room(struct cm_net_reader *r, uint8_t **out) {
@@ -112,9 +117,7 @@ void cm_net_reader_frame(const struct cm_net_reader *r, struct cm_net_frame *out
 }
 
 void cm_net_reader_next(struct cm_net_reader *r) {
-    free(r->payload); // idle connections hold no memory for frames
-    r->payload = NULL;
-    r->capacity = 0;
+    forget_payload(r); // idle connections hold no memory for frames
     r->have = 0;
     r->expected = 0;
     r->next_sequence++;

@@ -146,8 +146,10 @@ static void receive(struct cm_net_stream *s) {
 static int encrypt_record(struct cm_net_stream *s, struct cm_net_batch *b) {
     const uint8_t *bytes;
     size_t n = cm_net_batch_peek(b, scratch, sizeof(scratch), &bytes);
+    size_t filled = bytes == scratch ? n : 0;
     int rv = nng_code(s, cm_tls_send(s->session, bytes, &n));
 
+    explicit_bzero(scratch, filled); // the thread lives on, and what follows may be shorter
     if (rv == 0) {
         cm_net_batch_advance(b, n);
     }

@@ -172,16 +172,17 @@ struct hub_sessions {
     struct cm_throttle *told_refused;     // by the id of an agent that is not enrolled any more
     size_t connected;
     int64_t held;
-    size_t looking;                 // agents that are asked
-    uint32_t looks;                 // that were ever asked for
-    uint32_t proofs;                // likewise
-    struct hub_framed framed;       // until the next beat
+    size_t looking;  // agents that are asked
+    uint32_t looks;  // that were ever asked for
+    uint32_t proofs; // likewise
+    struct hub_framed framed;
     struct hub_freeze_set *freezes; // NULL: not known yet
     struct hub_inbox inbox;
     struct hub_resyncs resyncs;
     bool stopping;
-    struct cm_timer beat;  // stores when agents were heard last
-    struct cm_timer quiet; // after the last session: until the listeners are quiet, too
+    struct cm_timer unframe; // while anything is framed: it may be a Secret
+    struct cm_timer beat;    // stores when agents were heard last
+    struct cm_timer quiet;   // after the last session: until the listeners are quiet, too
     void (*stopped)(void *ctx);
     void *stopped_ctx;
     struct cm_metric *metric_connected;

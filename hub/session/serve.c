@@ -25,6 +25,9 @@
 // So much of what one agent asked for may wait; it asks for WIRE_WANT_MAX at a time.
 #define WAITING_MAX ((size_t)4 * WIRE_WANT_MAX)
 
+// Agents that need the same ask for it within this time.
+#define FRAMED_MS 5000
+
 #define MISSING_COST 1024
 #define MISSING_APP_COST 4
 
@@ -115,16 +118,19 @@ static struct cm_buf *pack_piece(const struct hub_outgoing *out, const struct cm
 }
 
 // Packs a piece, unless it was packed for another agent already. Returns a reference.
-static struct cm_buf *get_piece(struct hub_framed *framed, const struct hub_outgoing *out,
+static struct cm_buf *get_piece(struct hub_sessions *s, const struct hub_outgoing *out,
                                 const struct cm_buf *blob) {
-    struct cm_buf *payload = hub_framed_find(framed, &out->name, out->offset);
+    struct cm_buf *payload = hub_framed_find(&s->framed, &out->name, out->offset);
 
     if (blob != NULL && payload != NULL) {
         return cm_buf_ref(payload);
     }
     payload = pack_piece(out, blob);
     if (blob != NULL) {
-        hub_framed_keep(framed, &out->name, out->offset, payload);
+        hub_framed_keep(&s->framed, &out->name, out->offset, payload);
+        if (s->unframe.at == 0) {
+            cm_timer_start(s->config.loop, &s->unframe, FRAMED_MS);
+        }
     }
     return payload;
 }
@@ -132,7 +138,7 @@ static struct cm_buf *get_piece(struct hub_framed *framed, const struct hub_outg
 static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
                              const struct cm_buf *blob, struct cm_err *err) {
     CM_CLEANUP(cm_buf_unrefp)
-    struct cm_buf *payload = get_piece(&session->owner->framed, out, blob);
+    struct cm_buf *payload = get_piece(session->owner, out, blob);
     enum cm_rc rc = hub_session_give(session, WIRE_BLOB, payload, err);
 
     if (rc == CM_OK) {

@@ -105,9 +105,12 @@ static void on_beat(void *ctx) {
     struct hub_sessions *s = ctx;
 
     store_seen(s);
-    hub_framed_clear(&s->framed);
     cm_mem_give_back();
     cm_timer_start(s->config.loop, &s->beat, BEAT_MS);
+}
+
+static void on_unframe(void *ctx) {
+    hub_framed_clear(&((struct hub_sessions *)ctx)->framed);
 }
 
 static void copy_config(struct hub_sessions *s, const struct hub_sessions_config *config) {
@@ -133,6 +136,7 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     s->members = cm_map_new(free_member);
     s->by_name = cm_map_new(NULL);
     s->quiet = (struct cm_timer){.run = on_quiet, .ctx = s};
+    s->unframe = (struct cm_timer){.run = on_unframe, .ctx = s};
     s->beat = (struct cm_timer){.run = on_beat, .ctx = s};
     cm_list_init(&s->sessions);
     cm_list_init(&s->enrolling);
@@ -155,6 +159,7 @@ void hub_sessions_free(struct hub_sessions *s) {
     cm_net_listener_free(s->enroll);
     cm_tls_context_unref(s->link_tls);
     cm_tls_context_unref(s->enroll_tls);
+    cm_timer_stop(s->config.loop, &s->unframe);
     hub_framed_clear(&s->framed);
     hub_freeze_set_unref(s->freezes);
     cm_map_free(s->by_name);

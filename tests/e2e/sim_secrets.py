@@ -69,7 +69,9 @@ class Secrets(SimStory):
     @classmethod
     def make_sim(cls, *_which, name="sim"):
         cls.join_token = cls.hub.join_token("c02")
-        cls.agent = Agent(cls.folder, cls.hub, "c02", cls.join_token)
+        token = cls.folder / "join"
+        token.write_text(cls.join_token, encoding="ascii")
+        cls.agent = Agent(cls.folder, cls.hub, "c02", "", options=("--join-token-file", token))
         cls.agent.start()
         return super().make_sim("c01", name=name)
 
@@ -193,6 +195,28 @@ class Secrets(SimStory):
         token.write_text(self.hub.run("token", "create", "reader", "--role", "read").stdout, encoding="ascii")
         done = self.hub.run("--token-file", token, "debug", "bundle", "--file", self.folder / "less.tar.gz")
         self.assertIn("hub.json is left out", done.stderr)
+
+    # What is over is over
+
+    def found_in(self, program, *texts):
+        """Which of them are in its memory, in any form."""
+        memory = program.memory()
+        return [text for text in texts if any(form in memory for form in (text.encode(), encoded(text)[:-4]))]
+
+    def test_what_enrolment_needed_is_gone_from_memory(self):
+        secret = self.canaries_made["the secret of a join token"]
+        for program in (self.hub, self.agent):
+            self.assertEqual(self.found_in(program, secret), [], program.name)
+
+    def test_a_secret_that_is_not_wanted_any_more_is_gone_from_memory(self):
+        programs = (self.hub, self.agent)
+        for program in programs:
+            self.assertEqual(self.found_in(program, self.in_git), [self.in_git], program.name)
+        self.deliver(files("web", m.secret("login", password=canary("next")), m.config_map("shown", colour="green"),
+                           drift="report", plainSecrets="allow"))
+        for program in programs:
+            wait_for(lambda p=program: not self.found_in(p, self.in_git, self.drifted), SOON,
+                     f"{program.name} to forget it")
 
     # How the programs are built, and what daemons leave behind
 

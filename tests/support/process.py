@@ -159,6 +159,22 @@ class Process:
                     return int(line.split()[1])
         raise RuntimeError(f"{self.name} has no memory: it has ended")
 
+    def memory(self):
+        """What the program has in its memory, but for the files that it maps; PermissionError if nobody
+        may look."""
+        with open(f"/proc/{self.pid}/maps", encoding="ascii") as maps:
+            lines = [line.split() for line in maps]
+        ranges = [line[0].split("-") for line in lines if "w" in line[1]]
+        held = []
+        with open(f"/proc/{self.pid}/mem", "rb", buffering=0) as memory:
+            for start, end in ranges:
+                try:
+                    memory.seek(int(start, 16))
+                    held.append(memory.read(int(end, 16) - int(start, 16)))
+                except OSError:
+                    continue  # it has just gone
+        return b"".join(held)
+
     def log_text(self):
         try:
             return self.log.read_text(encoding="utf-8", errors="replace")
