@@ -18,6 +18,8 @@ A history is a file of JSON lines in the order in which things happened, written
     final    objects: {key: object} of a cluster once all was quiet for long enough
     hub      what the hub says then: drift: [[cluster, key, path]], unsettled: what it waits for
     events   messages: of drift.found; gaps: {cluster: how many journal.gap}
+    let_in   somebody with a copy of an agent's key was let in by the hub
+    revoked  the hub has acknowledged that this key is good no more
     leak     a secret text was found where it does not belong
 
 The invariants:
@@ -30,6 +32,7 @@ The invariants:
     I6  secrets stay where they belong
     I7  only what we made is removed, and only because Git no longer has it
     I8  what happened without a hub is told once, or there is a gap
+    I9  who was revoked is not let in again
 """
 import collections
 import json
@@ -58,6 +61,8 @@ class Checker:
         self.commits = 0
         self.acked = {}  # (cluster, run): number
         self.away = []  # (cluster, value)
+        self.let_in = set()  # keys that were
+        self.revoked = set()
         self.settled = False
         self.violations = []
 
@@ -191,6 +196,19 @@ class Checker:
             told = sum(value in message.split('"') for message in entry["messages"])
             if told > 1 or (told == 0 and not entry["gaps"].get(name)):
                 self.violate("I8", f"{name}: that it held {value} was told {told} times")
+
+    # Identities
+
+    def on_let_in(self, entry):
+        if entry["key"] in self.revoked:
+            self.violate("I9", f"{entry['key']} was let in, and had been revoked")
+        self.let_in.add(entry["key"])
+
+    def on_revoked(self, entry):
+        if entry["key"] not in self.let_in:
+            self.violate("I9", f"{entry['key']} was not let in before: that it is not any more "
+                               f"says nothing")
+        self.revoked.add(entry["key"])
 
     # The end
 

@@ -15,6 +15,7 @@ import time
 import uuid
 
 import checker
+from identities import Identities
 from support import gitservers, manifests as m
 from support.gitrepo import GitRepo
 from support.hub import Hub
@@ -89,7 +90,7 @@ class Liar(gitservers.Handler):
             self.backend(rest, body, torn=mode == "torn")
 
 
-class Fleet:
+class Fleet(Identities):
     clusters = CLUSTERS
 
     def __init__(self, folder, chance, network):
@@ -108,6 +109,7 @@ class Fleet:
         self.foreign = 0
         self.away = 0
         self.kills = 0
+        self.revoked = []  # files with the identities of agents
         self.hub_clock_ms = 0  # how wrong the clock was when the hub began
 
     # The history
@@ -299,6 +301,7 @@ class Fleet:
             self.note("known", cluster=name, run=run, number=number)
         self.hub_clock_ms = self.hub_faults.get(Faults.CLOCK_MS)
         self.hub.start_and_wait(60)
+        self.knock_again()
 
     def note_acked(self):
         for name in self.clusters if self.sim.alive() else ():
@@ -519,6 +522,7 @@ class Fleet:
             self.wait_for_rest("the fleet to come to rest")
         except AssertionError as error:
             waits = str(error)
+        self.knock_again()
         for name in self.clusters:
             self.note("final", cluster=name, objects=self.objects_of(name))
         self.note("hub", drift=self.told_drift(), unsettled=waits)
@@ -563,6 +567,7 @@ class Fleet:
         assert not judge.violations, judge.violations[0][1]
         for row in self.hub.get("status", "--limit", "5000"):
             assert row["applied"] == "applied" and row["health"] == "healthy", row
+        self.assert_all_are_let_in()
         return True
 
     def note_leaks(self):

@@ -7,8 +7,8 @@
 Each run has a seed, which it prints first: the same seed does the same things again, though not in
 the same moments. All that happens is written down as it happens (checker.py says how), and judged
 afterwards. Runs go on until there were --runs of them, or --seconds are over. With --kills the only
-faults are kill -9 of the hub, of agents and of all of them, at random and in the middle of writes,
-and runs go on until there were so many. With --namespaces most faults are of the network, and the
+faults are kill -9 of the hub, of agents and of all of them, at random, in the middle of writes and while
+keys change, and runs go on until there were so many. With --namespaces most faults are of the network, and the
 agents are behind a router in namespaces, which needs the right to make some: without it nothing is
 run. With --kube the fleet is one agent on a real Kubernetes, whose API server answers 429,
 500, 410 and nothing, and is killed.
@@ -64,13 +64,15 @@ class Run:
         if self.kills_only:
             return [(8, f.kill_hub), (12, f.kill_hub_at_a_write), (16, f.kill_agent),
                     (2, f.kill_sim), (6, f.kill_sim_at_a_write), (2, f.kill_both),
-                    (6, f.change_while_away)]
+                    (6, f.change_while_away), (2, f.renew_certificates), (2, f.rotate_issuer),
+                    (2, f.revoke)]
         return [(1, f.commit_nonsense),
                 (3, f.kill_hub), (3, f.kill_hub_at_a_write), (3, f.kill_agent), (1, f.kill_sim),
                 (1, f.kill_sim_at_a_write), (1, f.stop_hub), (1, f.stop_sim), (4, f.weather),
                 (1, f.reset_links), (1, f.refuse_links), (3, f.change_while_away),
                 (3, f.break_disk), (2, f.move_clock),
-                (3, f.git_lies), (2, f.cluster_refuses)]
+                (3, f.git_lies), (2, f.cluster_refuses),
+                (2, f.renew_certificates), (1, f.rotate_issuer), (2, f.revoke)]
 
     def go(self, steps):
         weights, deeds = zip(*self.changes(), *self.faults())

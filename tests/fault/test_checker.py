@@ -161,6 +161,15 @@ class Histories(unittest.TestCase):
                                        deed("remove", "b", key=OLD), final("a", web="1"),
                                        final("b", web="1"), hub()), ["I7"])
 
+    def test_i9_who_was_revoked_is_let_in_again(self):
+        let_in, revoked = {"what": "let_in", "key": "k"}, {"what": "revoked", "key": "k"}
+        other = {"what": "let_in", "key": "of another"}
+        self.assert_right(*BEGIN, *ALL, let_in, let_in, revoked, other, *END)
+        self.assertEqual(self.violated(*BEGIN, *ALL, let_in, revoked, let_in, *END), ["I9"])
+
+    def test_i9_that_a_key_is_refused_says_nothing_if_it_always_was(self):
+        self.assertEqual(self.violated(*BEGIN, *ALL, {"what": "revoked", "key": "k"}, *END), ["I9"])
+
 
 if __name__ == "__main__":
     unittest.main()
