@@ -58,6 +58,7 @@ enum cm_rc hub_api_start(const struct hub_api_config *config, struct hub_api **o
     api->feed = hub_feed_new(api->readers,
                              config->limits.watchers > 0 ? config->limits.watchers : WATCHERS);
     make_throttles(api);
+    api->hooks = hub_hooks_new(api);
     api->usage = hub_usage_new(config->loop, config->store);
     hub_api_make_metrics(api);
     rc = hub_server_start(api, &api->server, err);
@@ -92,6 +93,7 @@ void hub_api_free(struct hub_api *api) {
     cm_process_free(api->process);
     hub_usage_free(api->usage);
     hub_feed_free(api->feed);
+    hub_hooks_free(api->hooks);
     hub_watch_free(api->watch);
     hub_workers_free(api->workers);
     cm_throttle_free(api->wrong_tokens);

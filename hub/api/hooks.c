@@ -1,17 +1,70 @@
+#include <stdatomic.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/loop.h"
 #include "common/mem.h"
 #include "common/throttle.h"
-#include "hub/api/change.h"
 #include "hub/api/handlers.h"
 #include "hub/api/internal.h"
 #include "hub/api/request.h"
 #include "hub/api/signature.h"
 #include "hub/config/config.h"
 #include "hub/jobs/sync.h"
+
+// A repository of which webhooks say that it has news. However many they are, and however long the
+// loop takes to hear it, one task is on its way.
+struct hook {
+    struct hub_sync *sync;
+    const char *repository; // borrowed from the configuration
+    atomic_bool told;       // the loop has not heard it yet
+    struct cm_task task;
+};
+
+struct hub_hooks {
+    size_t count;
+    struct hook items[]; // as the repositories in the configuration
+};
+
+static void hear(void *ctx) {
+    struct hook *h = ctx;
+    struct cm_err ignored; // no repository leaves the configuration of a hub that runs
+
+    h->told = false; // first: what is told from now on is news again
+    (void)!hub_sync_now(h->sync, h->repository, &ignored);
+}
+
+struct hub_hooks *hub_hooks_new(struct hub_api *api) {
+    const struct hub_repositories *list = api->config.repositories;
+    struct hub_hooks *hooks = cm_new(1, sizeof(*hooks) + list->count * sizeof(struct hook));
+
+    hooks->count = list->count;
+    for (size_t i = 0; i < list->count; i++) {
+        struct hook *h = &hooks->items[i];
+
+        h->sync = api->config.sync;
+        h->repository = list->items[i].name;
+        h->task = (struct cm_task){.run = hear, .ctx = h};
+    }
+    return hooks;
+}
+
+void hub_hooks_free(struct hub_hooks *hooks) {
+    free(hooks);
+}
+
+static void tell(struct hub_api *api, const char *repository) {
+    for (size_t i = 0; i < api->hooks->count; i++) {
+        struct hook *h = &api->hooks->items[i];
+
+        if (strcmp(h->repository, repository) == 0 && !atomic_exchange(&h->told, true)) {
+            cm_loop_post(api->config.loop, &h->task);
+        }
+    }
+}
 
 static const struct hub_repository *find_repository(const struct hub_repositories *list,
                                                     const char *name) {
@@ -53,15 +106,6 @@ enum cm_rc hub_begin_hook(struct hub_request *r, struct cm_err *err) {
     return CM_OK;
 }
 
-static void begin_fetch(struct hub_change *c) {
-    struct cm_err err = {.code = CM_OK};
-
-    if (hub_sync_now(c->api->config.sync, c->repository, &err) == CM_OK) {
-        err.code = CM_OK;
-    }
-    hub_change_done(c, &err, 202, NULL);
-}
-
 static void refuse(struct hub_request *r) {
     bool within = cm_throttle_take(r->api->wrong_tokens, r->address, cm_clock_now_ms());
 
@@ -82,7 +126,9 @@ enum cm_rc hub_post_hook(struct hub_request *r, struct cm_err *err) {
         refuse(r);
         return CM_OK;
     }
-    // However many there are, hub_sync_now makes one fetch of those that wait.
-    hub_change_new(r, begin_fetch)->repository = cm_strdup(r->repository);
+    // Nobody waits for a loop that has ten thousand agents to serve: what was told lasts no longer
+    // than the hub runs anyway, and whoever missed it polls.
+    tell(r->api, r->repository);
+    hub_answer_empty(r, 202);
     return CM_OK;
 }

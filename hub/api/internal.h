@@ -11,6 +11,7 @@
 
 struct cm_metric;
 struct hub_feed;
+struct hub_hooks;
 struct hub_readers;
 struct hub_server;
 struct cm_process;
@@ -34,6 +35,7 @@ struct hub_api {
     struct hub_workers *workers;
     struct hub_watch *watch;
     struct hub_feed *feed;
+    struct hub_hooks *hooks;
     struct cm_throttle *wrong_tokens; // and wrong signatures, by address
     struct cm_throttle *address_rate;
     struct cm_throttle *token_rate;
@@ -49,6 +51,11 @@ struct hub_api {
     struct cm_metric *metric_certificates[HUB_CERTIFICATES];
     struct cm_process *process;
 };
+
+// hooks.c: what webhooks have told that the loop has not heard yet. It is freed once the loop runs
+// no more of its tasks.
+struct hub_hooks *hub_hooks_new(struct hub_api *api);
+void hub_hooks_free(struct hub_hooks *hooks); // NULL is fine
 
 // metrics.c: the API's metrics, and those of the process; when the first of the hub's own
 // certificates ends.

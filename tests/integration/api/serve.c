@@ -1,6 +1,7 @@
 // A hub of which only the API is served: serve DIR [LIMIT=NUMBER...], until SIGTERM.
 //
-// Repositories are those of DIR/repositories.yaml. It prints "ready PORT" when it serves.
+// Repositories are those of DIR/repositories.yaml. It prints "ready PORT" when it serves. From
+// SIGUSR1, when it prints "busy", to SIGUSR2 its loop is busy with something else.
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +15,23 @@
 static void on_signal(void *ctx, int number) {
     (void)number;
     api_rig_stop(ctx);
+}
+
+static void on_busy(void *ctx, int number) {
+    sigset_t ends;
+
+    (void)ctx;
+    (void)number;
+    (void)puts("busy");
+    (void)fflush(stdout);
+    (void)sigemptyset(&ends);
+    (void)sigaddset(&ends, SIGUSR2);
+    (void)sigwait(&ends, &(int){0});
+}
+
+static void on_idle(void *ctx, int number) { // blocked, so that the one above can wait for it
+    (void)ctx;
+    (void)number;
 }
 
 static void set_limit(struct hub_api_limits *limits, const char *text) {
@@ -60,6 +78,8 @@ int main(int argc, char **argv) {
     }
     r.loop = cm_loop_new();
     cm_loop_on_signal(r.loop, SIGTERM, on_signal, &r);
+    cm_loop_on_signal(r.loop, SIGUSR1, on_busy, &r);
+    cm_loop_on_signal(r.loop, SIGUSR2, on_idle, &r);
     api_rig_open(&r, &limits, false);
     (void)printf("ready %u\n", (unsigned)hub_api_port(r.api));
     (void)fflush(stdout);

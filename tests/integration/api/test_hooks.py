@@ -2,8 +2,9 @@
 """Webhooks: who knows the secret is heard, however often; who does not is slowed down."""
 import hashlib
 import hmac
+import signal
 
-from rig import SECRET, Api, main
+from rig import SECRET, Api, main, wait_for
 
 
 def signed(body, secret=SECRET):
@@ -53,6 +54,25 @@ class Hooks(Api):
         answers = [self.tell("github") for _ in range(10)]
         self.assertEqual((answers[-1].status, answers[-1].headers["Retry-After"]), (429, "60"))
         self.assertEqual(self.tell("gitlab", X_Gitlab_Token=SECRET).status, 202)
+
+
+    def test_nobody_waits_for_a_loop_that_is_busy_and_it_hears_of_all_later(self):
+        before = self.fetches()
+        link = self.connection()
+        self.server.signal(signal.SIGUSR1)
+        wait_for(lambda: "busy\n" in self.server.log_text(), 20, "the loop to be busy")
+        try:
+            for _ in range(20):
+                answer = self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, link,
+                                  X_Gitlab_Token=SECRET)
+                self.assertEqual(answer.status, 202)
+            self.assertEqual(self.fetches(), before)
+        finally:
+            self.server.signal(signal.SIGUSR2)
+        wait_for(lambda: self.fetches() > before, 20, "a fetch")
+
+    def fetches(self):
+        return self.run_sql("SELECT checked_ms FROM repository")[0][0]
 
 
 class Many(Api):
