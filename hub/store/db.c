@@ -13,9 +13,12 @@
 #define BUSY_TIMEOUT_MS 10000
 #define STEPS_PER_LOOK 10000 // of SQLite's machine, between looks at the clock
 
+enum { TEXTS_MAX = 24 }; // statements that were put together and are kept: what a screen asks for
+
 struct hub_stmt {
     sqlite3_stmt *handle;
-    const char *sql; // identity of the statement: its address; NULL: used once
+    const char *sql; // identity of the statement: its address; NULL: see text
+    char *text;      // of one that was put together, owned; NULL: used once
     bool busy;
 };
 
@@ -24,6 +27,8 @@ struct hub_db {
     struct hub_stmt **stmts; // prepared so far, in no order; a few dozen
     size_t count;
     size_t capacity;
+    struct hub_stmt texts[TEXTS_MAX];
+    size_t next_text;    // which gives way next
     int64_t deadline_ms; // monotonic; 0: none
     const atomic_bool *stop;
 };
@@ -103,6 +108,10 @@ void hub_db_close(struct hub_db *db) {
     for (size_t i = 0; i < db->count; i++) {
         sqlite3_finalize(db->stmts[i]->handle);
         free(db->stmts[i]);
+    }
+    for (size_t i = 0; i < TEXTS_MAX; i++) {
+        sqlite3_finalize(db->texts[i].handle);
+        free(db->texts[i].text);
     }
     free(db->stmts);
     sqlite3_close(db->handle);
@@ -199,19 +208,57 @@ enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err 
     return CM_OK;
 }
 
-enum cm_rc hub_db_query_texts(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
-                              const char *sql, const char *const *values, size_t count) {
+static struct hub_stmt *find_text(struct hub_db *db, const char *sql) {
+    for (size_t i = 0; i < TEXTS_MAX; i++) {
+        struct hub_stmt *stmt = &db->texts[i];
+
+        if (stmt->text != NULL && !stmt->busy && strcmp(stmt->text, sql) == 0) {
+            return stmt;
+        }
+    }
+    return NULL;
+}
+
+// keep_text takes the place of the one that was made first, unless that is in use.
+static struct hub_stmt *keep_text(struct hub_db *db, const char *sql, sqlite3_stmt *handle) {
+    struct hub_stmt *stmt = &db->texts[db->next_text];
+
+    db->next_text = (db->next_text + 1) % TEXTS_MAX;
+    if (stmt->busy) {
+        stmt = cm_new(1, sizeof(*stmt));
+    } else {
+        sqlite3_finalize(stmt->handle);
+        free(stmt->text);
+        stmt->text = cm_strdup(sql);
+    }
+    stmt->handle = handle;
+    return stmt;
+}
+
+static enum cm_rc prepare_text(struct hub_db *db, const char *sql, struct hub_stmt **out,
+                               struct cm_err *err) {
+    struct hub_stmt *stmt = find_text(db, sql);
     sqlite3_stmt *handle;
 
-    if (sqlite3_prepare_v2(db->handle, sql, -1, &handle, NULL) != SQLITE_OK) {
-        return fail_sqlite(db->handle, err);
+    if (stmt == NULL) {
+        if (sqlite3_prepare_v2(db->handle, sql, -1, &handle, NULL) != SQLITE_OK) {
+            return fail_sqlite(db->handle, err);
+        }
+        stmt = keep_text(db, sql, handle);
     }
-    for (size_t i = 0; i < count; i++) {
-        sqlite3_bind_text(handle, (int)i + 1, values[i], -1, SQLITE_TRANSIENT);
-    }
-    *out = cm_new(1, sizeof(**out));
-    (*out)->handle = handle;
+    stmt->busy = true;
+    *out = stmt;
     return CM_OK;
+}
+
+enum cm_rc hub_db_query_texts(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
+                              const char *sql, const char *const *values, size_t count) {
+    enum cm_rc rc = prepare_text(db, sql, out, err);
+
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
+        sqlite3_bind_text((*out)->handle, (int)i + 1, values[i], -1, SQLITE_TRANSIENT);
+    }
+    return rc;
 }
 
 enum cm_rc hub_stmt_next(struct hub_stmt *stmt, struct cm_err *err) {
@@ -229,7 +276,7 @@ void hub_stmt_end(struct hub_stmt *stmt) {
     if (stmt == NULL) {
         return;
     }
-    if (stmt->sql == NULL) {
+    if (stmt->sql == NULL && stmt->text == NULL) {
         sqlite3_finalize(stmt->handle);
         free(stmt);
         return;

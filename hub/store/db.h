@@ -49,8 +49,8 @@ int64_t hub_db_changes(const struct hub_db *db);
 CM_MUSTUSE enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
                                    const char *sql, const char *types, ...);
 
-// hub_db_query_texts begins a query whose SQL was put together for this once (it is not kept), with
-// text values only.
+// hub_db_query_texts begins a query whose SQL was put together, with text values only. The last few
+// are kept, by their text.
 CM_MUSTUSE enum cm_rc hub_db_query_texts(struct hub_db *db, struct hub_stmt **out,
                                          struct cm_err *err, const char *sql,
                                          const char *const *values, size_t count);

@@ -169,13 +169,39 @@ static enum cm_rc count_rows(struct hub_db *db, const struct hub_list *list,
     return rc;
 }
 
-static void write_sql(const struct hub_list *list, const struct hub_page *page,
-                      const struct hub_build *b, struct cm_str *sql) {
-    cm_str_add(sql, "SELECT ");
-    hub_page_columns(page, sql);
-    cm_str_addf(sql, " FROM %s WHERE 1%s", list->from, cm_str_get(&b->where));
+static void write_rest(const struct hub_list *list, const struct hub_page *page, const char *where,
+                       struct cm_str *sql) {
+    cm_str_addf(sql, " FROM %s WHERE 1%s", list->from, where);
     hub_page_order(page, sql);
     cm_str_addf(sql, " LIMIT %zu", page->limit + 1);
+}
+
+// Rows in another order than that of the keys are all looked at; so first only their keys are, and
+// the columns are made of those that the page shows.
+static void write_where(const struct hub_list *list, const struct hub_page *page, const char *where,
+                        struct cm_str *out) {
+    CM_CLEANUP(cm_str_done) struct cm_str keys = {0};
+
+    for (size_t i = 0; i < list->key_count; i++) {
+        cm_str_addf(&keys, i == 0 ? "%s" : ", %s", list->keys[i].sql);
+    }
+    cm_str_addf(out, " AND (%s) IN (SELECT %s", cm_str_get(&keys), cm_str_get(&keys));
+    write_rest(list, page, where, out);
+    cm_str_add_char(out, ')');
+}
+
+static void write_sql(const struct hub_list *list, const struct hub_page *page,
+                      const struct hub_build *b, struct cm_str *sql) {
+    CM_CLEANUP(cm_str_done) struct cm_str chosen = {0};
+    const char *where = cm_str_get(&b->where);
+
+    if (page->order[0] != '\0') {
+        write_where(list, page, where, &chosen);
+        where = cm_str_get(&chosen);
+    }
+    cm_str_add(sql, "SELECT ");
+    hub_page_columns(page, sql);
+    write_rest(list, page, where, sql);
 }
 
 static enum cm_rc select_rows(struct hub_db *db, const struct hub_list *list,
@@ -207,6 +233,7 @@ enum cm_rc hub_query_run(struct hub_db *db, struct cm_arena *a, const struct hub
     if (list == NULL || list->column_count == 0) { // a rollout has filters only
         return cm_fail(err, CM_ENOTFOUND, "there is no list '%.80s'", query->list);
     }
+    cm_str_addf(&b.where, "%s", query->also == NULL ? "" : query->also);
     enum cm_rc rc = add_filters(&b, list, query, err);
     rc = rc < 0 ? rc : hub_page_read(a, list, query, &page, err);
     rc = rc < 0 || !page.total ? rc : count_rows(db, list, &b, answer, err);

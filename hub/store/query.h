@@ -36,6 +36,7 @@ struct hub_query {
                       // "revisions", "problems"
     struct hub_query_param params[HUB_QUERY_PARAMS_MAX];
     size_t param_count;
+    const char *also; // SQL that rows must meet as well, from no stranger; NULL: none
 };
 
 // hub_query_run answers {"items": [...], "next": "...", "total": N}; `total` if it was asked for.

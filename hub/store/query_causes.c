@@ -28,7 +28,8 @@ struct cause {
 
 struct causes {
     struct cm_arena *arena;
-    const char *what; // whose names the examples have: "app" or "cluster"; NULL: both
+    const char *what;       // whose names the examples have: "app" or "cluster"; NULL: both
+    struct cm_map *by_text; // as it was said: most say the same, and need no folding
     struct cm_map *by_form;
     struct cause *items;
     size_t count;
@@ -37,9 +38,14 @@ struct causes {
 // The order of columns in `sql`.
 enum { APP, CLUSTER, APPLIED, HEALTH, MESSAGE, HEALTH_MESSAGE };
 
-static const char sql[] = "SELECT p.app, p.cluster, s.applied, s.health, s.message,"
-                          " s.health_message FROM %s WHERE s.applied IS NOT NULL AND NOT"
-                          " " WAS_HEALTHY "%s ORDER BY p.app, p.cluster";
+// Those who say nothing have no cause to tell; the index status_tells has the others, and of an App
+// they are fewer than its pairs.
+static const char sql[] =
+    "SELECT p.app, p.cluster, s.applied, s.health, s.message, s.health_message FROM status s"
+    " %s pair p ON p.cluster = s.cluster AND p.app = s.app LEFT JOIN cluster c ON c.name ="
+    " p.cluster WHERE (s.applied <> 3 OR s.health <> 2 OR s.message <> '' OR s.health_message <> "
+    "'')"
+    " AND NOT " WAS_HEALTHY "%s ORDER BY s.app, s.cluster";
 
 static const char *state_of(struct hub_stmt *row) {
     int applied = (int)hub_stmt_int(row, APPLIED);
@@ -56,7 +62,7 @@ static const char *why_of(struct hub_stmt *row) {
     return (failed && message[0] != '\0') || health[0] == '\0' ? message : health;
 }
 
-static struct cause *cause_of(struct causes *all, const char *state, const char *why) {
+static struct cause *fold(struct causes *all, const char *state, const char *why) {
     CM_CLEANUP(cm_str_done) struct cm_str form = {0};
 
     cm_str_addf(&form, "%s ", state);
@@ -76,6 +82,18 @@ static struct cause *cause_of(struct causes *all, const char *state, const char 
         cm_map_put(all->by_form, cm_str_get(&form), cause);
     }
     return cause;
+}
+
+static struct cause *cause_of(struct causes *all, const char *state, const char *why) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_str_addf(&text, "%s %s", state, why);
+    struct cause *known = cm_map_get(all->by_text, cm_str_get(&text));
+    if (known == NULL) {
+        known = fold(all, state, why);
+        cm_map_put(all->by_text, cm_str_get(&text), known);
+    }
+    return known;
 }
 
 static const char *name_of(const struct causes *all, struct hub_stmt *row) {
@@ -150,14 +168,17 @@ enum cm_rc hub_query_causes(struct hub_db *db, struct cm_arena *a, const struct 
                             struct cm_json **out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     CM_CLEANUP(hub_build_done) struct hub_build b = {.arena = a};
+    CM_CLEANUP(cm_map_freep) struct cm_map *by_text = cm_map_new(NULL);
     CM_CLEANUP(cm_map_freep) struct cm_map *by_form = cm_map_new(NULL);
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct causes all = {.arena = a,
+                         .by_text = by_text,
                          .by_form = by_form,
                          .items = cm_arena_get(a, (CAUSES_MAX + 1) * sizeof(struct cause))};
     enum cm_rc rc = build(query, &b, &all, err);
 
-    cm_str_addf(&text, sql, hub_list_find(query->list)->from, cm_str_get(&b.where));
+    bool of_app = all.what != NULL && strcmp(all.what, "cluster") == 0;
+    cm_str_addf(&text, sql, of_app ? "CROSS JOIN" : "JOIN", cm_str_get(&b.where));
     rc = rc < 0 ? rc : hub_db_query_texts(db, &stmt, err, cm_str_get(&text), b.values, b.count);
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         take_row(&all, stmt);

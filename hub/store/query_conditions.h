@@ -5,6 +5,10 @@
 // nothing counts as healthy. Rows of one cluster, which say `connected` beside, tell what it said
 // last.
 //
+// `t` is a row of the table `tally`: how many pairs of an App are at the same, which triggers keep
+// (schema.c), in the transaction of whatever changed a pair. What is counted over all clusters is
+// read from there: a few rows for an App, however many clusters it has.
+//
 // Threads: constants.
 #pragma once
 
@@ -20,6 +24,12 @@
 #define JOIN_PRESENCE " LEFT JOIN presence r ON r.cluster = p.cluster"
 #define PAIR_STATUS "pair p" JOIN_STATUS JOIN_PRESENCE
 #define SUM(condition) "ifnull(sum(" condition "), 0)"
+
+#define ARE_APPLIED "(t.applied = 3 AND t.current)"
+#define ARE_FAILED "t.applied = 4"
+#define ARE_HEALTHY "(" ARE_APPLIED " AND t.health = 2 AND t.connected)"
+#define ARE_DEGRADED "t.health IN (3, 4)"
+#define TALLIED(condition) "ifnull(sum(iif(" condition ", t.pairs, 0)), 0)"
 
 // Of the table `hold`.
 #define HOLD_STATE                                                                                 \

@@ -11,22 +11,13 @@
 #include "hub/store/query_conditions.h"
 #include "hub/store/query_lists.h"
 
-#define NAMED(condition, name) ", sum(" condition ") AS " name
-
-// By cluster first, so that whether it is connected is looked up once for all its Apps.
-#define CLUSTER_COUNTS                                                                             \
-    "SELECT count(*) AS pairs, ifnull((SELECT connected FROM presence r"                           \
-    " WHERE r.cluster = p.cluster), 0) AS connected" NAMED(IS_APPLIED, "applied")                  \
-        NAMED(IS_FAILED, "failed") NAMED(WAS_HEALTHY, "healthy") NAMED(IS_DEGRADED, "degraded")    \
-            NAMED("s.drifted", "drifted") " FROM pair p" JOIN_STATUS " GROUP BY p.cluster"
-
 static const char summary_sql[] =
     "SELECT (SELECT count(*) FROM cluster), (SELECT count(*) FROM agent WHERE state = 'active'),"
     " (SELECT count(*) FROM presence WHERE connected), (SELECT count(*) FROM app),"
-    " (SELECT count(*) FROM problem), ifnull(sum(pairs), 0), ifnull(sum(applied), 0),"
-    " ifnull(sum(failed), 0), ifnull(sum(healthy * connected), 0), ifnull(sum(degraded), 0),"
-    " ifnull(sum(pairs * NOT connected), 0), ifnull(sum(drifted), 0),"
-    " (SELECT count(*) FROM object WHERE fought > 0) FROM (" CLUSTER_COUNTS ")";
+    " (SELECT count(*) FROM problem), " SUM("t.pairs") ", " TALLIED(ARE_APPLIED) ", " TALLIED(ARE_FAILED) ", " TALLIED(
+        ARE_HEALTHY) ", " TALLIED(ARE_DEGRADED) ", " TALLIED("NOT t.connected") ", " SUM("t."
+                                                                                         "drifted") ","
+                                                                                                    " (SELECT count(*) FROM object WHERE fought > 0) FROM tally t";
 
 #define IS_DELIVERED "ifnull(r.generation, 0) >= p.generation"
 #define COUNTED(condition) ", " SUM(condition)

@@ -9,10 +9,12 @@
 #include "common/str.h"
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
+#include "hub/store/query_conditions.h"
 
 #define KNOWN_MAX 5000 // names that are compared with a wrong one
 
 #define MANY "100"
+#define UNWELL_MAX 100 // as many as MANY
 // What is known to be ill comes before what nobody can know.
 #define NOT_HEALTHY                                                                                \
     {"state", "not-healthy"}, {                                                                    \
@@ -70,7 +72,7 @@ static const struct hub_detail_part app_parts[] = {
      {{NULL, NULL}},
      "The commits that its clusters should run, most clusters first, at most 100."},
     {"status",
-     HUB_PART_ROWS,
+     HUB_PART_UNWELL,
      "status",
      {{"app", "$0"}, NOT_HEALTHY, {"limit", MANY}},
      "Where it is not healthy, at most 100; those that are not connected come last."},
@@ -296,7 +298,7 @@ static struct hub_query query_of(const struct hub_detail_part *part, const char 
 
 static enum cm_rc read_revisions(struct hub_db *db, struct cm_arena *a, const char *app,
                                  struct cm_json **out, struct cm_err *err) {
-    static const char sql[] = "SELECT repo, revision, count(*) FROM pair WHERE app = ?1"
+    static const char sql[] = "SELECT repo, revision, sum(pairs) FROM tally WHERE app = ?1"
                               " GROUP BY repo, revision ORDER BY 3 DESC, 2 LIMIT 100";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct cm_json *rows = cm_json_new(a, CM_ARRAY);
@@ -332,6 +334,61 @@ static struct cm_json *take_items(struct cm_arena *a, struct cm_json *answer, bo
     return items;
 }
 
+// The pairs of an App that come first in the order of NOT_HEALTHY: these are equals.
+struct first_ones {
+    int64_t pairs;
+    int64_t connected;
+    int64_t applied;
+};
+
+static enum cm_rc find_first_ones(struct hub_db *db, const char *app, struct first_ones *out,
+                                  struct cm_err *err) {
+    static const char sql[] = "SELECT sum(pairs), connected, applied FROM tally t WHERE app = ?1"
+                              " AND NOT " ARE_HEALTHY " GROUP BY 2, 3 ORDER BY 2 DESC, 3 DESC";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "t", app);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = (struct first_ones){hub_stmt_int(stmt, 0), hub_stmt_int(stmt, 1),
+                                   hub_stmt_int(stmt, 2)};
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static void drop_param(struct hub_query *query, const char *name) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < query->param_count; i++) {
+        if (strcmp(query->params[i].name, name) != 0) {
+            query->params[kept++] = query->params[i];
+        }
+    }
+    query->param_count = kept;
+}
+
+// To put pairs in order all of them are looked at. Not so if there are none, or if those that come
+// first are more than are shown: then these are taken by the order of clusters, until it is enough.
+static enum cm_rc read_unwell(struct hub_db *db, struct cm_arena *a, struct hub_query *query,
+                              struct cm_json **out, struct cm_err *err) {
+    struct first_ones first = {0};
+    enum cm_rc rc = find_first_ones(db, query->params[0].value, &first, err);
+
+    if (rc == CM_OK && first.pairs == 0) {
+        *out = cm_json_new(a, CM_OBJECT);
+        cm_json_set(a, *out, "items", cm_json_new(a, CM_ARRAY));
+        return CM_OK;
+    }
+    if (first.pairs > UNWELL_MAX) {
+        drop_param(query, "sort");
+        query->also = cm_arena_strf(a,
+                                    " AND ifnull(r.connected, 0) = %d AND"
+                                    " ifnull(s.applied, 0) = %d",
+                                    (int)first.connected, (int)first.applied);
+    }
+    return rc < 0 ? rc : hub_query_run(db, a, query, out, err);
+}
+
 static enum cm_rc read_part(struct hub_db *db, struct cm_arena *a,
                             const struct hub_detail_part *part, const char *const *names,
                             struct cm_json **out, struct cm_err *err) {
@@ -347,7 +404,8 @@ static enum cm_rc read_part(struct hub_db *db, struct cm_arena *a,
     if (part->kind == HUB_PART_CAUSES) {
         return hub_query_causes(db, a, &query, out, err);
     }
-    enum cm_rc rc = hub_query_run(db, a, &query, &answer, err);
+    enum cm_rc rc = part->kind == HUB_PART_UNWELL ? read_unwell(db, a, &query, &answer, err)
+                                                  : hub_query_run(db, a, &query, &answer, err);
     if (rc == CM_OK) {
         *out = take_items(a, answer, part->kind == HUB_PART_NAMES);
     }

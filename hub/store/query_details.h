@@ -22,6 +22,7 @@ struct hub_db;
 
 enum hub_part_kind {
     HUB_PART_ROWS,
+    HUB_PART_UNWELL,    // rows too: the pairs of an App that are not healthy
     HUB_PART_NAMES,     // the names of the rows
     HUB_PART_ROLLOUT,   // the answer of hub_query_rollout, an object
     HUB_PART_REVISIONS, // which commits the pairs of an App are at

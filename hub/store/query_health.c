@@ -88,8 +88,7 @@ static const char of_problems[] = "SELECT count(*), count(*) FILTER (WHERE app <
                                   " count(*) FILTER (WHERE app = '' AND cluster <> ''),"
                                   " count(*) FILTER (WHERE app = '' AND cluster = '') FROM problem";
 
-static const char of_pairs[] = "SELECT count(*) FILTER (WHERE waits <> ''),"
-                               " count(*) FILTER (WHERE stale) FROM pair";
+static const char of_pairs[] = "SELECT " TALLIED("t.waits") ", " TALLIED("t.stale") " FROM tally t";
 
 static const char of_agents[] =
     "SELECT count(*), count(*) FILTER (WHERE r.connected), count(*) FILTER (WHERE g.held <> ''),"

@@ -546,11 +546,91 @@ static const char *const step_39[] = {
     NULL,
 };
 
+// How many pairs are at the same (hub/store/query_conditions.h). Whatever changes a pair takes it
+// out before, and puts it in again after, as it is then; so nothing may change one OR IGNORE.
+#define TALLY_KEY "app, repo, revision, applied, current, health, connected, stale, held, waits"
+#define TALLY(sign, where)                                                                         \
+    "INSERT INTO tally (" TALLY_KEY ", pairs, drifted) SELECT " TALLY_KEY ", " sign "1, " sign     \
+    "drifted FROM pair_now WHERE " where " ON CONFLICT (" TALLY_KEY ") DO UPDATE SET pairs ="      \
+    " pairs + excluded.pairs, drifted = drifted + excluded.drifted"
+#define TALLY_TRIGGER(name, when, sign, where)                                                     \
+    "CREATE TRIGGER tally_" name " " when " BEGIN " TALLY(sign, where) "; END"
+#define TALLY_TAKE(name, when, row)                                                                \
+    TALLY_TRIGGER(name, "BEFORE " when, "-", "cluster = " row ".cluster AND app = " row ".app")
+#define TALLY_GIVE(name, when, row)                                                                \
+    TALLY_TRIGGER(name, "AFTER " when, "", "cluster = " row ".cluster AND app = " row ".app")
+
+#define UNMANAGED_TRIGGER(name, when, which)                                                       \
+    "CREATE TRIGGER unmanaged_" name " AFTER " when " BEGIN DELETE FROM unmanaged WHERE cluster =" \
+    " " which "; INSERT INTO unmanaged SELECT cluster FROM agent WHERE state = 'active' AND"       \
+    " cluster = " which " AND NOT EXISTS (SELECT 1 FROM cluster WHERE name = " which "); END"
+
+static const char *const step_40[] = {
+    "CREATE TABLE tally (app TEXT NOT NULL, repo TEXT NOT NULL, revision TEXT NOT NULL,"
+    " applied INTEGER NOT NULL, current INTEGER NOT NULL, health INTEGER NOT NULL,"
+    " connected INTEGER NOT NULL, stale INTEGER NOT NULL, held INTEGER NOT NULL,"
+    " waits INTEGER NOT NULL, pairs INTEGER NOT NULL, drifted INTEGER NOT NULL,"
+    " PRIMARY KEY (" TALLY_KEY ")) WITHOUT ROWID",
+    "CREATE VIEW pair_now AS SELECT p.cluster, p.app, p.repo, p.revision,"
+    " ifnull(s.applied, 0) AS applied, ifnull(s.bundle = p.bundle, 0) AS current,"
+    " ifnull(s.health, 0) AS health, ifnull(r.connected, 0) <> 0 AS connected,"
+    " p.stale <> 0 AS stale, p.held <> '' AS held, p.waits <> '' AS waits,"
+    " ifnull(s.drifted, 0) AS drifted FROM pair p"
+    " LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app"
+    " LEFT JOIN presence r ON r.cluster = p.cluster",
+    "INSERT INTO tally (" TALLY_KEY ", pairs, drifted) SELECT " TALLY_KEY ", count(*),"
+    " sum(drifted) FROM pair_now GROUP BY " TALLY_KEY,
+    "CREATE TRIGGER tally_none AFTER UPDATE ON tally WHEN new.pairs = 0 BEGIN DELETE FROM tally"
+    " WHERE app = new.app AND repo = new.repo AND revision = new.revision"
+    " AND applied = new.applied AND current = new.current AND health = new.health"
+    " AND connected = new.connected AND stale = new.stale AND held = new.held"
+    " AND waits = new.waits; END",
+    TALLY_TAKE("pair_put", "INSERT ON pair", "new"),
+    TALLY_GIVE("pair_is", "INSERT ON pair", "new"),
+    TALLY_TAKE("pair_goes", "DELETE ON pair", "old"),
+    TALLY_TAKE("pair_set", "UPDATE ON pair", "old"),
+    TALLY_GIVE("pair_was_set", "UPDATE ON pair", "new"),
+    TALLY_TAKE("status_put", "INSERT ON status", "new"),
+    TALLY_GIVE("status_is", "INSERT ON status", "new"),
+    TALLY_TAKE("status_goes", "DELETE ON status", "old"),
+    TALLY_GIVE("status_gone", "DELETE ON status", "old"),
+    TALLY_TAKE("status_set", "UPDATE OF bundle, applied, health, drifted ON status", "old"),
+    TALLY_GIVE("status_was_set", "UPDATE OF bundle, applied, health, drifted ON status", "new"),
+    TALLY_TRIGGER("presence_put",
+                  "BEFORE INSERT ON presence WHEN NOT EXISTS"
+                  " (SELECT 1 FROM presence WHERE cluster = new.cluster)",
+                  "-", "cluster = new.cluster"),
+    TALLY_TRIGGER("presence_is", "AFTER INSERT ON presence", "", "cluster = new.cluster"),
+    TALLY_TRIGGER("presence_goes", "BEFORE DELETE ON presence", "-", "cluster = old.cluster"),
+    TALLY_TRIGGER("presence_gone", "AFTER DELETE ON presence", "", "cluster = old.cluster"),
+    TALLY_TRIGGER("presence_set",
+                  "BEFORE UPDATE OF connected ON presence"
+                  " WHEN old.connected <> new.connected",
+                  "-", "cluster = old.cluster"),
+    TALLY_TRIGGER("presence_was_set",
+                  "AFTER UPDATE OF connected ON presence"
+                  " WHEN old.connected <> new.connected",
+                  "", "cluster = new.cluster"),
+    // Where an agent says that something is not well, or why.
+    "CREATE INDEX status_tells ON status (app, cluster) WHERE applied <> 3 OR health <> 2"
+    " OR message <> '' OR health_message <> ''",
+    // Clusters that Git does not name and whose agent may connect.
+    "CREATE TABLE unmanaged (cluster TEXT PRIMARY KEY) WITHOUT ROWID",
+    "INSERT INTO unmanaged SELECT cluster FROM agent WHERE state = 'active'"
+    " AND cluster NOT IN (SELECT name FROM cluster)",
+    UNMANAGED_TRIGGER("named", "INSERT ON cluster", "new.name"),
+    UNMANAGED_TRIGGER("unnamed", "DELETE ON cluster", "old.name"),
+    UNMANAGED_TRIGGER("agent_put", "INSERT ON agent", "new.cluster"),
+    UNMANAGED_TRIGGER("agent_set", "UPDATE OF state ON agent", "new.cluster"),
+    UNMANAGED_TRIGGER("agent_gone", "DELETE ON agent", "old.cluster"),
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
     step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
-    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39};
+    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39, step_40};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -616,7 +696,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
                                               "PRAGMA user_version = 36",
                                               "PRAGMA user_version = 37",
                                               "PRAGMA user_version = 38",
-                                              "PRAGMA user_version = 39"};
+                                              "PRAGMA user_version = 39",
+                                              "PRAGMA user_version = 40"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -5,7 +5,7 @@ A bench that cannot run on this machine says why ("skipped"). One that fails doe
 the others run, and the exit code is 1.
 
 usage: run.py [--agents N] [NAME...]
-names: resolve plan past state plan_git sim_fleet one_file fleet_10k kube_apps (default: all)
+names: resolve plan past reads state plan_git sim_fleet one_file fleet_10k kube_apps (default: all)
 --agents: how many agents fleet_10k has (default: 10000)
 """
 import argparse
@@ -26,8 +26,8 @@ from support.hub import program
 from support.kube import CannotRun
 from support.process import stop_all
 
-IN_C = ["resolve", "plan", "past", "state"]
-NAMES = ["resolve", "plan", "past", "state", "plan_git", "sim_fleet", "one_file", "fleet_10k", "kube_apps"]
+IN_C = ["resolve", "plan", "past", "reads", "state"]
+NAMES = ["resolve", "plan", "past", "reads", "state", "plan_git", "sim_fleet", "one_file", "fleet_10k", "kube_apps"]
 
 
 QUESTION_MS = 100  # each question about the past

@@ -155,6 +155,38 @@ static void a_query_ends_when_it_is_told_to_stop(void **state) {
     hub_db_set_stop(*state, NULL);
 }
 
+static struct hub_stmt *ask_text(struct hub_db *db, const char *sql, const char *value) {
+    struct hub_stmt *stmt = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_db_query_texts(db, &stmt, &err, sql, &value, 1), CM_OK);
+    assert_int_equal(hub_stmt_next(stmt, &err), CM_OK);
+    return stmt;
+}
+
+static void a_text_is_asked_anew_each_time_also_while_it_is_open(void **state) {
+    static const char sql[] = "SELECT ?1";
+    char other[32];
+
+    for (int i = 0; i < 100; i++) { // more than are kept
+        struct hub_stmt *one = ask_text(*state, sql, "one");
+        struct hub_stmt *two = ask_text(*state, sql, "two");
+
+        (void)snprintf(other, sizeof(other), "SELECT ?1 || %d", i);
+        struct hub_stmt *three = ask_text(*state, other, "three-");
+        assert_string_equal(hub_stmt_text(one, 0), "one");
+        assert_string_equal(hub_stmt_text(two, 0), "two");
+        assert_int_equal(atoi(hub_stmt_text(three, 0) + strlen("three-")), i);
+        hub_stmt_end(two);
+        hub_stmt_end(i % 10 == 0 ? NULL : three); // some stay open for a while
+        hub_stmt_end(one);
+        if (i % 10 == 0) {
+            hub_stmt_end(three);
+        }
+    }
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_failed_job_of_a_batch_takes_nothing_else_with_it, open_db,
@@ -164,6 +196,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_query_ends_at_its_deadline_and_the_next_has_its_own,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(a_query_ends_when_it_is_told_to_stop, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_text_is_asked_anew_each_time_also_while_it_is_open,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(each_commit_is_on_the_disk_before_it_is_answered, make_path,
                                         remove_path),
         cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_opening_again, make_path,
