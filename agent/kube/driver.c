@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/kube/inside.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/kube.h"
 #include "agent/kube/object.h"
@@ -11,6 +10,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/id.h"
+#include "common/object/inside.h"
 
 enum { MINUTE_MS = 60000, DAY_MS = 24 * 3600 * 1000, IN_FLIGHT = 16, READS = 2 };
 
@@ -229,7 +229,7 @@ static bool takes(const struct agent_driver *d, const char *key, const struct cm
     const char *place = locate(d, a, other, default_namespace);
 
     // Of a kind that is not known it may be in its App's namespace.
-    return kube_inside(key, form,
+    return cm_object_inside(key, form,
                        place == NULL ? kube_key_fill(a, other, default_namespace) : place);
 }
 

@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/id.h"
+#include "common/object/inside.h"
 #include "common/object/owner.h"
 #include "common/str.h"
 
@@ -137,31 +138,48 @@ static void take_object(struct agent_sim *sim, struct sim_object *o) {
     sim_changed(sim, key);
 }
 
+static struct cm_json *parse(struct cm_arena *a, const struct cm_buf *bytes) {
+    struct cm_json *tree = NULL;
+    struct cm_err err;
+
+    if (bytes == NULL ||
+        cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &tree, &err) < 0) {
+        return NULL;
+    }
+    return tree;
+}
+
 struct doomed {
     struct agent_sim *sim;
-    const char *kind; // "Kind.group"
+    const char *key; // of what takes others with it
+    const struct cm_json *form;
 };
 
-static bool drop_of_kind(void *ctx, const char *key, void *value) {
+static bool drop_inside(void *ctx, const char *key, void *value) {
     const struct doomed *d = ctx;
-    size_t len = strlen(d->kind);
 
-    if (strncmp(key, d->kind, len) == 0 && key[len] == '/') {
+    if (cm_object_inside(d->key, d->form, key)) {
         take_object(d->sim, value);
     }
     return true;
 }
 
-// drop_object removes an object; with a CustomResourceDefinition the objects of its kind go too.
+// drop_object removes an object; what is in a Namespace, or of the kind that a
+// CustomResourceDefinition declares, goes with it.
 static void drop_object(struct agent_sim *sim, struct sim_object *o) {
     CM_AUTOFREE char *kind = CM_TAKE(o->declares);
-    struct doomed doomed = {sim, kind};
 
+    if (kind == NULL && strncmp(o->key, "Namespace/", strlen("Namespace/")) != 0) {
+        take_object(sim, o);
+        return;
+    }
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct doomed doomed = {sim, cm_arena_strdup(a, o->key), parse(a, o->live)};
     take_object(sim, o);
     if (kind != NULL) {
         (void)cm_map_remove(sim->declared, kind);
-        cm_map_each(sim->objects, drop_of_kind, &doomed);
     }
+    cm_map_each(sim->objects, drop_inside, &doomed);
 }
 
 enum agent_health sim_health(const struct sim_object *o, const char **why) {
@@ -281,17 +299,6 @@ static struct cm_buf *canonical(const struct cm_json *tree) {
 
     cm_json_write_canonical(tree, &text);
     return cm_buf_copy(text.data, text.len);
-}
-
-static struct cm_json *parse(struct cm_arena *a, const struct cm_buf *bytes) {
-    struct cm_json *tree = NULL;
-    struct cm_err err;
-
-    if (bytes == NULL ||
-        cm_json_parse(a, (const char *)bytes->data, bytes->size, NULL, &tree, &err) < 0) {
-        return NULL;
-    }
-    return tree;
 }
 
 // ---- Kinds and namespaces

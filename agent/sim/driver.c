@@ -12,6 +12,7 @@
 #include "common/object/actual.h"
 #include "common/object/diff.h"
 #include "common/object/id.h"
+#include "common/object/inside.h"
 #include "common/object/keep.h"
 #include "common/object/owner.h"
 #include "common/str.h"
@@ -895,6 +896,13 @@ static const char *locate(const struct agent_driver *base, struct cm_arena *a, c
     return sim_resolve(d->sim, a, key, default_namespace);
 }
 
+static bool takes(const struct agent_driver *base, const char *key, const struct cm_json *form,
+                  const char *other, const char *default_namespace) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    return cm_object_inside(key, form, locate(base, a, other, default_namespace));
+}
+
 static const struct agent_driver_ops ops = {
     .name = "sim",
     .start = start,
@@ -903,6 +911,7 @@ static const struct agent_driver_ops ops = {
     .identify = identify,
     .target_version = target_version,
     .locate = locate,
+    .takes = takes,
     .place = place,
     .apply = apply,
     .run = run,

@@ -4,8 +4,9 @@
 // driver, make a new one, and what was applied is still there. It behaves as a Kubernetes API
 // server does where the agent can see it: objects have uids; applying sets our fields and takes
 // away those that we no longer set, and leaves other people's alone; a kind that nobody declared is
-// refused until its CustomResourceDefinition is there; workloads take a while to become healthy;
-// what others change is seen as drift, with their name and the time.
+// refused until its CustomResourceDefinition is there; a Namespace and a definition take along what
+// is in them; workloads take a while to become healthy; what others change is seen as drift, with
+// their name and the time.
 //
 // Threads: the loop given at new.
 #pragma once

@@ -19,6 +19,9 @@ from support.process import wait_for  # noqa: E402
 from support.simstory import Sim, cluster  # noqa: E402
 
 API = "flagger.app/v1beta1"
+ISTIO = "networking.istio.io/v1"
+ROUTE = "VirtualService.networking.istio.io/default/routed"
+PART_OF = "applyset.kubernetes.io/part-of"
 CANARY_SECONDS = 120  # some intervals of ten seconds, on a busy machine
 STAMP = "ci.example.com/commit"
 HERE = {"targets": [{"cluster": CLUSTER}]}
@@ -83,6 +86,21 @@ class Canaries(KubeStory):
         theirs = ("canary-scaled.yaml", "horizontalpodautoscaler-scaled.yaml")
         return {name: None if alone and name.endswith(theirs) else text for name, text in made.items()}
 
+    def routed(self, version, alone=False, drift="report"):
+        """With the route that Flagger makes otherwise, in the form that it wants, all to the primary."""
+        labels = self.find("Deployment", "web")["metadata"]["labels"]
+        spec = {"service": {"port": 80, "apex": {"labels": {
+            PART_OF: labels[PART_OF], "holdfast.dev/app": "routed"}}}}
+        hosts = [{"destination": {"host": f"routed-{of}"}, "weight": weight}
+                 for of, weight in (("primary", 100), ("canary", 0))]
+        route = m.thing(ISTIO, "VirtualService", "routed", spec={
+            "hosts": ["routed"], "gateways": ["mesh"], "http": [{"route": hosts}]})
+        made = files("routed", workload("routed", f"test/routed:{version}"), route,
+                     flagger.canary("routed", self.gate, max_weight=20, **spec),
+                     namespace="default", prune=True, drift=drift, **HERE)
+        return {name: None if alone and name.endswith("canary-routed.yaml") else text
+                for name, text in made.items()}
+
     def follow(self):
         self.repo.git("fetch", "--quiet", "origin")
         self.repo.git("reset", "--quiet", "--hard", "origin/main")
@@ -105,6 +123,10 @@ class Canaries(KubeStory):
             assert all(status.get(key) == value for key, value in wanted.items()), status
             return status
         return wait_for(is_so, CANARY_SECONDS, f"the canary of {name} to be {wanted}", 0.1)
+
+    def weights(self):
+        (route,) = self.find("VirtualService", "routed", ISTIO)["spec"]["http"]
+        return [one.get("weight", 0) for one in route["route"]]
 
     def container(self, name="web"):
         return self.find("Deployment", name)["spec"]["template"]["spec"]["containers"][0]

@@ -6,11 +6,13 @@
 A history is a file of JSON lines in the order in which things happened, written by the harness
 (run.py) and by holdfast-sim (--history). What they say:
 
-    commit   desired: {cluster: {key: data}} is what Git says from now on
+    commit   desired: {cluster: {key: data}} is what Git says from now on, and is in force; owners:
+             {cluster: {key: App}}; apps: {App: {on: [cluster], prune, precious, loss}}, what is left
+             out is true, but for loss, which is "orphan"; kept: keys that an annotation keeps
     canary   text that only this cluster may ever see
     begin    a cluster is there, and empty (its process was started anew)
     adopt, write, remove, release      by the agent: key, generation, object
-    create, change, delete             by somebody else
+    create, change, delete, unlabel    by somebody else
     acked    the agent knows that the hub has committed its reports of `run` up to `number`
     known    what the hub's database says of that, after all it was acked
     away     while the agent had no hub somebody made the cluster's object hold a value, and the
@@ -30,7 +32,8 @@ The invariants:
     I4  nothing of one cluster reaches another one
     I5  an object is written once for each version of it and each change by somebody else
     I6  secrets stay where they belong
-    I7  only what we made is removed, and only because Git no longer has it
+    I7  only what we made is removed, and only because Git no longer has it and does not say that it
+        stays; nothing of ours is taken along by what it is in
     I8  what happened without a hub is told once, or there is a gap
     I9  who was revoked is not let in again
 """
@@ -57,7 +60,10 @@ class Checker:
         self.desired = {}  # of the last commit
         self.versions = {}  # (cluster, key, version): the number of the last commit that had it
         self.keys = set()  # of all commits
-        self.gone_at = {}  # (cluster, key): the number of the commit that took it out last
+        self.apps = {}  # App: what is said of it
+        self.kept = set()
+        self.listed = collections.defaultdict(list)  # (cluster, key): [(number of a commit, App)]
+        self.let_go = {}  # (cluster, key): the number of the last commit by which it may go
         self.commits = 0
         self.acked = {}  # (cluster, run): number
         self.away = []  # (cluster, value)
@@ -76,26 +82,49 @@ class Checker:
 
     def check(self, entries):
         """Reads a history; returns [(invariant, words)]."""
-        for entry in entries:
-            getattr(self, "on_" + entry["what"])(entry)
+        self.read(entries)
         if not self.settled:
             self.violate("I1", "the history has no end")
         return self.violations
+
+    def read(self, entries):
+        for entry in entries:
+            getattr(self, "on_" + entry["what"])(entry)
 
     # Git
 
     def on_commit(self, entry):
         self.commits += 1
+        self.apps |= entry.get("apps", {})
+        self.kept |= set(entry.get("kept", ()))
         for name, objects in entry["desired"].items():
             before = self.desired.get(name, {})
-            self.gone_at |= {(name, key): self.commits for key in before if key not in objects}
+            owners = entry.get("owners", {}).get(name, {})
             for key, data in objects.items():
                 version = version_of(data)
                 self.versions[name, key, version] = self.commits
                 self.keys.add(key)
+                self.listed[name, key].append((self.commits, owners.get(key, "")))
                 if key not in before or version_of(before[key]) != version:
                     self.cluster(name).credit[key, version] += 1
         self.desired = entry["desired"]
+        for name, key in self.listed:
+            if key not in self.desired.get(name, {}) and self.may_go(name, key):
+                self.let_go[name, key] = self.commits
+
+    def may_go(self, name, key):
+        """Whether any App lets it go that may be known to have it: the one that has written it, or
+        one that had it in Git since."""
+        written = self.cluster(name).newest.get(key, 0)
+        return any(self.lets_go(self.apps.get(app, {}), name, key)
+                   for number, app in self.listed[name, key] if number >= written)
+
+    def lets_go(self, app, name, key):
+        if key in self.kept or not app.get("prune", True):
+            return False
+        if name not in app.get("on", [name]):
+            return app.get("loss", "orphan") == "prune" and not is_precious(key)
+        return app.get("precious", True) or not is_precious(key)
 
     def on_canary(self, entry):
         self.cluster(entry["cluster"]).canary = entry["text"]
@@ -124,6 +153,10 @@ class Checker:
         self.cluster(entry["cluster"]).ours.discard(entry["key"])
         self.forgive(entry)
 
+    def on_unlabel(self, entry):
+        """Nobody can tell any more that it was ours."""
+        self.on_create(entry)
+
     # The agent
 
     def on_adopt(self, entry):
@@ -131,7 +164,7 @@ class Checker:
 
     def on_write(self, entry):
         cluster = self.cluster(entry["cluster"])
-        key, version = entry["key"], version_of(entry["object"].get("data", {}))
+        key, version = entry["key"], version_of(content_of(entry["object"]))
         self.look_back(cluster, entry)
         self.look_for_canaries(cluster, entry)
         if key not in self.keys:
@@ -166,10 +199,15 @@ class Checker:
         self.look_back(cluster, entry)
         if key not in cluster.ours:
             self.violate("I7", f"{cluster.name}: {key} was removed, and was not ours")
-        if self.gone_at.get((cluster.name, key), 0) <= cluster.newest.get(key, 0):
-            self.violate("I7", f"{cluster.name}: {key} was removed, and Git has it")
+        self.leave(cluster, key, "was removed")
+        for other in [of for of in cluster.ours if is_inside(key, of)]:
+            self.leave(cluster, other, f"was taken along by {key}")
+
+    def leave(self, cluster, key, how):
+        if self.let_go.get((cluster.name, key), 0) <= cluster.newest.get(key, 0):
+            self.violate("I7", f"{cluster.name}: {key} {how}, and Git has it, or says that it stays")
         cluster.ours.discard(key)
-        self.forgive(entry)
+        self.forgive({"cluster": cluster.name, "key": key})
 
     def on_release(self, entry):
         self.cluster(entry["cluster"]).ours.discard(entry["key"])
@@ -218,11 +256,12 @@ class Checker:
             there = objects.get(key)
             if there is None:
                 self.violate("I1", f"{name}: {key} is not there")
-            elif version_of(there.get("data", {})) != version_of(data):
-                self.violate("I1", f"{name}: {key} is {version_of(there.get('data', {}))}, "
+            elif version_of(content_of(there)) != version_of(data):
+                self.violate("I1", f"{name}: {key} is {version_of(content_of(there))}, "
                                    f"not {version_of(data)}")
         for key in objects:
-            if key in self.cluster(name).ours and key not in self.desired.get(name, {}):
+            if (key in self.cluster(name).ours and self.let_go.get((name, key)) == self.commits
+                    and not holds_others(key)):  # these go when what is in them has gone
                 self.violate("I1", f"{name}: {key} is still there, and Git took it out")
         self.cluster(name).final = objects
 
@@ -240,7 +279,7 @@ class Checker:
         for name, objects in self.desired.items():
             final = getattr(self.cluster(name), "final", {})
             for key, data in objects.items():
-                there = final.get(key, {}).get("data", {})
+                there = content_of(final.get(key, {}))
                 if version_of(there) == version_of(data):
                     found |= {(name, key, f"data.{field}") for field, value in data.items()
                               if there.get(field) != value}
@@ -260,6 +299,27 @@ class Checker:
 
 def version_of(data):
     return data.get("version")
+
+
+def content_of(item):
+    """What a commit says of an object; what has no data has its version in an annotation."""
+    return item.get("data") or item.get("metadata", {}).get("annotations", {})
+
+
+def holds_others(key):
+    return key.startswith(("Namespace//", "CustomResourceDefinition.apiextensions.k8s.io//"))
+
+
+def is_precious(key):
+    return holds_others(key) or key.startswith(("PersistentVolumeClaim/", "PersistentVolume/"))
+
+
+def is_inside(holder, key):
+    """Whether the API server removes an object when it removes another one."""
+    kind, space, _name = key.split("/")
+    if holder.startswith("Namespace//"):
+        return space == holder.rpartition("/")[2]
+    return holds_others(holder) and kind.partition(".")[2] == holder.rpartition("/")[2].partition(".")[2]
 
 
 def find_leaks(secrets, places):

@@ -15,6 +15,7 @@ import time
 import uuid
 
 import checker
+import leaving
 from identities import Identities
 from support import gitservers, manifests as m
 from support.gitrepo import GitRepo
@@ -105,6 +106,8 @@ class Fleet(Identities):
         self.secrets = [self.secret]
         self.version = 0
         self.objects = {(app, name): self.next_version() for app in APPS for name in APPS[app]}
+        self.leaving = leaving.Leaving(chance, self.next_version, self.clusters)
+        self.pushed = set()  # paths
         self.changes = {}  # (cluster, key, version): how often somebody changed it
         self.foreign = 0
         self.away = 0
@@ -129,32 +132,37 @@ class Fleet(Identities):
 
     def desired(self):
         """{cluster: {key: data}} as Git says."""
-        return {name: {key_of(thing): {"version": version, "colour": "green",
-                                       "canary": self.canaries[name]}
-                       for (_app, thing), version in self.objects.items()}
+        return {name: {**self.leaving.desired(name, self.canaries[name]),
+                       **{key_of(thing): {"version": version, "colour": "green",
+                                          "canary": self.canaries[name]}
+                          for (_app, thing), version in self.objects.items()}}
                 for name in self.clusters}
 
-    def tree(self):
-        """{path: text} of the fleet repository; None where an object is not wanted now."""
-        made = {}
+    def facts(self):
+        """What else the checker is told of a commit; `kept` and `told` prune, and run everywhere."""
+        facts = self.leaving.facts()
         for name in self.clusters:
-            made |= cluster(name, canary=self.canaries[name])
+            facts["owners"][name] |= {key_of(thing): app for app, thing in self.objects}
+        facts["apps"] |= {app: {"on": list(self.clusters)} for app in APPS}
+        return facts
+
+    def tree(self):
+        """{path: text} of the fleet repository."""
+        made = self.leaving.files()
+        for name in self.clusters:
+            made |= cluster(name, {"side": self.leaving.side[name]}, canary=self.canaries[name])
         for app, things in APPS.items():
-            wanted = [thing for thing in things if (app, thing) in self.objects]
-            made |= {f"apps/{app}/configmap-{thing}.yaml": None for thing in things
-                     if thing not in wanted and self.was_written(app, thing)}
             made |= files(app, *(m.config_map(thing, version=self.objects[app, thing],
                                               colour="green", canary="${canary}")
-                                 for thing in wanted),
+                                 for thing in things if (app, thing) in self.objects),
                           namespace=NAMESPACE, prune=True, drift=DRIFT[app])
         return made | files("safe", m.secret("safe", password=self.secret), namespace=NAMESPACE)
 
-    def was_written(self, app, thing):
-        return (self.repo.work / f"apps/{app}/configmap-{thing}.yaml").exists()
-
     def push(self):
-        self.note("commit", desired=self.desired())
-        self.repo.push(self.tree(), "a change")
+        tree = self.tree()
+        self.note("commit", desired=self.desired(), **self.facts())
+        self.repo.push({**dict.fromkeys(self.pushed - set(tree)), **tree}, "a change")
+        self.pushed = set(tree)
 
     def commit(self):
         for app, thing in self.random.sample(sorted(self.objects), 2):
@@ -171,6 +179,74 @@ class Fleet(Identities):
             self.objects[app, thing] = self.next_version()
         self.push()
         self.pause(0.1, 0.6)
+
+    # What leaves (leaving.py)
+
+    def move_app(self):
+        self.change_git(self.leaving.move)
+
+    def flip_label(self):
+        self.change_git(self.leaving.flip_label)
+
+    def set_options(self):
+        self.change_git(self.leaving.set_options)
+
+    def hand_over(self):
+        self.change_git(self.leaving.hand_over)
+
+    def take_out_what_is_precious(self):
+        self.change_git(self.leaving.toggle)
+
+    def change_git(self, change):
+        change()
+        self.push()
+        self.pause(0.1, 0.6)
+
+    def make_anew(self):
+        """Somebody makes an object his own, and Git does not have it any more."""
+        for name in self.clusters:
+            self.make_anew_on(name, leaving.LOOSE)
+        self.leaving.take_out(leaving.LOOSE)
+        self.push()
+        self.pause(0.1, 0.6)
+
+    def make_anew_on(self, name, key):
+        if self.object_of(name, key):
+            self.ask("delete", name, key)
+            self.put(name, key, m.config_map("loose", NAMESPACE, version="of others"))
+
+    def put(self, name, key, item):
+        self.sim.ask("create", name, key, json.dumps(item).replace('"', '\\"'))
+
+    def remove_much(self):
+        """What waits for a confirmation stays, whatever happens to hub and agents; then Git has it
+        again, or confirms that it goes."""
+        if len(self.leaving.objects["many"]) == 1:
+            self.change_git(self.leaving.put_many_back)
+            return
+        self.wait_resolved()  # what goes together waits together
+        self.leaving.take_many_out()
+        self.push()
+        removal = wait_for(self.removal_that_waits, PATIENT, "the removal to wait", 0.1)
+        self.random.choice((self.kill_hub, self.kill_sim, self.maybe_commit))()
+        if self.random.random() < 0.6:
+            self.leaving.confirm(removal)
+            self.leaving.in_git = {leaving.MANY[0]}
+        else:
+            self.leaving.put_many_back()
+        self.push()
+        self.wait_resolved()
+
+    def wait_resolved(self):
+        head = self.repo.head()
+        wait_for(lambda: head in [row["id"] for row in self.hub.get("revisions")], PATIENT,
+                 "the hub to have read the last commit", 0.1)
+
+    def removal_that_waits(self):
+        for row in self.hub.get("problems", "--limit", "5000"):
+            if row["app"] == "many" and "waits for a confirmation" in row["message"]:
+                return row["message"].partition("removal: '")[2][:12]
+        return None
 
     def commit_nonsense(self):
         """What nobody can read: the last good state stays, and the next commit heals it."""
@@ -260,9 +336,9 @@ class Fleet(Identities):
 
     def create(self):
         self.foreign += 1
-        item = json.dumps(m.config_map(f"foreign-{self.foreign}", NAMESPACE, version="of others"))
-        self.sim.ask("create", self.random.choice(self.clusters),
-                     key_of(f"foreign-{self.foreign}"), item.replace('"', '\\"'))
+        thing = f"foreign-{self.foreign}"
+        self.put(self.random.choice(self.clusters), key_of(thing),
+                 m.config_map(thing, NAMESPACE, version="of others"))
 
     # Programs that end and begin again
 
@@ -543,7 +619,8 @@ class Fleet(Identities):
         return rows
 
     def objects_of(self, name):
-        keys = [key_of(thing) for things in APPS.values() for thing in things]
+        keys = {key_of(thing) for things in APPS.values() for thing in things}
+        keys |= self.leaving.keys
         found = {key: self.object_of(name, key) for key in keys}
         return {key: item for key, item in found.items() if item}
 
@@ -557,16 +634,15 @@ class Fleet(Identities):
     def is_at_rest(self):
         """Whether clusters and hub are as the checker wants them, or an assertion that says not."""
         judge = checker.Checker()
-        judge.on_commit({"desired": self.desired()})
+        judge.read(checker.read(self.history))
+        del judge.violations[:]  # they are told in the end
         for name in self.clusters:
-            objects = self.objects_of(name)
-            gone = set(objects) - set(judge.desired[name])
-            assert not gone, f"{name} still has {gone}"
-            judge.on_final({"cluster": name, "objects": objects})
+            judge.on_final({"cluster": name, "objects": self.objects_of(name)})
         judge.on_hub({"drift": self.told_drift(), "unsettled": ""})
         assert not judge.violations, judge.violations[0][1]
         for row in self.hub.get("status", "--limit", "5000"):
-            assert row["applied"] == "applied" and row["health"] == "healthy", row
+            healthy = row["health"] == "healthy" or row["app"] == leaving.NOT_BOUND
+            assert row["applied"] == "applied" and healthy, row
         self.assert_all_are_let_in()
         return True
 

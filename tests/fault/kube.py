@@ -8,7 +8,7 @@ import json
 import random
 import re
 
-from fleet import NAMESPACE, Fleet, Faults, key_of
+from fleet import NAMESPACE, Fleet, Faults
 from support import manifests as m
 from support.agent import Agent
 from support.kube import KubeCluster
@@ -16,7 +16,13 @@ from support.kubeproxy import DROPPED, EXPIRED_ANSWER, KubeProxy, Refusal
 from support.process import wait_for
 
 NAME = "c01"
-CONFIG_MAPS = re.compile(rf"/api/v1/namespaces/{NAMESPACE}/configmaps(/|\?|$)")
+OTHER_NAMESPACE = f"{NAMESPACE}-2"
+PART_OF = "applyset.kubernetes.io/part-of"
+OBJECT = re.compile(r"/apis?(?:/(?P<group>[^/]+\.[^/]+))?/v1(?:/namespaces/(?P<space>[^/]+))?"
+                    r"/(?P<plural>[a-z]+)(?:/(?P<name>[^/?]+))?(?:\?|$)")
+KINDS = {"configmaps": "ConfigMap", "namespaces": "Namespace", "gears": "Gear",
+         "customresourcedefinitions": "CustomResourceDefinition",
+         "persistentvolumeclaims": "PersistentVolumeClaim"}
 
 
 class Door(KubeProxy):
@@ -28,7 +34,8 @@ class Door(KubeProxy):
         self.note = note
         self.trouble = None
         self.share = 1
-        self.known = {}  # {key: resourceVersion}
+        self.known = {}  # {key: form_of}
+        self.removed = set()  # uids
         self.rule = self.before
 
     def begin_trouble(self, trouble, share):
@@ -51,21 +58,36 @@ class Door(KubeProxy):
         return TROUBLES[self.trouble] if method == "GET" or self.trouble != "expired" else None
 
     def after(self, method, path, status, body):
-        if status < 300 and "dryRun" not in path and CONFIG_MAPS.match(path):
-            self.note_write(method, path, body)
+        at = OBJECT.match(path)
+        if status < 300 and "dryRun" not in path and at and at["plural"] in KINDS:
+            item = json.loads(body)
+            kind = ".".join(part for part in (KINDS[at["plural"]], at["group"]) if part)
+            name = at["name"] or item["metadata"]["name"]
+            self.note_write(method, f"{kind}/{at['space'] or ''}/{name}", item)
         return DROPPED if self.trouble == "loses answers" and self.is_hit() else None
 
-    def note_write(self, method, path, body):
-        item = json.loads(body)
-        if method == "DELETE":
-            key = key_of(path.partition("?")[0].rpartition("/")[2])
+    def note_write(self, method, key, item):
+        uid = item["metadata"].get("uid") or item.get("details", {}).get("uid")
+        if method == "DELETE" and uid not in self.removed:  # it may be asked to go more than once
+            self.removed.add(uid)
             self.known.pop(key, None)
             self.note("remove", cluster=NAME, key=key)
-            return
-        key = key_of(item["metadata"]["name"])
-        if self.known.get(key) != item["metadata"]["resourceVersion"]:
-            self.known[key] = item["metadata"]["resourceVersion"]
-            self.note("write", cluster=NAME, key=key, object={"data": item.get("data", {})})
+        elif method != "DELETE" and PART_OF not in item["metadata"].get("labels", {}):
+            self.known.pop(key, None)
+            self.note("release", cluster=NAME, key=key)
+        elif method != "DELETE" and self.known.get(key) != form_of(item):
+            self.known[key] = form_of(item)
+            self.note("write", cluster=NAME, key=key, object={
+                **({"data": item["data"]} if "data" in item else {}),
+                "metadata": {"annotations": item["metadata"].get("annotations", {})}})
+
+
+def form_of(item):
+    """What is another one after a write; of what controllers write, too, only our version is."""
+    is_ours_alone = item["kind"] == "ConfigMap"
+    meta = item["metadata"]
+    return (meta["uid"], meta["resourceVersion"] if is_ours_alone
+            else meta.get("annotations", {}).get("version"))
 
 
 TROUBLES = {
@@ -85,7 +107,7 @@ class KubeFleet(Fleet):
 
     def start_sim(self):
         self.cluster = KubeCluster(self.folder).start()
-        self.cluster.admin.apply(m.namespace(NAMESPACE))
+        self.cluster.admin.apply(m.namespace(NAMESPACE), m.namespace(OTHER_NAMESPACE))
         self.door = Door(self.cluster, self.random, self.note).start()
         self.note("begin", cluster=NAME)
         self.network.connect(self.hub, self.random)
@@ -111,7 +133,7 @@ class KubeFleet(Fleet):
         """The agent has no ear for that question."""
 
     def object_of(self, name, key):
-        return self.cluster.admin.find(*key.split("/", 1))
+        return self.cluster.admin.find(*named(key))
 
     # Others in the cluster
 
@@ -121,9 +143,9 @@ class KubeFleet(Fleet):
         if found:
             with self.door.order:
                 if self.object_of(*found):
-                    item = self.cluster.admin.patch(*found[1].split("/", 1),
+                    item = self.cluster.admin.patch(*named(found[1])[:2],
                                                     {"data": {"colour": colour}})
-                    self.door.known[found[1]] = item["metadata"]["resourceVersion"]
+                    self.door.known[found[1]] = form_of(item)
                     self.note("change", cluster=NAME, key=found[1], object={"data": item["data"]})
         self.pause(0, 0.3)
 
@@ -131,18 +153,38 @@ class KubeFleet(Fleet):
         found = self.pick("kept")
         if found:
             with self.door.order:
-                if self.object_of(*found):
-                    self.cluster.admin.delete(*found[1].split("/", 1))
-                    self.door.known.pop(found[1], None)
-                    self.note("delete", cluster=NAME, key=found[1])
+                self.delete_and_note(found[1])
         self.pause(0, 0.3)
 
-    def create(self):
-        self.foreign += 1
+    def delete_and_note(self, key):
+        if self.object_of(NAME, key):
+            self.cluster.admin.delete(*named(key))
+            self.door.known.pop(key, None)
+            self.note("delete", cluster=NAME, key=key)
+
+    def make_anew_on(self, name, key):
+        """With its labels, as a backup has them; or it loses the one by which it is ours."""
+        anew = self.random.random() < 0.5
         with self.door.order:
-            self.cluster.admin.apply(m.config_map(f"foreign-{self.foreign}", NAMESPACE,
-                                                  version="of others"))
-            self.note("create", cluster=NAME, key=key_of(f"foreign-{self.foreign}"))
+            item = self.object_of(name, key)
+            if item and anew:
+                self.delete_and_note(key)
+                self.put_and_note(key, m.thing("v1", "ConfigMap", "loose",
+                                               labels=item["metadata"].get("labels"),
+                                               data=item["data"]))
+            elif item:
+                self.cluster.admin.patch(*named(key)[:2],
+                                         {"metadata": {"labels": {PART_OF: None}}})
+                self.note("unlabel", cluster=NAME, key=key)
+
+    def put(self, name, key, item):
+        with self.door.order:
+            self.put_and_note(key, item)
+
+    def put_and_note(self, key, item):
+        item["metadata"]["namespace"] = NAMESPACE
+        self.cluster.admin.apply(item)
+        self.note("create", cluster=NAME, key=key)
 
     # Its API server
 
@@ -172,3 +214,10 @@ class KubeFleet(Fleet):
     def stop(self):
         super().stop()
         self.cluster.stop()
+
+
+def named(key):
+    """An object as the client wants it named."""
+    kind, space, name = key.split("/")
+    kind, _dot, group = kind.partition(".")
+    return kind, f"{space}/{name}" if space else name, f"{group}/v1" if group else None

@@ -49,7 +49,9 @@ class Run:
         """What people may do, and how often."""
         f = self.fleet
         return [(5, f.commit), (2, f.take_out_or_bring_back), (3, f.change), (1, f.delete),
-                (1, f.create)]
+                (1, f.create), (1, f.move_app), (3, f.flip_label), (2, f.set_options),
+                (2, f.hand_over), (6, f.take_out_what_is_precious), (2, f.make_anew),
+                (2, f.remove_much)]
 
     def faults(self):
         """What may go wrong, and how often."""

@@ -171,5 +171,96 @@ class Histories(unittest.TestCase):
         self.assertEqual(self.violated(*BEGIN, *ALL, {"what": "revoked", "key": "k"}, *END), ["I9"])
 
 
+VAULT = "Namespace//vault"
+GUEST, GEAR = "ConfigMap/vault/guest", "Gear.fault.example/shop/gear"
+GEARS = "CustomResourceDefinition.apiextensions.k8s.io//gears.fault.example"
+CLAIM = "PersistentVolumeClaim/shop/claim"
+KEEPS = {"precious": False}
+ON_TARGET_LOSS_PRUNE = {"on": [], "loss": "prune"}
+
+
+class Removals(unittest.TestCase):
+    """Of what is in Git at first, and is written: who may remove what, once Git has it no more."""
+
+    def removing(self, key, *others, left=(), said=None, by_others=(), also=(), kept=()):
+        """What is violated when `key` is removed; `left` of it and `others` are still in Git."""
+        keys = (key, *others)
+
+        def git(of):
+            return {"what": "commit", "kept": list(kept),
+                    "desired": {"a": {k: {"version": "1"} for k in of}},
+                    "owners": {"a": {k: "of-" + k for k in keys}},
+                    "apps": {"of-" + k: {"on": ["a"]} for k in keys}}
+
+        after = git(left)
+        after["apps"]["of-" + key] |= said or {}
+        entries = [{"what": "begin", "cluster": "a"}, git(keys),
+                   *(write(key=k, version="1") for k in keys), *by_others, after, *also,
+                   deed("remove", key=key)]
+        judge = Checker()
+        judge.read(entries)
+        return sorted({invariant for invariant, _words in judge.violations})
+
+    def test_what_git_lets_go_is_removed(self):
+        for key in (WEB, CLAIM, VAULT, GEARS):
+            self.assertEqual(self.removing(key), [])
+
+    def test_what_its_app_does_not_prune_stays(self):
+        self.assertEqual(self.removing(WEB, said={"prune": False}), ["I7"])
+
+    def test_what_an_annotation_keeps_stays(self):
+        self.assertEqual(self.removing(WEB, kept=[WEB]), ["I7"])
+
+    def test_what_is_precious_stays_unless_its_app_says_otherwise(self):
+        for key in (CLAIM, VAULT, GEARS):
+            self.assertEqual(self.removing(key, said=KEEPS), ["I7"])
+        self.assertEqual(self.removing(WEB, said=KEEPS), [])
+
+    def test_what_an_app_leaves_on_a_cluster_stays_unless_it_prunes_there(self):
+        self.assertEqual(self.removing(WEB, said={"on": []}), ["I7"])
+        self.assertEqual(self.removing(WEB, said=ON_TARGET_LOSS_PRUNE), [])
+        self.assertEqual(self.removing(CLAIM, said=ON_TARGET_LOSS_PRUNE), ["I7"])
+
+    def test_nothing_is_taken_along_that_git_has(self):
+        self.assertEqual(self.removing(VAULT, GUEST, left=[GUEST]), ["I7"])
+        self.assertEqual(self.removing(GEARS, GEAR, left=[GEAR]), ["I7"])
+        self.assertEqual(self.removing(VAULT, GEAR, left=[GEAR]), [])
+        self.assertEqual(self.removing(GEARS, GUEST, left=[GUEST]), [])
+
+    def test_nothing_is_taken_along_that_stays_for_another_reason(self):
+        self.assertEqual(self.removing(VAULT, GUEST, kept=[GUEST]), ["I7"])
+        self.assertEqual(self.removing(VAULT, GUEST), [])
+
+    def test_what_others_made_anew_or_took_our_label_off_stays(self):
+        for what in ("create", "unlabel"):
+            by_others = [deed(what, key=WEB, version="1")]
+            self.assertEqual(self.removing(WEB, by_others=by_others), ["I7"])
+            self.assertEqual(self.removing(WEB, by_others=[*by_others, write(key=WEB)]), [])
+
+    def test_what_was_left_to_others_stays(self):
+        self.assertEqual(self.removing(WEB, also=[deed("release", key=WEB)]), ["I7"])
+
+    def test_what_moves_to_another_namespace_or_app_is_removed_only_where_it_was(self):
+        moved = "ConfigMap/shop-2/web"
+        self.assertEqual(self.removing(WEB, moved, left=[moved]), [])
+        self.assertEqual(self.removing(WEB, left=[WEB]), ["I7"])
+
+    def test_an_app_that_has_had_it_since_may_let_it_go(self):
+        """The agent may know any of two commits: the one that took it to the other App, or not."""
+        def git(app, desired, prune):
+            return {"what": "commit", "desired": {"a": {WEB: {"version": "1"}} if desired else {}},
+                    "owners": {"a": {WEB: app}}, "apps": {app: {"prune": prune}}}
+
+        def judged(*apps):
+            judge = Checker()
+            judge.read([{"what": "begin", "cluster": "a"}, git(*apps[0]), write(key=WEB),
+                        *(git(*app) for app in apps[1:]), deed("remove", key=WEB)])
+            return sorted({invariant for invariant, _words in judge.violations})
+
+        self.assertEqual(judged(("x", True, False), ("y", True, True), ("y", False, True)), [])
+        self.assertEqual(judged(("x", True, False), ("x", False, False)), ["I7"])
+        self.assertEqual(judged(("x", True, False), ("x", False, True)), [])
+
+
 if __name__ == "__main__":
     unittest.main()

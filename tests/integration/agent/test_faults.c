@@ -1,6 +1,10 @@
 // Random faults against a real agent with its disk and a link over TLS, and a model that says which
 // deletions are right. Everything else is a wrong one, and there must be none.
 //
+// What is there: ConfigMaps in two namespaces, one that an annotation keeps, a claim on a volume,
+// the second namespace itself, and a definition with an object of its kind. Beside what Git says
+// somebody makes an object anew, or takes our label off it, just before Git has it no longer.
+//
 // Each object that is there carries a mark that somebody else set: one that is deleted and made
 // anew has lost it, so a deletion is seen though the object is back before anybody looks.
 //
@@ -35,16 +39,63 @@
 #include "tests/integration/agent/fake_hub.h"
 #include "tests/integration/driver/contract.h"
 
-enum { APPS = 3, OBJECTS = 9, STEPS = 10, NOBODY = APPS };
+enum { APPS = 3, OBJECTS = 11, STEPS = 10, NOBODY = APPS };
 enum { RUNS = 60, WORKERS = 10, REAL_RUNS = 4, REAL_WORKERS = 4 };
 enum { PATIENCE = 12 }; // times ten seconds, of a loaded machine
 
 enum standing { LISTED, PRUNED, ORPHANED, UNNAMED };
 
+// EITHER: what takes others with it goes at once, or when these have gone.
+enum presence { AWAY, THERE, EITHER };
+
+// Objects by their places; sorted by key.
+enum { PLAIN = 2, PLAIN_END = 6, DEFINITION = 7, DEFINED = 8, SPACE = 9, CLAIM = 10 };
+
+// HERE is the namespace that a run has; BESIDE is SPACE.
+enum where { NOWHERE, HERE, BESIDE };
+
+// What is %s is the run's namespace.
+static const struct thing {
+    const char *kind; // as a key says it
+    const char *head; // of its JSON
+    const char *name;
+    const char *more; // of its annotations
+    const char *tail;
+    enum where where;
+    bool keep;
+    bool precious;
+} things[OBJECTS] = {
+#define CONFIG_MAP "ConfigMap", "\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\""
+    {CONFIG_MAP, "o0", "", "", BESIDE, false, false},
+    {CONFIG_MAP, "o1", "", "", BESIDE, false, false},
+    {CONFIG_MAP, "o2", "", "", HERE, false, false},
+    {CONFIG_MAP, "o3", "", "", HERE, false, false},
+    {CONFIG_MAP, "o4", "", "", HERE, false, false},
+    {CONFIG_MAP, "o5", "", "", HERE, false, false},
+    {CONFIG_MAP, "o6", ",\"holdfast.dev/prune\":\"disabled\"", "", HERE, true, false},
+#undef CONFIG_MAP
+    {"CustomResourceDefinition.apiextensions.k8s.io",
+     "\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\"",
+     "gears.%s.example", "",
+     ",\"spec\":{\"group\":\"%s.example\",\"scope\":\"Namespaced\",\"names\":{\"plural\":\"gears\","
+     "\"singular\":\"gear\",\"kind\":\"Gear\"},\"versions\":[{\"name\":\"v1\",\"served\":true,"
+     "\"storage\":true,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}",
+     NOWHERE, false, true},
+    {"Gear.%s.example", "\"apiVersion\":\"%s.example/v1\",\"kind\":\"Gear\"", "o8", "", "", HERE,
+     false, false},
+    {"Namespace", "\"apiVersion\":\"v1\",\"kind\":\"Namespace\"", "%s-2", "", "", NOWHERE, false,
+     true},
+    {"PersistentVolumeClaim", "\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\"", "o10", "",
+     ",\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],"
+     "\"resources\":{\"requests\":{\"storage\":\"1Mi\"}}}",
+     BESIDE, false, true},
+};
+
 // What one manifest says.
 struct said {
     enum standing apps[APPS];
     bool prune[APPS];
+    bool precious[APPS];
     int owner[OBJECTS];     // App that lists it; NOBODY
     unsigned version[APPS]; // of the Apps' objects
 };
@@ -63,9 +114,10 @@ struct run {
     struct said now;
     struct said old; // some generation before
     uint64_t old_generation;
-    int owner[OBJECTS];    // App that owns it in the cluster; NOBODY: unmanaged
-    bool present[OBJECTS]; // what must be there
-    bool marked[OBJECTS];  // and must not have been away
+    int owner[OBJECTS]; // App that owns it in the cluster; NOBODY: unmanaged
+    enum presence present[OBJECTS];
+    bool marked[OBJECTS];  // it must not have been away
+    bool foreign[OBJECTS]; // it was made somebody else's; who has it in Git again may have taken it
 };
 
 static uint64_t random_state;
@@ -80,8 +132,54 @@ static unsigned roll(unsigned n) {
 
 static const char *const app_names[APPS] = {"a", "b", "c"};
 
-static void key_of(const struct run *r, int object, char out[64]) {
-    (void)snprintf(out, 64, "ConfigMap/%s/o%d", r->cluster->namespace, object);
+// fill puts the run's namespace into a text.
+static void fill(struct cm_str *out, const struct run *r, const char *text) {
+    const char *gap = strstr(text, "%s");
+
+    cm_str_add_n(out, text, gap == NULL ? strlen(text) : (size_t)(gap - text));
+    if (gap != NULL) {
+        cm_str_add(out, r->cluster->namespace);
+        cm_str_add(out, gap + 2);
+    }
+}
+
+static const char *end_of_space(enum where where) {
+    return where == BESIDE ? "-2" : "";
+}
+
+// key_of writes the key of an object. The caller frees it.
+static char *key_of(const struct run *r, int object) {
+    const struct thing *t = &things[object];
+    struct cm_str key = {0};
+
+    fill(&key, r, t->kind);
+    cm_str_add_char(&key, '/');
+    if (t->where != NOWHERE) {
+        cm_str_addf(&key, "%s%s", r->cluster->namespace, end_of_space(t->where));
+    }
+    cm_str_add_char(&key, '/');
+    fill(&key, r, t->name);
+    return cm_str_take(&key);
+}
+
+// json_of writes an object with these labels (JSON) and annotations. The caller frees it.
+static char *json_of(const struct run *r, int object, const char *labels, const char *annotations) {
+    const struct thing *t = &things[object];
+    struct cm_str json = {0};
+
+    cm_str_add_char(&json, '{');
+    fill(&json, r, t->head);
+    cm_str_add(&json, ",\"metadata\":{\"name\":\"");
+    fill(&json, r, t->name);
+    cm_str_add_char(&json, '"');
+    if (t->where != NOWHERE) {
+        cm_str_addf(&json, ",\"namespace\":\"%s%s\"", r->cluster->namespace,
+                    end_of_space(t->where));
+    }
+    cm_str_addf(&json, ",\"labels\":%s,\"annotations\":{%s%s}}", labels, annotations, t->more);
+    fill(&json, r, t->tail);
+    cm_str_add_char(&json, '}');
+    return cm_str_take(&json);
 }
 
 // settles waits long: what does not come at all is a failure, what comes late is none.
@@ -144,33 +242,45 @@ static bool has_met_hub(void *ctx) {
 
 // ---- What the hub says
 
-static void publish(struct run *r, const struct said *said, uint64_t generation, bool replay) {
+// What a manifest is made of.
+struct text {
     struct test_object objects[APPS][OBJECTS];
-    char keys[OBJECTS][64];
+    char *keys[OBJECTS];
+    char *json[OBJECTS];
     char revision[32];
-    char json[APPS][OBJECTS][200];
+};
+
+static struct test_app app_of(const struct run *r, const struct said *said, int a,
+                              struct text *text) {
+    struct test_app app = {.name = app_names[a],
+                           .revision = text->revision,
+                           .no_prune = !said->prune[a],
+                           .prune_precious = said->precious[a],
+                           .objects = text->objects[a]};
+
+    for (int k = 0; k < OBJECTS; k++) {
+        if (said->owner[k] == a) {
+            CM_AUTOFREE char *version = cm_strf("\"v\":\"%u\"", said->version[a]);
+
+            text->keys[k] = key_of(r, k);
+            text->json[k] = json_of(r, k, "{}", version);
+            text->objects[a][app.object_count++] = (struct test_object){
+                .key = text->keys[k], .json = text->json[k], .keep = things[k].keep};
+        }
+    }
+    return app;
+}
+
+static void publish(struct run *r, const struct said *said, uint64_t generation, bool replay) {
+    struct text text = {0};
     struct test_app apps[APPS];
     struct test_gone gone[APPS];
     struct test_manifest m = {.epoch = 1, .generation = generation, .apps = apps, .gone = gone};
 
-    (void)snprintf(revision, sizeof(revision), "r%llu", (unsigned long long)generation);
+    (void)snprintf(text.revision, sizeof(text.revision), "r%llu", (unsigned long long)generation);
     for (int a = 0; a < APPS; a++) {
-        struct test_app app = {.name = app_names[a],
-                               .revision = revision,
-                               .no_prune = !said->prune[a],
-                               .objects = objects[a]};
+        struct test_app app = app_of(r, said, a, &text);
 
-        for (int k = 0; k < OBJECTS; k++) {
-            if (said->owner[k] == a) {
-                key_of(r, k, keys[k]);
-                (void)snprintf(json[a][k], sizeof(json[a][k]),
-                               "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
-                               "\"name\":\"o%d\",\"namespace\":\"%s\"},\"data\":{\"v\":\"%u\"}}",
-                               k, r->cluster->namespace, said->version[a]);
-                objects[a][app.object_count++] =
-                    (struct test_object){.key = keys[k], .json = json[a][k]};
-            }
-        }
         if (said->apps[a] == LISTED) {
             apps[m.app_count++] = app;
         } else if (said->apps[a] != UNNAMED) {
@@ -179,12 +289,16 @@ static void publish(struct run *r, const struct said *said, uint64_t generation,
         }
     }
     (replay ? fake_hub_offer : fake_hub_publish)(r->hub, &m);
+    for (int k = 0; k < OBJECTS; k++) {
+        free(text.keys[k]);
+        free(text.json[k]);
+    }
 }
 
 static void random_said(struct said *s) {
     int app = (int)roll(APPS);
 
-    switch (roll(6)) {
+    switch (roll(7)) {
     case 0: // an App leaves, or returns
         s->apps[app] = s->apps[app] == LISTED ? (enum standing)(PRUNED + roll(3)) : LISTED;
         break;
@@ -204,6 +318,9 @@ static void random_said(struct said *s) {
     case 4:
         s->version[app]++;
         break;
+    case 5:
+        s->precious[app] = !s->precious[app];
+        break;
     default:
         for (int k = 0; k < OBJECTS; k++) {
             s->owner[k] = roll(3) == 0 ? (int)roll(APPS + 1) : s->owner[k];
@@ -220,36 +337,100 @@ static int lister(const struct said *s, int object) {
     return app != NOBODY && s->apps[app] == LISTED ? app : NOBODY;
 }
 
-// advance says what a manifest makes of the cluster.
-static void advance(struct run *r, const struct said *s) {
-    for (int k = 0; k < OBJECTS; k++) {
-        int app = lister(s, k);
-        int owner = r->owner[k];
+// holder_of returns what takes an object with it when it goes; NOBODY_HOLDS: nothing does.
+enum { NOBODY_HOLDS = -1 };
 
-        if (app != NOBODY) {
-            r->owner[k] = app;
-            r->present[k] = true;
-        } else if (owner != NOBODY && s->apps[owner] == ORPHANED) {
-            r->owner[k] = NOBODY;
-        } else if (owner != NOBODY &&
-                   (s->apps[owner] == PRUNED || (s->apps[owner] == LISTED && s->prune[owner]))) {
-            r->owner[k] = NOBODY;
-            r->present[k] = false;
+static int holder_of(int object) {
+    return things[object].where == BESIDE ? SPACE : object == DEFINED ? DEFINITION : NOBODY_HOLDS;
+}
+
+// goes tells whether what its owner does not list any more may be removed.
+static bool goes(const struct said *s, int owner, int object) {
+    const struct thing *t = &things[object];
+    bool listed = s->apps[owner] == LISTED;
+
+    return !t->keep && (!t->precious || (listed && s->precious[owner])) &&
+           (listed ? s->prune[owner] : s->apps[owner] == PRUNED);
+}
+
+// let_go: nothing that the agent has goes with a holder, or it stays; all else in it goes with it.
+static void let_go(struct run *r, int holder) {
+    for (int k = 0; k < OBJECTS; k++) {
+        if (holder_of(k) == holder && r->owner[k] != NOBODY) {
+            return;
+        }
+    }
+    for (int k = 0; k < OBJECTS; k++) {
+        if ((k == holder || holder_of(k) == holder) && r->present[k] == THERE) {
+            r->present[k] = EITHER;
             r->marked[k] = false;
         }
     }
 }
 
-static bool is_there(const struct run *r, int object, bool *marked) {
-    char key[64];
+static void advance_one(struct run *r, const struct said *s, int k) {
+    int app = lister(s, k);
+    int owner = r->owner[k];
+    bool holds = k == SPACE || k == DEFINITION;
 
-    key_of(r, object, key);
+    if (app != NOBODY) {
+        r->owner[k] = app;
+        r->present[k] = THERE;
+    } else if (owner == NOBODY || s->apps[owner] == UNNAMED) {
+        return;
+    } else if (!goes(s, owner, k)) {
+        r->owner[k] = s->apps[owner] == LISTED ? owner : NOBODY; // it is left to whoever wants it
+    } else if (!holds) {
+        r->owner[k] = NOBODY;
+        r->present[k] = r->foreign[k] ? EITHER : AWAY;
+        r->marked[k] = false;
+    }
+}
+
+// advance says what a manifest makes of the cluster.
+static void advance(struct run *r, const struct said *s) {
+    static const int holders[] = {SPACE, DEFINITION};
+
+    for (int k = 0; k < OBJECTS; k++) {
+        advance_one(r, s, k);
+    }
+    for (size_t i = 0; i < 2; i++) {
+        int owner = r->owner[holders[i]];
+
+        if (lister(s, holders[i]) == NOBODY && owner != NOBODY && s->apps[owner] != UNNAMED &&
+            goes(s, owner, holders[i])) {
+            let_go(r, holders[i]);
+        }
+    }
+}
+
+// make_possible takes out of a manifest what could not be there: what a holder would take along
+// that is not there, or is about to go.
+static void make_possible(const struct run *r, struct said *s) {
+    for (int k = 0; k < OBJECTS; k++) {
+        int holder = holder_of(k);
+        bool stays = holder != NOBODY_HOLDS && r->present[holder] == THERE &&
+                     (r->owner[holder] == NOBODY || r->owner[k] != NOBODY);
+
+        if (holder != NOBODY_HOLDS && lister(s, holder) == NOBODY && !stays) {
+            s->owner[k] = NOBODY;
+        }
+    }
+}
+
+static bool is_there(const struct run *r, int object, bool *marked) {
+    CM_AUTOFREE char *key = key_of(r, object);
+
     *marked = false;
     if (!r->cluster->exists(r->cluster, key)) {
         return false;
     }
-    *marked = r->cluster->field(r->cluster, key, "data", "mark")[0] != '\0';
+    *marked = r->cluster->field(r->cluster, key, "metadata.annotations", "mark")[0] != '\0';
     return true;
+}
+
+static bool is_right(const struct run *r, int object, bool there) {
+    return r->present[object] == EITHER || there == (r->present[object] == THERE);
 }
 
 static bool is_as_said(void *ctx) {
@@ -272,7 +453,7 @@ static bool is_as_said(void *ctx) {
         }
     }
     for (int k = 0; k < OBJECTS; k++) {
-        if (is_there(r, k, &marked) != r->present[k]) {
+        if (!is_right(r, k, is_there(r, k, &marked))) {
             return false;
         }
     }
@@ -281,14 +462,16 @@ static bool is_as_said(void *ctx) {
 
 static void mark_all(struct run *r) {
     for (int k = 0; k < OBJECTS; k++) {
-        char key[64];
+        CM_AUTOFREE char *key = key_of(r, k);
         bool marked;
+        bool there = is_there(r, k, &marked);
 
-        key_of(r, k, key);
-        if (is_there(r, k, &marked) && !marked) {
-            r->cluster->change(r->cluster, key, "data", "mark", "\"1\"", "somebody");
+        if (r->present[k] == THERE && there && !marked) {
+            r->cluster->change(r->cluster, key, "metadata.annotations", "mark", "\"1\"",
+                               "somebody");
         }
-        r->marked[k] = r->present[k];
+        r->marked[k] = r->present[k] == THERE;
+        r->foreign[k] = r->foreign[k] && there;
     }
 }
 
@@ -299,12 +482,14 @@ static void check(struct run *r, const char *after) {
         bool marked;
         bool there = is_there(r, k, &marked);
 
-        if (there != r->present[k] || (r->marked[k] && !marked)) {
-            fail_msg("seed %llu, generation %llu, after %s: o%d %s", (unsigned long long)r->seed,
-                     (unsigned long long)r->generation, after, k,
-                     !there           ? "was deleted, and should not have been"
-                     : !r->present[k] ? "is still there"
-                                      : "was deleted and made anew");
+        if (!is_right(r, k, there) || (r->marked[k] && !marked)) {
+            CM_AUTOFREE char *key = key_of(r, k);
+
+            fail_msg("seed %llu, generation %llu, after %s: %s %s", (unsigned long long)r->seed,
+                     (unsigned long long)r->generation, after, key,
+                     !there                  ? "was deleted, and should not have been"
+                     : r->present[k] == AWAY ? "is still there"
+                                             : "was deleted and made anew");
         }
     }
     if (!settled) {
@@ -361,10 +546,50 @@ static void flicker(struct run *r) {
     for (int k = 0; k < OBJECTS && empty; k++) {
         int owner = lister(&r->now, k);
 
+        if (things[k].where != HERE || k == DEFINED) {
+            continue; // nobody could tell what of it has gone already when it is taken back
+        }
         other.owner[k] = NOBODY;
-        r->marked[k] = r->marked[k] && !(owner != NOBODY && r->now.prune[owner]);
+        r->marked[k] = r->marked[k] && !(owner != NOBODY && goes(&r->now, owner, k));
     }
     publish(r, &other, ++r->generation, false);
+}
+
+// make_anew has somebody delete an object and make another one of that name, with all labels.
+static void make_anew(struct run *r, int object) {
+    CM_AUTOFREE char *key = key_of(r, object);
+    CM_AUTOFREE char *labels = cm_strdup(r->cluster->labels(r->cluster, key));
+    CM_AUTOFREE char *json =
+        json_of(r, object, labels[0] == '\0' ? "{}" : labels, "\"mark\":\"1\"");
+
+    r->cluster->delete (r->cluster, key);
+    r->cluster->create(r->cluster, key, json, "somebody");
+}
+
+static void take_label_off(struct run *r, int object) {
+    CM_AUTOFREE char *key = key_of(r, object);
+
+    r->cluster->change(r->cluster, key, "metadata.labels", "applyset.kubernetes.io/part-of", "null",
+                       "somebody");
+}
+
+// meddle makes an object somebody else's while no agent looks, and has Git drop it then; it says
+// what it did.
+static const char *meddle(struct run *r) {
+    int k = PLAIN + (int)roll(PLAIN_END - PLAIN);
+    bool anew = roll(2) == 0 || kubeconfig == NULL; // in a simulated cluster nothing has labels
+
+    if (r->owner[k] == NOBODY || r->present[k] != THERE) {
+        return "nothing";
+    }
+    end_agent(r, roll(2) == 0);
+    (anew ? make_anew : take_label_off)(r, k);
+    r->foreign[k] = true;
+    r->owner[k] = NOBODY;
+    r->now.owner[k] = NOBODY;
+    publish(r, &r->now, ++r->generation, false);
+    start_agent(r);
+    return anew ? "another object of the name" : "a lost label";
 }
 
 static void step(struct run *r) {
@@ -372,12 +597,15 @@ static void step(struct run *r) {
 
     r->old = r->now;
     r->old_generation = r->generation;
-    if (roll(5) == 0) {
+    if (roll(4) == 0) {
+        before = meddle(r);
+    } else if (roll(5) == 0) {
         flicker(r);
         before = "a manifest of nothing";
     }
     if (roll(4) != 0) {
         random_said(&r->now);
+        make_possible(r, &r->now);
     }
     if (roll(3) == 0) {
         before = disturb(r);
@@ -410,6 +638,7 @@ static void begin(struct run *r, uint64_t seed) {
         r->now.owner[k] = (int)roll(APPS + 1);
         r->owner[k] = NOBODY;
     }
+    make_possible(r, &r->now);
 }
 
 static void end(struct run *r) {

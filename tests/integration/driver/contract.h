@@ -9,6 +9,7 @@
 #include <stdbool.h>
 
 struct agent_driver;
+struct cm_json;
 struct cm_loop;
 
 struct outside {
@@ -24,8 +25,8 @@ struct outside {
     // create makes an object that is not ours, as `manager`.
     void (*create)(struct outside *o, const char *key, const char *json, const char *manager);
     bool (*exists)(struct outside *o, const char *key);
-    // field returns the string at parent.name, "" if it or the object is not there; good until the
-    // next call.
+    // field returns the string at parent.name (parent: names with dots between), "" if it or the
+    // object is not there; good until the next call.
     const char *(*field)(struct outside *o, const char *key, const char *parent, const char *name);
     // labels returns the labels of an object as JSON; good until the next call.
     const char *(*labels)(struct outside *o, const char *key);
@@ -41,3 +42,7 @@ struct outside *outside_sim_open(struct cm_loop *loop);
 // outside_kube_open uses a kubeconfig, or the folder of a service account (and the environment) as
 // a pod has it; the other is NULL.
 struct outside *outside_kube_open(const char *kubeconfig, const char *service_account);
+
+// outside_field finds what is at parent.name of an object, or NULL.
+const struct cm_json *outside_field(const struct cm_json *object, const char *parent,
+                                    const char *name);

@@ -1,4 +1,5 @@
 // The contract's tests against a real API server.
+#include <ctype.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +18,7 @@
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/object/id.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "tests/integration/driver/contract.h"
@@ -78,37 +80,22 @@ static void expect(struct outside_kube *o, int least, int most) {
     }
 }
 
-// path_of knows the kinds that the tests use. The caller frees it.
+// path_of knows how the plurals of the kinds are made that the tests use. The caller frees it.
 static char *path_of(const char *key, bool collection) {
-    static const char *const kinds[][2] = {
-        {"ConfigMap", "/api/v1"},
-        {"Secret", "/api/v1"},
-        {"Namespace", "/api/v1"},
-        {"Deployment.apps", "/apis/apps/v1"},
-        {"Job.batch", "/apis/batch/v1"},
-        {"CustomResourceDefinition.apiextensions.k8s.io", "/apis/apiextensions.k8s.io/v1"},
-        {"Gear.contract.example", "/apis/contract.example/v1"},
-    };
-    static const char *const plurals[] = {"configmaps",  "secrets", "namespaces",
-                                          "deployments", "jobs",    "customresourcedefinitions",
-                                          "gears"};
-    const char *first = strchr(key, '/');
-    const char *second = strchr(first + 1, '/');
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_object_id id;
     struct cm_str path = {0};
 
-    for (size_t i = 0; i < sizeof(plurals) / sizeof(plurals[0]); i++) {
-        if (strlen(kinds[i][0]) != (size_t)(first - key) ||
-            strncmp(kinds[i][0], key, (size_t)(first - key)) != 0) {
-            continue;
-        }
-        cm_str_add(&path, kinds[i][1]);
-        if (second > first + 1) {
-            cm_str_addf(&path, "/namespaces/%.*s", (int)(second - first - 1), first + 1);
-        }
-        cm_str_addf(&path, "/%s%s", plurals[i], collection ? "" : "/");
-        cm_str_add(&path, collection ? "" : second + 1);
+    assert_true(cm_object_key_parse(a, key, &id));
+    cm_str_addf(&path, "%s%s/v1", id.group[0] == '\0' ? "/api" : "/apis/", id.group);
+    if (id.namespace[0] != '\0') {
+        cm_str_addf(&path, "/namespaces/%s", id.namespace);
     }
-    assert_true(path.len > 0);
+    cm_str_add_char(&path, '/');
+    for (const char *c = id.kind; *c != '\0'; c++) {
+        cm_str_add_char(&path, (char)tolower((unsigned char)*c));
+    }
+    cm_str_addf(&path, "s%s%s", collection ? "" : "/", collection ? "" : id.name);
     return cm_str_take(&path);
 }
 
@@ -204,7 +191,7 @@ static const char *field(struct outside *o, const char *key, const char *parent,
         return k->text;
     }
     assert_int_equal(cm_json_parse(a, k->body, strlen(k->body), NULL, &object, &err), CM_OK);
-    write_field(k, cm_json_path(object, parent, name, NULL));
+    write_field(k, outside_field(object, parent, name));
     return k->text;
 }
 

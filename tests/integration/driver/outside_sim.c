@@ -63,6 +63,17 @@ static bool exists(struct outside *o, const char *key) {
     return buf != NULL;
 }
 
+const struct cm_json *outside_field(const struct cm_json *object, const char *parent,
+                                    const char *name) {
+    CM_AUTOFREE char *names = cm_strdup(parent);
+    char *rest = names;
+
+    for (char *one; (one = strsep(&rest, ".")) != NULL;) {
+        object = cm_json_get(object, one);
+    }
+    return cm_json_get(object, name);
+}
+
 static const char *field(struct outside *o, const char *key, const char *parent, const char *name) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *buf = agent_sim_get(sim_of(o)->sim, key);
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -75,7 +86,7 @@ static const char *field(struct outside *o, const char *key, const char *parent,
     }
     assert_int_equal(cm_json_parse(a, (const char *)buf->data, buf->size, NULL, &object, &err),
                      CM_OK);
-    const char *text = cm_json_string(cm_json_path(object, parent, name, NULL));
+    const char *text = cm_json_string(outside_field(object, parent, name));
     (void)snprintf(sim_of(o)->text, sizeof(sim_of(o)->text), "%s", text == NULL ? "" : text);
     return sim_of(o)->text;
 }

@@ -126,6 +126,7 @@ static Holdfast__V1__BundleEntry *entry_of(struct cm_arena *a, struct test_relea
     e->size = (uint32_t)bytes->size;
     e->secret = o->secret;
     e->recreate = o->recreate;
+    e->keep = o->keep;
     e->once = o->once;
     e->rests = o->rests;
     e->drift_rules = o->rules;

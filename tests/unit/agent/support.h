@@ -29,6 +29,7 @@ struct test_object {
     const char *json; // NULL: made from the key
     bool secret;
     bool recreate;
+    bool keep;
     bool once;
     bool rests;
     unsigned rules;

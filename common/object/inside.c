@@ -1,4 +1,4 @@
-#include "agent/kube/inside.h"
+#include "common/object/inside.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -25,7 +25,7 @@ static bool is_defined(const char *definition, const struct cm_json *form,
     return spec == NULL || is_text(cm_json_path(spec, "names", "kind", NULL), id->kind);
 }
 
-bool kube_inside(const char *key, const struct cm_json *form, const char *place) {
+bool cm_object_inside(const char *key, const struct cm_json *form, const char *place) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_object_id outer;
     struct cm_object_id inner;

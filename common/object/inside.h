@@ -10,7 +10,7 @@
 
 struct cm_json;
 
-// kube_inside tells whether what is at `place` (a key with its namespace) goes with the object of
-// `key`. `form` is the desired form of that object; where it is NULL all kinds of a definition's
+// cm_object_inside tells whether what is at `place` (a key with its namespace) goes with the object
+// of `key`. `form` is the desired form of that object; where it is NULL all kinds of a definition's
 // group count as its own.
-bool kube_inside(const char *key, const struct cm_json *form, const char *place);
+bool cm_object_inside(const char *key, const struct cm_json *form, const char *place);
