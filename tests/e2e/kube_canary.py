@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A real Flagger and plain images, step by step: what fails on one of three clusters is one commit that
 starts nothing; all else lands on the good image through a canary of its own; what comes next may fail,
-too; who fails forward is left alone; a stream of bad releases is frozen; an autoscaler is not fought; a
+too; who fails forward is left alone; a stream of bad releases is frozen; an autoscaler is not fought;
+weights that are set by hand on an idle canary are drift, and what a canary had is Git's when it goes; a
 cluster that is built anew begins with what was promoted. The Apps' canaries run at the same time."""
 import json
 import pathlib
@@ -28,6 +29,7 @@ HERE = {"targets": [{"cluster": CLUSTER}]}
 SCALER = {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "name": "scaled"}
 AT_LEAST, AT_MOST = 3, 5
 FROM_GIT = 2  # replicas
+BY_HAND = [70, 30]  # weights
 
 
 def workload(name, image, *, env=None, stamp=None, **spec):
@@ -128,6 +130,9 @@ class Canaries(KubeStory):
         (route,) = self.find("VirtualService", "routed", ISTIO)["spec"]["http"]
         return [one.get("weight", 0) for one in route["route"]]
 
+    def replicas(self, name):
+        return self.find("Deployment", name)["spec"]["replicas"]
+
     def container(self, name="web"):
         return self.find("Deployment", name)["spec"]["template"]["spec"]["containers"][0]
 
@@ -210,6 +215,17 @@ class Canaries(KubeStory):
             self.wait_event("release.promoted", app=name, revision=self.first)
         self.assertEqual(self.drift(), {})
 
+    def test_1b_weights_that_flagger_has_are_no_drift(self):
+        self.commit(self.routed("1"))
+        self.wait_canary("routed", phase="Initialized")
+        self.wait_status("routed", applied="applied")
+        self.assertEqual((self.weights(), self.replicas("routed")), ([100, 0], 0))
+        self.assertEqual(self.drift(), {})
+        routes = self.find("VirtualService", "routed", ISTIO)["spec"]["http"]
+        for one, weight in zip(routes[0]["route"], BY_HAND):
+            one["weight"] = weight
+        self.admin.patch("VirtualService", "routed", {"spec": {"http": routes}}, api_version=ISTIO)
+
     def test_2_what_fails_on_one_of_three_clusters_is_one_commit_that_starts_nothing(self):
         self.gate.left.update(web=1, shaky=0)
         type(self).mark = self.cluster.audit_mark()
@@ -277,6 +293,22 @@ class Canaries(KubeStory):
         self.commit(self.scaled("2", alone=True))
         self.cluster.wait_for(lambda: self.find("Deployment", "scaled")["spec"]["replicas"] == FROM_GIT,
                               SOON, "the replicas that Git says")
+        self.wait_no_drift()
+
+    def test_5b_weights_set_by_hand_on_a_canary_that_is_idle_are_drift(self):
+        row = self.wait_drift(ROUTE, timeout=CANARY_SECONDS)  # a minute after they were set
+        self.assertEqual((row["manager"], self.weights()), ("kubectl-edit", BY_HAND))
+        self.commit(self.routed("1", drift="correct"))
+        wait_for(lambda: self.weights() == [100, 0], SOON, "the weights that Git says", 0.1)
+        self.wait_no_drift()
+
+    def test_5c_what_a_canary_had_in_the_middle_of_a_release_is_gits_when_it_goes(self):
+        self.commit(self.routed("2", drift="correct"))
+        self.wait_canary("routed", phase="Progressing", canaryWeight=10)
+        self.assertEqual(self.weights(), [90, 10])
+        self.commit(self.routed("2", alone=True, drift="correct"))
+        self.cluster.wait_for(lambda: (self.weights(), self.replicas("routed"))
+                              == ([100, 0], FROM_GIT), SOON, "the weights and replicas that Git says")
         self.wait_no_drift()
 
     def test_6_a_bot_that_pushes_the_rejected_one_again_changes_nothing(self):

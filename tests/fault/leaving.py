@@ -34,7 +34,7 @@ class Leaving:
         self.random = chance
         self.next_version = next_version
         self.space = "shop"  # of `moves`
-        self.side = {name: "left" for name in clusters}
+        self.side = {name: SIDES[(i + 1) % 2] for i, name in enumerate(clusters)}
         self.prune = self.precious = True
         self.lost = {"left": "prune", "right": "orphan"}
         self.objects = {"left": self.some(HANDED, "ConfigMap/shop/left"),
