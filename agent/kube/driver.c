@@ -230,7 +230,7 @@ static bool takes(const struct agent_driver *d, const char *key, const struct cm
 
     // Of a kind that is not known it may be in its App's namespace.
     return cm_object_inside(key, form,
-                       place == NULL ? kube_key_fill(a, other, default_namespace) : place);
+                            place == NULL ? kube_key_fill(a, other, default_namespace) : place);
 }
 
 static void owner(struct agent_driver *d, const char *key, const char *default_namespace,

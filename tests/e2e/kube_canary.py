@@ -90,7 +90,7 @@ class Canaries(KubeStory):
 
     def routed(self, version, alone=False, drift="report"):
         """With the route that Flagger makes otherwise, in the form that it wants, all to the primary."""
-        labels = self.find("Deployment", "web")["metadata"]["labels"]
+        labels = self.find("CustomResourceDefinition", "canaries.flagger.app")["metadata"]["labels"]
         spec = {"service": {"port": 80, "apex": {"labels": {
             PART_OF: labels[PART_OF], "holdfast.dev/app": "routed"}}}}
         hosts = [{"destination": {"host": f"routed-{of}"}, "weight": weight}
@@ -209,16 +209,14 @@ class Canaries(KubeStory):
         self.flagger.start()
         type(self).first = self.commit({
             **self.web("1"), **self.shaky("1"), **self.forward("test/forward:1"), **self.scaled("1"),
+            **self.routed("1"),
             **files("beside", m.config_map("beside", a="1"), namespace="default", **HERE)})
-        for name in ("web", "shaky", "forward", "scaled"):
+        for name in ("web", "shaky", "forward", "scaled", "routed"):
             self.wait_canary(name, phase="Initialized")
             self.wait_event("release.promoted", app=name, revision=self.first)
         self.assertEqual(self.drift(), {})
 
     def test_1b_weights_that_flagger_has_are_no_drift(self):
-        self.commit(self.routed("1"))
-        self.wait_canary("routed", phase="Initialized")
-        self.wait_status("routed", applied="applied")
         self.assertEqual((self.weights(), self.replicas("routed")), ([100, 0], 0))
         self.assertEqual(self.drift(), {})
         routes = self.find("VirtualService", "routed", ISTIO)["spec"]["http"]
