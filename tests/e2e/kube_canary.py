@@ -279,6 +279,22 @@ class Canaries(KubeStory):
         self.assertEqual(self.events("release.rejected", app="forward"), [])
         self.assertEqual(self.status("forward")["held"], "")
 
+    def test_4b_weights_set_by_hand_on_a_canary_that_is_idle_are_drift(self):
+        row = self.wait_drift(ROUTE, timeout=CANARY_SECONDS)  # a minute after they were set
+        self.assertEqual((row["manager"], self.weights()), ("kubectl-edit", BY_HAND))
+        self.commit(self.routed("1", drift="correct"))
+        wait_for(lambda: self.weights() == [100, 0], SOON, "the weights that Git says", 0.1)
+        self.wait_no_drift()
+
+    def test_4c_what_a_canary_had_in_the_middle_of_a_release_is_gits_when_it_goes(self):
+        self.commit(self.routed("2", drift="correct"))
+        self.wait_canary("routed", phase="Progressing", canaryWeight=10)
+        self.assertEqual(self.weights(), [90, 10])
+        self.commit(self.routed("2", alone=True, drift="correct"))
+        self.cluster.wait_for(lambda: (self.weights(), self.replicas("routed"))
+                              == ([100, 0], FROM_GIT), SOON, "the weights and replicas that Git says")
+        self.wait_no_drift()
+
     def test_5_what_an_autoscaler_and_flagger_have_is_not_fought_and_ours_again_after_them(self):
         self.wait_event("release.promoted", app="scaled", revision=self.second)
         self.wait_canary("scaled", phase="Succeeded")
@@ -291,22 +307,6 @@ class Canaries(KubeStory):
         self.commit(self.scaled("2", alone=True))
         self.cluster.wait_for(lambda: self.find("Deployment", "scaled")["spec"]["replicas"] == FROM_GIT,
                               SOON, "the replicas that Git says")
-        self.wait_no_drift()
-
-    def test_5b_weights_set_by_hand_on_a_canary_that_is_idle_are_drift(self):
-        row = self.wait_drift(ROUTE, timeout=CANARY_SECONDS)  # a minute after they were set
-        self.assertEqual((row["manager"], self.weights()), ("kubectl-edit", BY_HAND))
-        self.commit(self.routed("1", drift="correct"))
-        wait_for(lambda: self.weights() == [100, 0], SOON, "the weights that Git says", 0.1)
-        self.wait_no_drift()
-
-    def test_5c_what_a_canary_had_in_the_middle_of_a_release_is_gits_when_it_goes(self):
-        self.commit(self.routed("2", drift="correct"))
-        self.wait_canary("routed", phase="Progressing", canaryWeight=10)
-        self.assertEqual(self.weights(), [90, 10])
-        self.commit(self.routed("2", alone=True, drift="correct"))
-        self.cluster.wait_for(lambda: (self.weights(), self.replicas("routed"))
-                              == ([100, 0], FROM_GIT), SOON, "the weights and replicas that Git says")
         self.wait_no_drift()
 
     def test_6_a_bot_that_pushes_the_rejected_one_again_changes_nothing(self):

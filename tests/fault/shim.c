@@ -9,7 +9,7 @@
 // 0 means that all is well. "Kill in" counts calls of the first two kinds down and kills the
 // program with SIGKILL in the middle of the last: those are the points where a crash could lose
 // something. Only files below the working folder of a data directory are meant: descriptors 0 to 2
-// never are.
+// never are, and nor is an executable file, into which a test has the program write what it did.
 //
 // $HOLDFAST_SYNCED names a folder: there, in a file named after a file's inode, stands how long
 // that was when it was last made durable (64 bits, little-endian). What is behind that a machine
@@ -62,7 +62,8 @@ __attribute__((constructor)) static void open_faults(void) {
 static int is_file(int fd) {
     struct stat st;
 
-    return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode);
+    return fd > STDERR_FILENO && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+           (st.st_mode & S_IXUSR) == 0;
 }
 
 static void count_down(void) {

@@ -1,7 +1,8 @@
 // Random faults against a real agent with its disk and a link over TLS, and a model that says which
 // deletions are right. Everything else is a wrong one, and there must be none.
 //
-// What is there: ConfigMaps in two namespaces, one that an annotation keeps, a claim on a volume,
+// What is there: ConfigMaps in two namespaces, one that an annotation keeps, one that
+// goes where its App goes, a claim on a volume,
 // the second namespace itself, and a definition with an object of its kind. Beside what Git says
 // somebody makes an object anew, or takes our label off it, just before Git has it no longer.
 //
@@ -39,7 +40,7 @@
 #include "tests/integration/agent/fake_hub.h"
 #include "tests/integration/driver/contract.h"
 
-enum { APPS = 3, OBJECTS = 11, STEPS = 10, NOBODY = APPS };
+enum { APPS = 3, OBJECTS = 13, STEPS = 10, NOBODY = APPS };
 enum { RUNS = 60, WORKERS = 10, REAL_RUNS = 4, REAL_WORKERS = 4 };
 enum { PATIENCE = 12 }; // times ten seconds, of a loaded machine
 
@@ -48,11 +49,20 @@ enum standing { LISTED, PRUNED, ORPHANED, UNNAMED };
 // EITHER: what takes others with it goes at once, or when these have gone.
 enum presence { AWAY, THERE, EITHER };
 
-// Objects by their places; sorted by key.
-enum { PLAIN = 2, PLAIN_END = 6, DEFINITION = 7, DEFINED = 8, SPACE = 9, CLAIM = 10 };
+// Objects by their places; sorted by key, of which MOVED is in whatever namespace its App has:
+// here, or ELSEWHERE, which nothing else names.
+enum {
+    MOVED = 0,
+    PLAIN = 3,
+    PLAIN_END = 7,
+    DEFINITION = 8,
+    DEFINED = 9,
+    SPACE = 10,
+    ELSEWHERE = 12
+};
 
-// HERE is the namespace that a run has; BESIDE is SPACE.
-enum where { NOWHERE, HERE, BESIDE };
+// HERE and AWAY_FROM_HERE are namespaces that a run has; BESIDE is SPACE.
+enum where { NOWHERE, HERE, BESIDE, AWAY_FROM_HERE };
 
 // What is %s is the run's namespace.
 static const struct thing {
@@ -66,13 +76,14 @@ static const struct thing {
     bool precious;
 } things[OBJECTS] = {
 #define CONFIG_MAP "ConfigMap", "\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\""
-    {CONFIG_MAP, "o0", "", "", BESIDE, false, false},
+    {CONFIG_MAP, "o0", "", "", HERE, false, false},
     {CONFIG_MAP, "o1", "", "", BESIDE, false, false},
-    {CONFIG_MAP, "o2", "", "", HERE, false, false},
+    {CONFIG_MAP, "o2", "", "", BESIDE, false, false},
     {CONFIG_MAP, "o3", "", "", HERE, false, false},
     {CONFIG_MAP, "o4", "", "", HERE, false, false},
     {CONFIG_MAP, "o5", "", "", HERE, false, false},
-    {CONFIG_MAP, "o6", ",\"holdfast.dev/prune\":\"disabled\"", "", HERE, true, false},
+    {CONFIG_MAP, "o6", "", "", HERE, false, false},
+    {CONFIG_MAP, "o7", ",\"holdfast.dev/prune\":\"disabled\"", "", HERE, true, false},
 #undef CONFIG_MAP
     {"CustomResourceDefinition.apiextensions.k8s.io",
      "\"apiVersion\":\"apiextensions.k8s.io/v1\",\"kind\":\"CustomResourceDefinition\"",
@@ -81,14 +92,16 @@ static const struct thing {
      "\"singular\":\"gear\",\"kind\":\"Gear\"},\"versions\":[{\"name\":\"v1\",\"served\":true,"
      "\"storage\":true,\"schema\":{\"openAPIV3Schema\":{\"type\":\"object\"}}}]}",
      NOWHERE, false, true},
-    {"Gear.%s.example", "\"apiVersion\":\"%s.example/v1\",\"kind\":\"Gear\"", "o8", "", "", HERE,
+    {"Gear.%s.example", "\"apiVersion\":\"%s.example/v1\",\"kind\":\"Gear\"", "o9", "", "", HERE,
      false, false},
     {"Namespace", "\"apiVersion\":\"v1\",\"kind\":\"Namespace\"", "%s-2", "", "", NOWHERE, false,
      true},
-    {"PersistentVolumeClaim", "\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\"", "o10", "",
+    {"PersistentVolumeClaim", "\"apiVersion\":\"v1\",\"kind\":\"PersistentVolumeClaim\"", "o11", "",
      ",\"spec\":{\"accessModes\":[\"ReadWriteOnce\"],"
      "\"resources\":{\"requests\":{\"storage\":\"1Mi\"}}}",
      BESIDE, false, true},
+    {"ConfigMap", "\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\"", "o0", "", "", AWAY_FROM_HERE,
+     false, false},
 };
 
 // What one manifest says.
@@ -96,6 +109,7 @@ struct said {
     enum standing apps[APPS];
     bool prune[APPS];
     bool precious[APPS];
+    bool moved[APPS];       // to the other namespace
     int owner[OBJECTS];     // App that lists it; NOBODY
     unsigned version[APPS]; // of the Apps' objects
 };
@@ -144,7 +158,7 @@ static void fill(struct cm_str *out, const struct run *r, const char *text) {
 }
 
 static const char *end_of_space(enum where where) {
-    return where == BESIDE ? "-2" : "";
+    return where == BESIDE ? "-2" : where == AWAY_FROM_HERE ? "-3" : "";
 }
 
 // key_of writes the key of an object. The caller frees it.
@@ -172,7 +186,7 @@ static char *json_of(const struct run *r, int object, const char *labels, const 
     cm_str_add(&json, ",\"metadata\":{\"name\":\"");
     fill(&json, r, t->name);
     cm_str_add_char(&json, '"');
-    if (t->where != NOWHERE) {
+    if (t->where != NOWHERE && object != MOVED) {
         cm_str_addf(&json, ",\"namespace\":\"%s%s\"", r->cluster->namespace,
                     end_of_space(t->where));
     }
@@ -247,22 +261,26 @@ struct text {
     struct test_object objects[APPS][OBJECTS];
     char *keys[OBJECTS];
     char *json[OBJECTS];
+    char *spaces[APPS];
     char revision[32];
 };
 
 static struct test_app app_of(const struct run *r, const struct said *said, int a,
                               struct text *text) {
+    text->spaces[a] = cm_strf("%s%s", r->cluster->namespace,
+                              end_of_space(said->moved[a] ? AWAY_FROM_HERE : HERE));
     struct test_app app = {.name = app_names[a],
+                           .namespace = text->spaces[a],
                            .revision = text->revision,
                            .no_prune = !said->prune[a],
                            .prune_precious = said->precious[a],
                            .objects = text->objects[a]};
 
-    for (int k = 0; k < OBJECTS; k++) {
+    for (int k = 0; k < ELSEWHERE; k++) {
         if (said->owner[k] == a) {
             CM_AUTOFREE char *version = cm_strf("\"v\":\"%u\"", said->version[a]);
 
-            text->keys[k] = key_of(r, k);
+            text->keys[k] = k == MOVED ? cm_strdup("ConfigMap//o0") : key_of(r, k);
             text->json[k] = json_of(r, k, "{}", version);
             text->objects[a][app.object_count++] = (struct test_object){
                 .key = text->keys[k], .json = text->json[k], .keep = things[k].keep};
@@ -293,12 +311,15 @@ static void publish(struct run *r, const struct said *said, uint64_t generation,
         free(text.keys[k]);
         free(text.json[k]);
     }
+    for (int a = 0; a < APPS; a++) {
+        free(text.spaces[a]);
+    }
 }
 
 static void random_said(struct said *s) {
     int app = (int)roll(APPS);
 
-    switch (roll(7)) {
+    switch (roll(8)) {
     case 0: // an App leaves, or returns
         s->apps[app] = s->apps[app] == LISTED ? (enum standing)(PRUNED + roll(3)) : LISTED;
         break;
@@ -321,6 +342,9 @@ static void random_said(struct said *s) {
     case 5:
         s->precious[app] = !s->precious[app];
         break;
+    case 6:
+        s->moved[app] = !s->moved[app];
+        break;
     default:
         for (int k = 0; k < OBJECTS; k++) {
             s->owner[k] = roll(3) == 0 ? (int)roll(APPS + 1) : s->owner[k];
@@ -332,9 +356,13 @@ static void random_said(struct said *s) {
 // ---- The model
 
 static int lister(const struct said *s, int object) {
-    int app = s->owner[object];
+    bool either = object == MOVED || object == ELSEWHERE;
+    int app = s->owner[either ? MOVED : object];
 
-    return app != NOBODY && s->apps[app] == LISTED ? app : NOBODY;
+    return app != NOBODY && s->apps[app] == LISTED &&
+                   (!either || s->moved[app] == (object == ELSEWHERE))
+               ? app
+               : NOBODY;
 }
 
 // holder_of returns what takes an object with it when it goes; NOBODY_HOLDS: nothing does.
@@ -407,6 +435,8 @@ static void advance(struct run *r, const struct said *s) {
 // make_possible takes out of a manifest what could not be there: what a holder would take along
 // that is not there, or is about to go.
 static void make_possible(const struct run *r, struct said *s) {
+    // The hub does not let two Apps have one key, also where it is in two namespaces.
+    s->owner[MOVED] = s->owner[MOVED] == NOBODY ? NOBODY : 0;
     for (int k = 0; k < OBJECTS; k++) {
         int holder = holder_of(k);
         bool stays = holder != NOBODY_HOLDS && r->present[holder] == THERE &&
@@ -546,7 +576,7 @@ static void flicker(struct run *r) {
     for (int k = 0; k < OBJECTS && empty; k++) {
         int owner = lister(&r->now, k);
 
-        if (things[k].where != HERE || k == DEFINED) {
+        if (holder_of(k) != NOBODY_HOLDS || things[k].where == NOWHERE) {
             continue; // nobody could tell what of it has gone already when it is taken back
         }
         other.owner[k] = NOBODY;
@@ -620,6 +650,16 @@ static void step(struct run *r) {
 
 // ---- Runs
 
+// make_space makes the namespace that no App makes.
+static void make_space(struct run *r) {
+    CM_AUTOFREE char *name = cm_strf("%s-3", r->cluster->namespace);
+    CM_AUTOFREE char *key = cm_strf("Namespace//%s", name);
+    CM_AUTOFREE char *json = cm_strf(
+        "{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s\"}}", name);
+
+    r->cluster->create(r->cluster, key, json, "somebody");
+}
+
 static void begin(struct run *r, uint64_t seed) {
     *r = (struct run){.seed = seed};
     random_state = seed * 0x9E3779B97F4A7C15u + 1;
@@ -631,6 +671,7 @@ static void begin(struct run *r, uint64_t seed) {
     r->cluster =
         kubeconfig == NULL ? outside_sim_open(r->loop) : outside_kube_open(kubeconfig, NULL);
     r->cluster->own_inventory = true;
+    make_space(r);
     for (int a = 0; a < APPS; a++) {
         r->now.prune[a] = true;
     }
