@@ -19,32 +19,38 @@ void hub_captured_done(struct hub_captured *c) {
 
 // ---- The App
 
-struct app {
+struct finding {
     const char *name;
-    const char *path; // in the arena
-    const char *repo;
-    bool captures; // drift: capture
-    struct cm_arena *arena;
+    struct capture_tip *tip;
+    struct capture_app *out;
 };
 
 static void take_app(void *ctx, const struct hub_app_info *info) {
-    struct app *app = ctx;
+    const struct finding *f = ctx;
 
-    if (strcmp(info->name, app->name) == 0) {
-        app->path = cm_arena_strdup(app->arena, info->path);
-        app->repo = cm_arena_strdup(app->arena, info->repo);
-        app->captures = strcmp(info->drift, "capture") == 0;
+    if (strcmp(info->name, f->name) == 0 && strcmp(info->repo, f->tip->own->name) == 0) {
+        f->out->path = cm_arena_strdup(f->tip->arena, info->path);
+        f->out->captures = strcmp(info->drift, "capture") == 0;
     }
 }
 
-// is_literal tells whether ${…} is plain text in the App's manifests.
-static bool is_literal(struct capture_tip *t, const char *path) {
+enum cm_rc capture_app_find(struct capture_tip *t, const char *name, struct capture_app *out,
+                            struct cm_err *err) {
+    struct finding f = {name, t, out};
+
+    hub_fleet_each_app(t->fleet, take_app, &f);
+    return out->path != NULL
+               ? CM_OK
+               : cm_fail(err, CM_ENOTFOUND, "the repository has no App '%s' any more", name);
+}
+
+bool capture_is_literal(struct capture_tip *t, const char *path) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *file = NULL;
     struct cm_yaml_docs docs = {0};
     struct cm_err ignored;
 
-    if (t->own->read(t->own->ctx, capture_tip_path(t, path), (size_t)1 << 20, &file, &ignored) <
-            0 ||
+    if (t->own->read(t->own->ctx, capture_tip_path(t, path), HUB_CAPTURE_FILE_MAX, &file,
+                     &ignored) < 0 ||
         cm_yaml_parse(t->arena, (const char *)file->data, file->size, NULL, &docs, &ignored) < 0 ||
         docs.count == 0) {
         return false;
@@ -55,16 +61,8 @@ static bool is_literal(struct capture_tip *t, const char *path) {
 
 // ---- Trying
 
-struct trial {
-    struct capture_tip *tip;
-    struct capture_proof *proof;
-    struct capture_try try;
-    struct hub_captured *out;
-};
-
-// consider takes an edit if it is proven; the fleet is as before in any case.
-static bool consider(void *ctx, const char *path, const char *before, char *text) {
-    struct trial *t = ctx;
+bool capture_consider(void *ctx, const char *path, const char *before, char *text) {
+    struct capture_trial *t = ctx;
     const char *below = capture_tip_below(t->tip, path);
     struct cm_err err = {0};
 
@@ -81,7 +79,7 @@ static bool consider(void *ctx, const char *path, const char *before, char *text
     return true;
 }
 
-static enum cm_rc try_all(struct trial *t, struct cm_err *err) {
+static enum cm_rc try_all(struct capture_trial *t, struct cm_err *err) {
     const struct hub_capture *what = t->try.what;
 
     if (capture_by_source(&t->try)) {
@@ -106,12 +104,11 @@ static enum cm_rc try_all(struct trial *t, struct cm_err *err) {
 static enum cm_rc make(struct capture_tip *tip, const struct hub_capture *what,
                        struct hub_captured *out, struct cm_err *err) {
     CM_CLEANUP(capture_proof_freep) struct capture_proof *proof = NULL;
-    struct app app = {.name = what->app, .arena = tip->arena};
+    struct capture_app app = {0};
     bool so = false;
 
-    hub_fleet_each_app(tip->fleet, take_app, &app);
-    if (app.path == NULL || strcmp(app.repo, tip->own->name) != 0) {
-        return cm_fail(err, CM_ENOTFOUND, "the repository has no App '%s' any more", what->app);
+    if (capture_app_find(tip, what->app, &app, err) < 0) {
+        return err->code;
     }
     if (what->automatic && !capture_is_wanted(tip, what, app.captures)) {
         return cm_fail(err, CM_EINVAL,
@@ -120,13 +117,13 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_capture *what,
     if (capture_proof_new(tip, what, &proof, &so, err) < 0 || so) {
         return so ? CM_OK : err->code;
     }
-    struct trial t = {.tip = tip, .proof = proof, .out = out};
+    struct capture_trial t = {.tip = tip, .proof = proof, .out = out};
     t.try = (struct capture_try){.tip = tip,
                                  .what = what,
                                  .object = capture_proof_object(proof),
-                                 .literal = is_literal(tip, app.path),
+                                 .literal = capture_is_literal(tip, app.path),
                                  .app_path = app.path,
-                                 .consider = consider,
+                                 .consider = capture_consider,
                                  .ctx = &t};
     return try_all(&t, err);
 }

@@ -27,7 +27,8 @@ struct cm_arena;
 struct cm_buf;
 struct cm_json;
 
-#define HUB_CAPTURE_FIELDS_MAX 16 // that agents tell of an object
+#define HUB_CAPTURE_FIELDS_MAX 16              // that agents tell of an object
+#define HUB_CAPTURE_FILE_MAX ((size_t)1 << 20) // bytes of a file that is edited
 
 // A repository with documents of the fleet.
 struct hub_capture_repo {
@@ -119,3 +120,29 @@ void hub_captured_done(struct hub_captured *c); // a zeroed one is fine
 CM_MUSTUSE enum cm_rc hub_capture_make(const struct hub_capture *what,
                                        const struct hub_capture_repo *repos, size_t repo_count,
                                        size_t own, struct hub_captured *out, struct cm_err *err);
+
+// Called for a file that a commit changed, with what that made of what was there before.
+typedef bool (*hub_revert_visit_fn)(void *visitor, const char *path, const char *bad,
+                                    const char *good);
+
+// A Hold, of which the documents shall say what it would make.
+struct hub_revert {
+    const char *path; // of its file, from the top of the repository
+    const char *text;
+    int64_t now_ms; // Unix time: what ends by then counts no more
+    // each visits the files that the commits from the rejected release back to the restored one
+    // changed, the newest first, until a visit returns false; what cannot be read is left out.
+    void (*each)(void *ctx, const char *bad_revision, const char *good_revision,
+                 hub_revert_visit_fn visit, void *visitor);
+    void *ctx;
+};
+
+// hub_revert_make makes the edit of one file by which every cluster shall run, byte for byte, what
+// it would with the Hold: then all that share what is edited are on its list, and nothing else
+// changes. What a commit made of a file is taken back by lines, whatever came since, or else the
+// values of one object are written. out->path NULL: the Hold would change nothing, as Git says
+// another release. CM_ENOTFOUND and CM_EINVAL: it cannot be, with why; anything else is the
+// reader's.
+CM_MUSTUSE enum cm_rc hub_revert_make(const struct hub_revert *what,
+                                      const struct hub_capture_repo *repos, size_t repo_count,
+                                      size_t own, struct hub_captured *out, struct cm_err *err);

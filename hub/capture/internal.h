@@ -7,6 +7,7 @@
 //     proof.c    whether an edit does what is meant, and nothing else
 //     source.c   documents that an object may be written in -> edited files
 //     overlay.c  app.yaml -> with an overlay for a cluster
+//     revert.c   what a Hold would make -> a document that says so
 //
 // Threads: one at a time.
 #pragma once
@@ -39,7 +40,7 @@ CM_MUSTUSE enum cm_rc capture_tip_load(struct capture_tip *t, struct cm_err *err
 void capture_tip_done(struct capture_tip *t);
 
 // capture_tip_edit has the fleet take a file of the own repository in with another text; NULL: with
-// its own again. The path is below the root.
+// its own again, or without it if there is none. The path is below the root.
 void capture_tip_edit(struct capture_tip *t, const char *path, const char *text);
 
 // capture_tip_path returns a path from the top of the own repository; in the arena.
@@ -53,6 +54,17 @@ const struct hub_object *capture_tip_object(const struct capture_tip *t,
                                             const struct hub_capture *what,
                                             const struct hub_bundle **bundle);
 
+// ---- capture.c
+struct capture_app {
+    const char *path; // of its app.yaml, below the root; in the tip's arena
+    bool captures;    // drift: capture
+};
+// capture_app_find looks for an App of the own repository. CM_ENOTFOUND.
+CM_MUSTUSE enum cm_rc capture_app_find(struct capture_tip *t, const char *name,
+                                       struct capture_app *out, struct cm_err *err);
+// capture_is_literal tells whether ${…} is plain text in its manifests.
+bool capture_is_literal(struct capture_tip *t, const char *app_path);
+
 // ---- rules.c
 // capture_is_wanted tells whether all of the fields are to be written without that anybody asks:
 // the first rule of the App, or of the object, that may be about a field says so, or, where none
@@ -65,6 +77,9 @@ struct capture_proof;
 // tells in *so that it says the values already.
 CM_MUSTUSE enum cm_rc capture_proof_new(const struct capture_tip *t, const struct hub_capture *what,
                                         struct capture_proof **out, bool *so, struct cm_err *err);
+// capture_proof_keep remembers what is in force as what shall be.
+struct capture_proof *capture_proof_keep(const struct capture_tip *t,
+                                         const struct hub_capture *what);
 void capture_proof_free(struct capture_proof *p); // NULL is fine
 void capture_proof_freep(struct capture_proof **p);
 // capture_proof_check holds the fleet, with the edit taken in, against that. CM_EINVAL, with what
@@ -73,6 +88,11 @@ CM_MUSTUSE enum cm_rc capture_proof_check(const struct capture_proof *p,
                                           const struct capture_tip *t, struct cm_err *err);
 // capture_proof_object returns the object as it is rendered before; borrowed.
 const struct cm_json *capture_proof_object(const struct capture_proof *p);
+// capture_proof_find returns an object of the App as it was remembered; NULL: it is not there.
+const struct hub_object *capture_proof_find(const struct capture_proof *p, const char *cluster,
+                                            const char *key);
+// capture_parse reads an object. NULL: it is a Secret, or not known.
+struct cm_json *capture_parse(struct cm_arena *a, const struct hub_object *object);
 
 // capture_value copies a value; `escaped`: as manifests with variables must write it.
 struct cm_json *capture_value(struct cm_arena *a, const struct cm_json *value, bool escaped);
@@ -96,3 +116,12 @@ struct capture_try {
 };
 bool capture_by_source(struct capture_try *t);
 bool capture_by_overlay(struct capture_try *t);
+
+struct capture_trial {
+    struct capture_tip *tip;
+    struct capture_proof *proof;
+    struct capture_try try;
+    struct hub_captured *out;
+};
+// capture_consider takes an edit if it is proven; else the fleet is as before. ctx is a trial.
+bool capture_consider(void *ctx, const char *path, const char *before, char *text);

@@ -17,8 +17,6 @@
 #include "common/yaml_become.h"
 #include "hub/capture/internal.h"
 
-#define FILE_MAX ((size_t)1 << 20)
-
 struct making {
     struct capture_try *try;
     struct cm_arena *arena;
@@ -311,7 +309,7 @@ bool capture_by_overlay(struct capture_try *t) {
     const char *path = capture_tip_path(t->tip, t->app_path);
     struct cm_err err = {0};
 
-    if (t->tip->own->read(t->tip->own->ctx, path, FILE_MAX, &file, &err) < 0) {
+    if (t->tip->own->read(t->tip->own->ctx, path, HUB_CAPTURE_FILE_MAX, &file, &err) < 0) {
         return refuse(&m, err.msg);
     }
     return edit(&m, path, file);

@@ -73,7 +73,7 @@ bool capture_set(struct cm_arena *a, struct cm_json *object, const struct hub_ca
     return true;
 }
 
-static struct cm_json *parse(struct cm_arena *a, const struct hub_object *object) {
+struct cm_json *capture_parse(struct cm_arena *a, const struct hub_object *object) {
     struct cm_json *tree = NULL;
     struct cm_err ignored;
 
@@ -143,7 +143,7 @@ static struct wanted *want(struct cm_arena *a, const struct hub_bundle *bundle, 
                            const struct hub_capture *what) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     const struct hub_bundle_spec *spec = &bundle->spec;
-    struct cm_json *object = parse(a, &spec->objects[at]);
+    struct cm_json *object = capture_parse(a, &spec->objects[at]);
 
     if (object == NULL || !capture_set(a, object, what, false)) {
         return NULL;
@@ -252,19 +252,26 @@ static enum cm_rc find_seen(struct capture_proof *p, const struct capture_tip *t
                        "it comes from",
                        what->key);
     }
-    p->object = parse(p->arena, object);
+    p->object = capture_parse(p->arena, object);
     return p->object != NULL ? check_was(p, err)
                              : cm_fail(err, CM_EINVAL, "'%s' cannot be read", what->key);
 }
 
-enum cm_rc capture_proof_new(const struct capture_tip *t, const struct hub_capture *what,
-                             struct capture_proof **out, bool *so, struct cm_err *err) {
-    CM_CLEANUP(capture_proof_freep) struct capture_proof *p = cm_new(1, sizeof(*p));
+struct capture_proof *capture_proof_keep(const struct capture_tip *t,
+                                         const struct hub_capture *what) {
+    struct capture_proof *p = cm_new(1, sizeof(*p));
 
     p->arena = cm_arena_new(0);
     p->wanted = cm_map_new(free);
     p->what = what;
     gather_all(p, t->fleet);
+    return p;
+}
+
+enum cm_rc capture_proof_new(const struct capture_tip *t, const struct hub_capture *what,
+                             struct capture_proof **out, bool *so, struct cm_err *err) {
+    CM_CLEANUP(capture_proof_freep) struct capture_proof *p = capture_proof_keep(t, what);
+
     if (find_seen(p, t, err) < 0 || want_all(p, so, err) < 0) {
         return err->code;
     }
@@ -291,6 +298,20 @@ void capture_proof_freep(struct capture_proof **p) {
 
 const struct cm_json *capture_proof_object(const struct capture_proof *p) {
     return p->object;
+}
+
+const struct hub_object *capture_proof_find(const struct capture_proof *p, const char *cluster,
+                                            const char *key) {
+    for (size_t i = 0; i < p->count; i++) {
+        const struct hub_pair *pair = strcmp(p->states[i]->cluster, cluster) == 0
+                                          ? find_pair(p->states[i], p->what->app)
+                                          : NULL;
+
+        if (pair != NULL && !pair->stale) {
+            return hub_bundle_find_key(pair->bundle, key);
+        }
+    }
+    return NULL;
 }
 
 // ---- What came of it

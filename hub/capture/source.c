@@ -15,7 +15,6 @@
 #include "common/yaml_become.h"
 #include "hub/capture/internal.h"
 
-#define FILE_MAX ((size_t)1 << 20) // bytes of a file that is edited
 #define TRIES_MAX 8
 
 struct search {
@@ -135,7 +134,7 @@ static bool look(void *visitor, const char *path) {
     struct cm_err ignored;
 
     if (!may_hold(s->try, path) ||
-        tip->own->read(tip->own->ctx, path, FILE_MAX, &file, &ignored) < 0 ||
+        tip->own->read(tip->own->ctx, path, HUB_CAPTURE_FILE_MAX, &file, &ignored) < 0 ||
         memmem(file->data, file->size, name, strlen(name)) == NULL) {
         return true;
     }

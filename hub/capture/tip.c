@@ -144,9 +144,16 @@ void capture_tip_done(struct capture_tip *t) {
     }
 }
 
+static bool is_there(const struct capture_tip *t, const char *path) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *file = NULL;
+    struct cm_err err;
+
+    return t->own->read(t->own->ctx, path, HUB_CAPTURE_FILE_MAX, &file, &err) != CM_ENOTFOUND;
+}
+
 void capture_tip_edit(struct capture_tip *t, const char *path, const char *text) {
     const char *whole = capture_tip_path(t, path);
-    struct hub_fleet_change change = {.path = path};
+    struct hub_fleet_change change = {.path = path, .removed = text == NULL && !is_there(t, whole)};
     const struct hub_fleet_commit commit = {
         .repo = t->own->name, .revision = "", .changes = &change, .change_count = 1};
 

@@ -365,6 +365,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->depends_on = read_mentions(a, cm_json_get(spec, "dependsOn"), &out->depends_on_count);
     out->release_group = mention(cm_json_get(spec, "releaseGroup"));
     out->on_reject = on_reject_of(word(spec, "onReject", "alone"));
+    out->reverts = strcmp(word(spec, "writeBack", "hold"), "revert") == 0;
     read_changes(a, spec, &out->changes);
     read_targets(a, cm_json_get(spec, "targets"), out);
 }

@@ -108,6 +108,7 @@ struct hub_app_doc {
     bool prune_on_loss;
     bool goes_back;        // onFailure: rollback
     const char *on_reject; // a literal: "alone", "group" or "report"
+    bool reverts;          // writeBack: revert
     bool plain_secrets;
     bool adopt;
     bool prune_precious;

@@ -287,6 +287,13 @@ const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app);
 // hub_fleet_only_reports tells whether an App says `onReject: report`.
 bool hub_fleet_only_reports(const struct hub_fleet *f, const char *app);
 
+// hub_fleet_reverts tells whether an App says `writeBack: revert`.
+bool hub_fleet_reverts(const struct hub_fleet *f, const char *app);
+
+// hub_fleet_answer notes that Git has answered a decision that holds nothing any more: where its
+// release is pushed again that counts as what was in Git before.
+void hub_fleet_answer(struct hub_fleet *f, const char *event);
+
 // hub_fleet_find_ban tells which image of an object (canonical form) a Ban forbids for an App, and
 // the Ban's name; NULL: none. Both are the arena's.
 const char *hub_fleet_find_ban(const struct hub_fleet *f, struct cm_arena *a, const char *app,
@@ -373,6 +380,7 @@ struct hub_app_info {
     bool plain_secrets;        // plainSecrets: allow
     bool goes_back;            // onFailure: rollback
     const char *on_reject;     // a literal: "alone", "group" or "report"
+    bool reverts;              // writeBack: revert
     const char *release_group; // NULL: none
     uint32_t group_line;       // where that stands
     uint32_t group_column;

@@ -280,6 +280,12 @@ bool hub_fleet_only_reports(const struct hub_fleet *f, const char *app) {
     return named != NULL && named->doc != NULL && strcmp(named->doc->app.on_reject, "report") == 0;
 }
 
+bool hub_fleet_reverts(const struct hub_fleet *f, const char *app) {
+    const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
+
+    return named != NULL && named->doc != NULL && named->doc->app.reverts;
+}
+
 const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app) {
     const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
 
@@ -353,6 +359,14 @@ void hub_fleet_retry(struct hub_fleet *f, const char *event) {
         entry->retried[i] = true;
     }
     hub_set_add(&f->fresh_holds, entry);
+}
+
+void hub_fleet_answer(struct hub_fleet *f, const char *event) {
+    struct hub_hold_entry *entry = cm_map_get(f->decided, event);
+
+    if (entry != NULL) {
+        entry->written = true;
+    }
 }
 
 // What is in Git already when a decision comes is its answer, but for a retry: that one failed.

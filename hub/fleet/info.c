@@ -121,6 +121,7 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .plain_secrets = doc->plain_secrets,
         .goes_back = doc->goes_back,
         .on_reject = doc->on_reject,
+        .reverts = doc->reverts,
         .release_group = doc->release_group.name,
         .group_line = doc->release_group.place.line,
         .group_column = doc->release_group.place.column,

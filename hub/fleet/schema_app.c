@@ -435,6 +435,15 @@ static const struct hub_field app_spec[] = {
             "made of the other Apps of the group there (`group`), or nothing: it is only told "
             "(`report`), and Git goes on saying it "
             "([how](holds.md#release-groups-and-apps-of-which-it-is-only-told))."},
+    {.name = "writeBack",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "hold",
+     .choices = WORDS("hold", "revert"),
+     .doc = "What Git says of a release that clusters rejected: a Hold, which leaves the document "
+            "as it is (`hold`), or, where that changes just these clusters and nothing else, the "
+            "document says again what it said before, else a Hold (`revert`, "
+            "[how](holds.md#to-revert-instead)).",
+     .also_called = "writeBackMethod rollbackMode mode"},
     {.name = "prune",
      .type = HUB_FIELD_BOOL,
      .otherwise = "true",

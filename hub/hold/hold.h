@@ -192,3 +192,12 @@ bool hub_hold_in_force(const struct hub_hold *hold, const struct hub_hold_object
 // rejected too and there is no other; SIZE_MAX: none.
 size_t hub_hold_apply(const struct hub_hold *const *holds, size_t count,
                       const struct hub_hold_objects *objects, bool *applied);
+
+// ---- Texts
+
+enum hub_merged { HUB_MERGE_CLEAN, HUB_MERGE_CONFLICT, HUB_MERGE_TOO_LARGE };
+
+// hub_merge_text brings what changed from bad to good into a text; unless that is clean, *out is
+// untouched. A text of thousands of lines is too large to tell.
+enum hub_merged hub_merge_text(struct cm_arena *a, const char *bad, const char *now,
+                               const char *good, const char **out);

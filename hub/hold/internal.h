@@ -62,11 +62,5 @@ const struct cm_json *hub_merge_value(struct cm_arena *a, struct cm_place place,
 // hub_merge_same tells whether two values mean the same; images may be written in two ways.
 bool hub_merge_same(const struct cm_json *a, const struct cm_json *b);
 
-enum hub_merged { HUB_MERGE_CLEAN, HUB_MERGE_CONFLICT, HUB_MERGE_TOO_LARGE };
-
-// hub_merge_text brings what changed from bad to good into a text; unless that is clean, *out is
-// untouched. A text of thousands of lines is too large to tell.
-enum hub_merged hub_merge_text(struct cm_arena *a, const char *bad, const char *now,
-                               const char *good, const char **out);
 // hub_merge_is_text tells whether two values are files, whose lines can be merged.
 bool hub_merge_is_text(const struct cm_json *bad, const struct cm_json *good);

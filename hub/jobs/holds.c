@@ -35,6 +35,7 @@ struct gathering {
     struct cm_map *repos;     // of Apps, by name
     struct cm_map *void_ones; // path -> repository
     struct cm_map *unwanted;  // path -> event: decided, but asked for in vain
+    struct cm_map *reverted;  // event -> itself: Git left the rejected release
     size_t room;
 };
 
@@ -109,17 +110,32 @@ static struct hub_hold_mark *add_mark(struct hub_outcome *o) {
 }
 
 // note_mark notes what became known of a decision's Hold, so that a restart knows it still.
-static void note_mark(struct gathering *g, const struct hub_hold_info *h) {
-    const char *marks = hub_hold_marks(h->written, h->retried);
-    const char *before = cm_map_get(g->planner->marked, h->hold->event);
+static void note_mark(struct gathering *g, const char *event, bool written, bool retried) {
+    const char *marks = hub_hold_marks(written, retried);
+    const char *before = cm_map_get(g->planner->marked, event);
 
     if (strcmp(marks, before == NULL ? "" : before) != 0) {
-        cm_map_put(g->planner->marked, h->hold->event, cm_strdup(marks));
-        *add_mark(g->outcome) = (struct hub_hold_mark){
-            .event = cm_arena_strdup(g->outcome->arena, h->hold->event),
-            .written = h->written,
-            .retried = h->retried,
-        };
+        cm_map_put(g->planner->marked, event, cm_strdup(marks));
+        *add_mark(g->outcome) =
+            (struct hub_hold_mark){.event = cm_arena_strdup(g->outcome->arena, event),
+                                   .written = written,
+                                   .retried = retried};
+    }
+}
+
+// note_left: what nothing has written holds nothing any more. Of an App that reverts that is the
+// answer: pushed again, the release is held by a Hold, at once. Else what was asked for is dropped.
+static void note_left(struct gathering *g, const struct hub_hold_info *h) {
+    struct cm_arena *a = g->outcome->arena;
+    char *event = cm_arena_strdup(a, h->hold->event);
+
+    if (!is_settled(g->planner, h->hold)) {
+        return;
+    }
+    if (!h->retried && hub_fleet_reverts(g->planner->fleet, h->hold->app)) {
+        cm_map_put(g->reverted, event, event);
+    } else if (!h->retried || hub_hold_is_own(h->hold)) {
+        cm_map_put(g->unwanted, hub_hold_path(a, h->hold), event);
     }
 }
 
@@ -129,18 +145,25 @@ static void note_void(void *ctx, const struct hub_hold_info *h) {
     bool document = h->repo[0] != '\0';
 
     if (!document) {
-        note_mark(g, h);
+        note_mark(g, h->hold->event, h->written, h->retried);
     }
-    if (!document && h->in_force + h->waits == 0 && !h->written &&
-        (!h->retried || hub_hold_is_own(h->hold)) && is_settled(g->planner, h->hold)) {
-        cm_map_put(g->unwanted, hub_hold_path(g->outcome->arena, h->hold),
-                   cm_arena_strdup(g->outcome->arena, h->hold->event));
+    if (!document && h->in_force + h->waits == 0 && !h->written) {
+        note_left(g, h);
     }
     if (document && h->in_force == 0 && !h->retried && h->hold->event[0] != '\0' &&
         strcmp(h->path, hub_hold_path(g->outcome->arena, h->hold)) == 0 &&
         is_settled(g->planner, h->hold)) {
         cm_map_put(g->void_ones, h->path, cm_arena_strdup(g->outcome->arena, h->repo));
     }
+}
+
+static bool answer(void *ctx, const char *event, void *value) {
+    struct gathering *g = ctx;
+
+    (void)value;
+    hub_fleet_answer(g->planner->fleet, event);
+    note_mark(g, event, true, false);
+    return true;
 }
 
 // ---- Asking
@@ -239,6 +262,7 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
         return true; // the App is gone meanwhile
     }
     hub_hold_write(all, &text);
+    bool reverts = hub_fleet_reverts(g->planner->fleet, f->hold->app);
     bool again = f->written || was_dropped(g->planner, path);
     const char *revision = again ? revision_of(g->planner, a, repo) : "";
     const char *id = known_as(g->planner, a, path, cm_str_get(&text), revision, &is_new);
@@ -250,7 +274,9 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
         ask->repo = repo;
         ask->path = cm_arena_strdup(a, path);
         ask->text = cm_arena_strdup(a, cm_str_get(&text));
-        ask->again = f->written;
+        ask->again = f->written && !reverts;
+        ask->back = f->written && reverts;
+        ask->revert = !again && reverts;
         hub_effects_find(g->planner->fleet, a, all, ask);
     }
     return true;
@@ -320,8 +346,10 @@ void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {
     g.repos = cm_map_new(NULL);
     g.void_ones = cm_map_new(NULL);
     g.unwanted = cm_map_new(NULL);
+    g.reverted = cm_map_new(NULL);
     hub_fleet_missing_holds(p->fleet, note_missing, &g);
     hub_fleet_each_hold(p->fleet, note_void, &g);
+    cm_map_each(g.reverted, answer, &g);
     if (cm_map_len(g.files) + cm_map_len(g.unwanted) > 0) {
         hub_fleet_each_app(p->fleet, note_app, &g);
     }
@@ -334,4 +362,5 @@ void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {
     cm_map_free(g.repos);
     cm_map_free(g.void_ones);
     cm_map_free(g.unwanted);
+    cm_map_free(g.reverted);
 }

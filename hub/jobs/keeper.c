@@ -123,9 +123,11 @@ static const char *plural(size_t count) {
 
 static struct cm_json *add_message(struct cm_arena *a, struct cm_json *args,
                                    const struct hub_hold_ask *ask) {
-    const char *again = ask->again ? " The file was taken away, which is no retry: 'retry: true' "
-                                     "in it is."
-                                   : "";
+    const char *again = ask->again  ? " The file was taken away, which is no retry: 'retry: true' "
+                                      "in it is."
+                        : ask->back ? " Git says it once more, which is no retry: 'retry: true' in "
+                                      "the file is."
+                                    : "";
     struct cm_json *trailers = cm_json_new(a, CM_OBJECT);
 
     cm_json_set_string(a, args, "subject",
@@ -184,6 +186,7 @@ static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_
                        cm_arena_strf(a, "%s%s%s", root, root[0] == '\0' ? "" : "/", ask->path));
     if (ask->text != NULL) {
         cm_json_set_string(a, args, "text", ask->text);
+        cm_json_set_bool(a, args, "revert", ask->revert);
         trailers = add_message(a, args, ask);
     } else {
         cm_json_set_string(a, args, "subject", "Git says another release");

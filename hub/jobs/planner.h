@@ -121,6 +121,8 @@ struct hub_hold_ask {
     const char *names;   // the first fifty, with spaces between
     size_t clusters;
     bool again;                            // it was in Git before
+    bool revert;                           // a document is to say it instead, if one can
+    bool back;                             // that was done before, and Git says it once more
     bool own;                              // holdfast goes back itself
     const struct hub_hold_effect *effects; // what it makes of the workload, each form once
     size_t effect_count;

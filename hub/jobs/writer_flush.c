@@ -130,6 +130,8 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     tip->items = f->items;
     tip->count = i;
     enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &item->edit, err);
+    item->writing->intent.as = item->edit.reverts ? "revert" : NULL;
+    item->writing->intent.why = item->edit.why;
     if (rc == CM_EINVAL || rc == CM_ENOTFOUND) {
         hub_flush_settle(item, HUB_WRITTEN_NEVER, err->msg);
         return CM_OK;
@@ -434,12 +436,27 @@ bool hub_flush_any_stands(const struct hub_flush *f) {
     return false;
 }
 
+// note_outdone: what a later one says, too, is not written first.
+static void note_outdone(struct hub_flush *f) {
+    for (size_t i = 0; i < f->count; i++) {
+        f->items[i].undone = false;
+        for (size_t k = i + 1; k < f->count && !f->items[i].undone; k++) {
+            f->items[i].undone =
+                hub_flush_is_open(&f->items[k]) &&
+                hub_write_is_outdone(&f->items[i].writing->intent, &f->items[k].writing->intent);
+        }
+    }
+}
+
 // look_and_push: CM_EEXISTS: the tip moved; another round.
 static enum cm_rc look_and_push(struct hub_flush *f, bool *out_over, struct cm_err *err) {
     CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
 
-    if (hub_tip_open(f->folder, &tip, err) < 0 || hub_flush_history(f, &tip, err) < 0 ||
-        hub_flush_evaluate(f, &tip, err) < 0) {
+    if (hub_tip_open(f->folder, &tip, err) < 0 || hub_flush_history(f, &tip, err) < 0) {
+        return err->code;
+    }
+    note_outdone(f);
+    if (hub_flush_evaluate(f, &tip, err) < 0) {
         return err->code;
     }
     hub_flush_end_what_is_so(f);

@@ -92,6 +92,7 @@ struct hub_write_files hub_tip_files(struct hub_tip *tip, const char *root) {
     return (struct hub_write_files){.read = read_file,
                                     .each = hub_tip_each,
                                     .capture = hub_tip_capture,
+                                    .revert = hub_tip_revert,
                                     .ctx = tip,
                                     .root = root};
 }

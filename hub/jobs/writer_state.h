@@ -2,7 +2,7 @@
 //
 //     writer.c        the whole: asking, batches, what is on record
 //     writer_look.c   what an intent would change on the tip that is known
-//     writer_capture.c  the same of one that is proven by rendering
+//     writer_capture.c  the same of those that are proven by rendering
 //     writer_flush.c  one round of fetching, deciding and pushing
 //     writer_pulls.c  the same, where it goes into pull requests
 //
@@ -183,3 +183,7 @@ CM_MUSTUSE enum cm_rc hub_tip_each(void *tip, const char *folder,
 CM_MUSTUSE enum cm_rc hub_tip_capture(void *tip, const struct hub_intent *intent,
                                       const struct cm_json *args, struct hub_write_edit *out,
                                       struct cm_err *err);
+
+// hub_tip_revert makes the edit that says what a Hold would make, proven likewise.
+CM_MUSTUSE enum cm_rc hub_tip_revert(void *tip, const struct hub_write_edit *hold,
+                                     struct hub_write_edit *out, struct cm_err *err);

@@ -42,9 +42,10 @@ struct plan_settings {
     bool plain_secrets;
     bool goes_back;
     const char *on_reject;
+    bool reverts;
     const char *drift; // a constant: "report", "correct", "capture", "off"
 };
-#define HUB_PLAN_SETTINGS 6
+#define HUB_PLAN_SETTINGS 7
 
 struct hub_plan_before {
     struct cm_arena *arena;

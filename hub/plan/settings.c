@@ -27,6 +27,7 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
                                .plain_secrets = info->plain_secrets,
                                .goes_back = info->goes_back,
                                .on_reject = info->on_reject,
+                               .reverts = info->reverts,
                                .drift = info->drift};
 }
 
@@ -96,6 +97,10 @@ static void compare_settings(struct plan_making *m, const struct plan_settings *
     if (strcmp(old->on_reject, now->on_reject) != 0) {
         tell(m, now->name, "onReject", old->on_reject, now->on_reject);
     }
+    if (old->reverts != now->reverts) {
+        tell(m, now->name, "writeBack", old->reverts ? "revert" : "hold",
+             now->reverts ? "revert" : "hold");
+    }
     if (old->plain_secrets != now->plain_secrets) {
         tell(m, now->name, "plainSecrets", old->plain_secrets ? "allow" : "deny",
              now->plain_secrets ? "allow" : "deny");
@@ -139,7 +144,8 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
            old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back &&
-           strcmp(old->on_reject, now->on_reject) == 0 && same_capture(old, now);
+           strcmp(old->on_reject, now->on_reject) == 0 && old->reverts == now->reverts &&
+           same_capture(old, now);
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
@@ -190,6 +196,11 @@ const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
     }
     if (strcmp(setting->path, "onReject") == 0) {
         return on_reject_words(after);
+    }
+    if (strcmp(setting->path, "writeBack") == 0) {
+        return strcmp(after, "revert") == 0
+                   ? "from then on a release that is rejected is reverted in Git where that is safe"
+                   : "from then on a release that is rejected is kept out by a Hold alone";
     }
     return strcmp(after, "allow") == 0 ? "from then on its Secrets may stand in Git readably"
                                        : "from then on its Secrets may not stand in Git readably";

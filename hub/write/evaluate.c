@@ -45,6 +45,7 @@ void hub_write_edit_done(struct hub_write_edit *edit) {
     free(edit->path);
     free(edit->before);
     free(edit->text);
+    free(edit->why);
     *edit = (struct hub_write_edit){0};
 }
 
@@ -106,11 +107,31 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
            strcmp(a->app, b->app) == 0 && strcmp(a->cluster, b->cluster) == 0;
 }
 
+static bool wants_revert(const struct cm_json *args) {
+    const struct cm_json *revert = cm_json_get(args, "revert");
+
+    return revert != NULL && revert->type == CM_BOOL && revert->truth;
+}
+
+static bool may_revert(const struct hub_intent *intent) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *args = NULL;
+    struct cm_err ignored;
+
+    return strcmp(intent->kind, "hold") == 0 &&
+           hub_write_args(a, intent, &args, &ignored) == CM_OK && wants_revert(args);
+}
+
+bool hub_write_is_outdone(const struct hub_intent *intent, const struct hub_intent *later) {
+    return may_revert(intent) && may_revert(later) && hub_write_is_same_target(intent, later);
+}
+
 bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later) {
     const struct hub_write_kind *kind = hub_write_kind_find(later->kind);
 
     return kind != NULL && kind->way != HUB_WRITE_RETRY &&
-           (kind->way == HUB_WRITE_CAPTURE || strcmp(intent->kind, later->kind) != 0) &&
+           (kind->way == HUB_WRITE_CAPTURE || strcmp(intent->kind, later->kind) != 0 ||
+            hub_write_is_outdone(intent, later)) &&
            hub_write_is_same_target(intent, later);
 }
 
@@ -468,6 +489,36 @@ static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct 
     return CM_OK;
 }
 
+// evaluate_hold: where a Hold is to be avoided it is what is left if no document can say the same.
+static enum cm_rc evaluate_hold(const struct hub_write_kind *kind, const struct cm_json *args,
+                                const struct hub_write_files *files, struct hub_write_edit *out,
+                                struct cm_err *err) {
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit hold = {0};
+    struct hub_write_edit made = {0};
+    struct cm_err why = {0};
+
+    if (evaluate_file(kind, args, files, &hold, err) < 0) {
+        return err->code;
+    }
+    if (hold.path != NULL && wants_revert(args)) {
+        enum cm_rc rc = files->revert(files->ctx, &hold, &made, &why);
+
+        if (rc == CM_OK) {
+            made.reverts = made.path != NULL;
+            *out = made;
+            return CM_OK;
+        }
+        if (rc != CM_EINVAL && rc != CM_ENOTFOUND) {
+            *err = why;
+            return rc;
+        }
+        hold.why = cm_strdup(why.msg);
+    }
+    *out = hold;
+    hold = (struct hub_write_edit){0};
+    return CM_OK;
+}
+
 enum cm_rc hub_write_evaluate(const struct hub_intent *intent, const struct hub_write_files *files,
                               struct hub_write_edit *out, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -484,6 +535,9 @@ enum cm_rc hub_write_evaluate(const struct hub_intent *intent, const struct hub_
     if (is_about_document(kind)) {
         return evaluate_document(kind, intent, args, files, out, err);
     }
-    return kind->way == HUB_WRITE_RETRY ? evaluate_retry(kind, args, files, out, err)
-                                        : evaluate_file(kind, args, files, out, err);
+    if (kind->way == HUB_WRITE_RETRY) {
+        return evaluate_retry(kind, args, files, out, err);
+    }
+    return kind->way == HUB_WRITE_JOIN ? evaluate_hold(kind, args, files, out, err)
+                                       : evaluate_file(kind, args, files, out, err);
 }

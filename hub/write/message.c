@@ -50,6 +50,10 @@ void hub_write_add_trailer(struct cm_str *out, const char *key, const char *valu
     }
 }
 
+static const char *name_of(const struct hub_intent *intent) {
+    return intent->as != NULL ? intent->as : intent->kind;
+}
+
 static void add_subject(struct cm_str *out, const struct hub_intent *first,
                         const struct cm_json *args) {
     const char *subject = cm_json_string(cm_json_get(args, "subject"));
@@ -60,7 +64,7 @@ static void add_subject(struct cm_str *out, const struct hub_intent *first,
 
         subject = kind != NULL ? kind->subject : "change";
     }
-    cm_str_addf(out, "%s", first->kind);
+    cm_str_add(out, name_of(first));
     if (about[0] != '\0') {
         cm_str_addf(out, "(%s)", about);
     }
@@ -133,13 +137,14 @@ char *hub_write_message(const struct hub_intent *const *intents, size_t count, c
     add_subject(&out, first, args);
     add_body(&out, args);
     cm_str_add_char(&out, '\n');
-    hub_write_add_trailer(&out, "Action", first->kind);
+    hub_write_add_trailer(&out, "Action", name_of(first));
     hub_write_add_trailer(&out, "App", first->app);
     add_clusters(&out, intents, count);
     hub_write_add_trailer(&out, "Cause", first->cause);
     hub_write_add_trailer(&out, "Actor", first->actor);
     hub_write_add_trailer(&out, "Reason", cm_json_string(cm_json_get(args, "reason")));
     add_own_trailers(&out, args);
+    hub_write_add_trailer(&out, "Not-Reverted", first->why);
     hub_write_add_trailer(&out, "Writer", writer); // before what may be cut when it is read
     for (size_t i = 0; i < count; i++) {
         hub_write_add_trailer(&out, "Event", intents[i]->id);

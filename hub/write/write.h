@@ -11,7 +11,9 @@
 //     others,
 //                                  too, these are off its list
 //     confirm     path, text       the file is there, with this text; where is the kind's folder
-//     hold        path, text       the file is a Hold with at least these clusters
+//     hold        path, text       the file is a Hold with at least these clusters; with `revert`
+//                                  true, if a document can say what it would make, that does
+//                                  instead
 //     ban, exempt, freeze          as confirm
 //     unhold, unban, unexempt, unfreeze
 //                 path, until      the file is not there; with `until`, unless it ends at another
@@ -54,6 +56,9 @@ struct hub_intent {
     const char *args;  // JSON
     const char *actor; // who decided: a name
     int64_t made_ms;   // Unix time
+    // Of the edit that it was found to need on a tip, as long as that is there:
+    const char *as;  // what it is called in the commit; NULL: its kind
+    const char *why; // it was not reverted; NULL: it was, or was not to be
 };
 
 // The files of a tip.
@@ -67,6 +72,10 @@ struct hub_write_files {
     // capture makes the edit of an intent of that kind.
     enum cm_rc (*capture)(void *ctx, const struct hub_intent *intent, const struct cm_json *args,
                           struct hub_write_edit *out, struct cm_err *err);
+    // revert makes the edit of a document that says what a Hold would make; *out->path NULL: the
+    // Hold would change nothing. CM_EINVAL, CM_ENOTFOUND: there is none, with why.
+    enum cm_rc (*revert)(void *ctx, const struct hub_write_edit *hold, struct hub_write_edit *out,
+                         struct cm_err *err);
     void *ctx;
     const char *root; // folder of the fleet in the repository; "": its top
 };
@@ -75,6 +84,8 @@ struct hub_write_edit {
     char *path;   // from the top of the repository
     char *before; // NULL: the file was not there
     char *text;   // NULL: the file goes
+    bool reverts; // a document says what a Hold would make
+    char *why;    // of a Hold: why none can; NULL: none was to
 };
 
 void hub_write_edit_done(struct hub_write_edit *edit); // a zeroed one is fine
@@ -100,6 +111,10 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
 // mean no more than the later one. A later capture is of all that differs of its object. A retry
 // needs the Hold that it is about.
 bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later);
+
+// hub_write_is_outdone tells whether a later intent says all that one does: both are Holds that a
+// document may say instead, of which the later one has all clusters.
+bool hub_write_is_outdone(const struct hub_intent *intent, const struct hub_intent *later);
 
 // hub_write_message is the message of a commit for intents that belong together, as
 // deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.

@@ -455,6 +455,175 @@ static void arguments_are_checked(void **state) {
     }
 }
 
+// ---- Reverting
+
+#define MODE "/spec/template/spec/containers/[name=main]/env/[name=MODE]/value"
+#define SIDE "/spec/template/spec/containers/[name=side]/image"
+#define HOLD_PATH "holds/shop/2-1.yaml"
+#define HOLD(clusters, at, bad, use)                                                               \
+    "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: shop-2-1}\nspec:\n"               \
+    "  app: shop\n  clusters: [" clusters "]\n"                                                    \
+    "  rejects: {revision: bad, identity: [{object: apps/Deployment/shop/web, at: '" at            \
+    "', value: '" bad "'}]}\n  restores: {revision: good}\n"                                       \
+    "  delta: [{object: apps/Deployment/shop/web, at: '" at "', bad: '" bad "', use: '" use        \
+    "'}]\n"
+
+// What a commit made of a file.
+struct change {
+    const char *path;
+    const char *bad;
+    const char *good;
+};
+
+static void each_change(void *ctx, const char *bad, const char *good, hub_revert_visit_fn visit,
+                        void *visitor) {
+    const struct change *change = ctx;
+
+    assert_string_equal(bad, "bad");
+    assert_string_equal(good, "good");
+    if (change != NULL) {
+        (void)visit(visitor, change->path, change->bad, change->good);
+    }
+}
+
+static struct hub_captured revert(struct world *w, const char *hold, struct change *change,
+                                  struct cm_err *err) {
+    const struct hub_capture_repo repo = {
+        .name = "fleet", .root = "", .read = read_file, .each = each_file, .ctx = w};
+    const struct hub_revert what = {
+        .path = HOLD_PATH, .text = hold, .each = each_change, .ctx = change};
+    struct hub_captured out = {0};
+
+    *err = (struct cm_err){.code = CM_OK};
+    if (hub_revert_make(&what, &repo, 1, 0, &out, err) < 0) {
+        assert_null(out.path);
+    }
+    return out;
+}
+
+static void assert_not_reverted(struct world *w, const char *hold, struct change *change,
+                                const char *why) {
+    struct cm_err err;
+    CM_CLEANUP(hub_captured_done) struct hub_captured got = revert(w, hold, change, &err);
+
+    assert_int_equal(err.code, CM_EINVAL);
+    if (strstr(err.msg, why) == NULL) {
+        fail_msg("'%s' does not say '%s'", err.msg, why);
+    }
+}
+
+static char *with(const char *text, const char *from, const char *to) {
+    const char *at = strstr(text, from);
+
+    assert_non_null(at);
+    return cm_strf("%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
+}
+
+static void a_value_that_was_rejected_everywhere_is_what_it_was_again(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        revert(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL, &err);
+    CM_AUTOFREE char *expected = with(deployment, "'side:1'", "'side:0'");
+
+    assert_int_equal(err.code, CM_OK);
+    assert_string_equal(got.path, "apps/shop/web.yaml");
+    assert_string_equal(got.text, expected);
+}
+
+static void what_another_cluster_shares_is_not_reverted(void **state) {
+    struct change change = {"apps/shop/web.yaml", deployment, NULL};
+    struct world w;
+
+    (void)state;
+    CM_AUTOFREE char *good = with(deployment, "'side:1'", "'side:0'");
+    change.good = good;
+    setup(&w, APP_ALL);
+    assert_not_reverted(&w, HOLD("paris", SIDE, "side:1", "side:0"), &change,
+                        "it would change App 'shop' on cluster 'tokyo', too");
+}
+
+static void a_commit_is_taken_back_where_the_value_comes_from_the_app(void **state) {
+    static const char two[] = APP_ALL "  images: [{name: side, newTag: '2'}] # by the bot\n";
+    static const char one[] = APP_ALL "  images: [{name: side, newTag: '1'}]\n";
+    struct change change = {"apps/shop/app.yaml", two, one};
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    CM_AUTOFREE char *since = cm_strf("# Ask eve.\n%s", two);
+    setup(&w, since);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        revert(&w, HOLD("paris, tokyo", SIDE, "side:2", "side:1"), &change, &err);
+    CM_AUTOFREE char *expected = cm_strf("# Ask eve.\n%s", one);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_string_equal(got.path, "apps/shop/app.yaml");
+    assert_string_equal(got.text, expected);
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:2", "side:1"), NULL, "of the App");
+}
+
+static void of_a_commit_that_did_more_only_the_value_is_taken_back(void **state) {
+    struct change change = {"apps/shop/web.yaml", deployment, NULL};
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    CM_AUTOFREE char *image = with(deployment, "'side:1'", "'side:0'");
+    CM_AUTOFREE char *good = with(image, "replicas:    3", "replicas:    1");
+    change.good = good;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        revert(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), &change, &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_string_equal(got.text, image);
+}
+
+static void another_release_needs_no_revert(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got = revert(&w, HOLD("paris", SIDE, "side:0", "side:7"), NULL, &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_null(got.path);
+}
+
+static void with_a_hold_that_is_there_all_clusters_count(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    put(&w, HOLD_PATH, HOLD("paris", MODE, "on", "off"));
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got = revert(&w, HOLD("paris, tokyo", MODE, "on", "off"), NULL, &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_string_equal(got.path, "apps/shop/web.yaml");
+    assert_non_null(strstr(got.text, "{name: MODE, value: \"off\"}"));
+}
+
+static void what_is_wrong_in_git_is_not_reverted(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    put(&w, "apps/shop/web.yaml", "kind: [");
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL,
+                        "is wrong in Git, or on none of the clusters");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_is_edited_where_only_its_cluster_has_it),
@@ -469,6 +638,13 @@ int main(void) {
         cmocka_unit_test(what_cannot_be_is_refused_and_says_what_to_edit),
         cmocka_unit_test(values_of_secrets_are_written_nowhere),
         cmocka_unit_test(arguments_are_checked),
+        cmocka_unit_test(a_value_that_was_rejected_everywhere_is_what_it_was_again),
+        cmocka_unit_test(what_another_cluster_shares_is_not_reverted),
+        cmocka_unit_test(a_commit_is_taken_back_where_the_value_comes_from_the_app),
+        cmocka_unit_test(of_a_commit_that_did_more_only_the_value_is_taken_back),
+        cmocka_unit_test(another_release_needs_no_revert),
+        cmocka_unit_test(with_a_hold_that_is_there_all_clusters_count),
+        cmocka_unit_test(what_is_wrong_in_git_is_not_reverted),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -213,6 +213,8 @@ const struct fleet_case fleet_cases[] = {
     A(true, "  {releaseGroup: checkout, onReject: group}\n"),
     A(true, "  {onReject: alone}\n"),
     A(true, "  {onReject: report}\n"),
+    A(true, "  {writeBack: revert}\n"),
+    A(false, "  {writeBack: commit}\n"),
     A(false, "  {onReject: group}\n"),
     A(false, "  {releaseGroup: checkout, onReject: together}\n"),
     A(false, "  {adopt: 'yes'}\n"),

@@ -422,6 +422,59 @@ static void add_hold(struct fixture *f, const char *app, const char *path) {
     f->flush.items[f->flush.count - 1].writing->automatic = true;
 }
 
+#define CHANGED "git -C fleet.git diff --name-only main holdfast/rollback/web/2-1 | tr '\\n' ' '"
+
+// The fleet of two clusters, whose App was 1 and is 2.
+static void push_releases(struct fixture *f) {
+    scratch_run(
+        f->scratch,
+        "cd work; mkdir -p clusters apps/web\n"
+        "for c in c1 c2; do printf 'apiVersion: holdfast/v1alpha1\\nkind: Cluster\\n"
+        "metadata: {name: %s}\\n' $c >clusters/$c.yaml; done\n"
+        "printf 'apiVersion: holdfast/v1alpha1\\nkind: App\\nmetadata: {name: web}\\n"
+        "spec: {targets: [{clusterSelector: {}}], writeBack: revert}\\n' >apps/web/app.yaml\n"
+        "for v in 1 2; do printf 'apiVersion: v1\\nkind: ConfigMap\\n"
+        "metadata: {name: web, namespace: web}\\ndata: {v: \"%s\"} # the version\\n' $v "
+        ">apps/web/web.yaml; git add -A; git commit --quiet -m $v; done; git push --quiet o main");
+}
+
+// add_rejected wants the release to be kept out of these clusters: by a document, if one can.
+static void add_rejected(struct fixture *f, const char *clusters) {
+    CM_AUTOFREE char *text =
+        cm_strf("apiVersion: holdfast/v1alpha1\\nkind: Hold\\nmetadata: {name: web-2-1}\\n"
+                "spec: {app: web, clusters: [%s], rejects: {identity: [{object: ConfigMap/web/web, "
+                "at: /data/v, value: '2'}]}, delta: [{object: ConfigMap/web/web, at: /data/v, "
+                "bad: '2', use: '1'}]}\\n\",\"revert\":true,\"subject\":\"1 runs",
+                clusters);
+
+    add(f, "hold", "web", "holds/web/2-1.yaml", text);
+}
+
+static void what_all_rejected_is_reverted_in_the_pull_request_that_held_it(void **state) {
+    struct fixture *f = *state;
+    const struct hub_repositories list = {.items = &f->repository, .count = 1};
+    const struct hub_writer_world world = {&list, f->scratch->folder};
+
+    push_releases(f);
+    f->flush.world = &world;
+    add_rejected(f, "c1");
+    run(f);
+    assert_string_equal(only(f)->title, "hold(web): 1 runs");
+    expect(f, CHANGED, "holds/web/2-1.yaml ");
+    add_rejected(f, "c1, c2");
+    run(f);
+    assert_int_equal(only(f)->number, 1);
+    assert_string_equal(only(f)->title, "revert(web): 1 runs");
+    expect(f, CHANGED, "apps/web/web.yaml ");
+    expect(f, "git -C fleet.git show holdfast/rollback/web/2-1:apps/web/web.yaml | tail -1",
+           "data: {v: \"1\"} # the version");
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_NOT_YET);
+    somebody(f, HUB_FORGE_DROP);
+    run(f);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_DONE);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_DONE);
+}
+
 static void what_is_in_force_already_is_shown_on_one_branch(void **state) {
     struct fixture *f = *state;
 
@@ -520,6 +573,7 @@ int main(int argc, char **argv) {
         TEST(what_could_not_be_opened_is_forgotten_when_it_is_taken_back),
         TEST(what_is_wanted_again_is_in_it_again),
         TEST(a_branch_with_commits_of_others_is_theirs),
+        TEST(what_all_rejected_is_reverted_in_the_pull_request_that_held_it),
         TEST(what_is_in_force_already_is_shown_on_one_branch),
         TEST(the_branch_of_holds_is_left_alone_while_they_are_the_same),
         TEST(what_people_do_not_want_is_not_shown_there),

@@ -38,6 +38,7 @@ static const struct change {
     {"releaseGroup", FROM_A ALL, FROM_A ALL "  releaseGroup: all", LATER},
     {"onReject", FROM_A ALL "  releaseGroup: all",
      FROM_A ALL "  releaseGroup: all\n  onReject: group", LATER},
+    {"writeBack", FROM_A ALL, FROM_A ALL "  writeBack: revert", LATER},
     {"prune", FROM_A ALL, FROM_A ALL "  prune: false", HUB_PLAN_OPTION},
     {"prunePrecious", FROM_A ALL, FROM_A ALL "  prunePrecious: true", HUB_PLAN_OPTION},
     {"adopt", FROM_A ALL, FROM_A ALL "  adopt: true", HUB_PLAN_OPTION},

@@ -464,6 +464,96 @@ static void a_later_capture_of_an_object_has_the_last_word(void **state) {
     assert_false(hub_write_is_undone(&first, &other));
 }
 
+// What a document that says the same is found to be: fail is why there is none.
+struct reverting {
+    struct tip tip;
+    const char *fail;
+    bool is_void;
+};
+
+static enum cm_rc revert_hold(void *ctx, const struct hub_write_edit *hold,
+                              struct hub_write_edit *out, struct cm_err *err) {
+    const struct reverting *r = ctx;
+
+    assert_string_equal(hold->path, "fleet/holds/shop/2.yaml");
+    assert_string_equal(hold->text, "kind: Hold\n");
+    if (r->fail != NULL) {
+        return cm_fail(err, CM_EINVAL, "%s", r->fail);
+    }
+    if (!r->is_void) {
+        *out = (struct hub_write_edit){.path = cm_strdup("fleet/shop/web.yaml"),
+                                       .before = cm_strdup("v2"),
+                                       .text = cm_strdup("v1")};
+    }
+    return CM_OK;
+}
+
+#define REVERT_ARGS(revert)                                                                        \
+    "{\"path\":\"fleet/holds/shop/2.yaml\",\"text\":\"kind: Hold\\n\",\"revert\":" revert "}"
+
+static struct hub_write_edit reverted(struct reverting *r, const char *args) {
+    const struct hub_write_files files = {
+        .read = read_file, .each = each_file, .revert = revert_hold, .ctx = r, .root = "fleet"};
+    const struct hub_intent intent = intent_of("hold", "shop", "", args);
+    struct hub_write_edit edit = {0};
+    struct cm_err err;
+
+    if (hub_write_evaluate(&intent, &files, &edit, &err) != CM_OK) {
+        fail_msg("%s", err.msg);
+    }
+    return edit;
+}
+
+static void a_document_says_it_instead_of_a_hold_only_where_it_can(void **state) {
+    struct reverting r = {.tip = {.files = fleet}};
+
+    (void)state;
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit made = reverted(&r, REVERT_ARGS("true"));
+    assert_true(made.reverts);
+    assert_string_equal(made.path, "fleet/shop/web.yaml");
+    r.is_void = true;
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit so = reverted(&r, REVERT_ARGS("true"));
+    assert_null(so.path);
+    r.fail = "others share it";
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit hold = reverted(&r, REVERT_ARGS("true"));
+    assert_false(hold.reverts);
+    assert_string_equal(hold.path, "fleet/holds/shop/2.yaml");
+    assert_string_equal(hold.why, "others share it");
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit own = reverted(&r, REVERT_ARGS("false"));
+    assert_string_equal(own.path, "fleet/holds/shop/2.yaml");
+    assert_null(own.why);
+}
+
+static void a_message_says_whether_it_was_reverted(void **state) {
+    (void)state;
+    struct hub_intent one = intent_of("hold", "shop", "", REVERT_ARGS("true"));
+    const struct hub_intent *const list[] = {&one};
+    one.as = "revert";
+    CM_AUTOFREE char *reverted = hub_write_message(list, 1, "hub-1/epoch-2");
+    one.as = NULL;
+    one.why = "others share it";
+    CM_AUTOFREE char *held = hub_write_message(list, 1, "hub-1/epoch-2");
+
+    assert_non_null(strstr(reverted, "revert(shop): "));
+    assert_non_null(strstr(reverted, "\nHoldfast-Action: revert\n"));
+    assert_null(strstr(reverted, "Not-Reverted"));
+    assert_non_null(strstr(held, "\nHoldfast-Action: hold\n"));
+    assert_non_null(strstr(held, "\nHoldfast-Not-Reverted: others share it\n"));
+}
+
+// The later one is of all clusters; of what people ask for that is not so.
+static void of_two_that_may_be_reverted_the_later_one_says_it_all(void **state) {
+    struct hub_intent first = intent_of("hold", "shop", "", REVERT_ARGS("true"));
+    struct hub_intent later = intent_of("hold", "shop", "", REVERT_ARGS("true"));
+
+    (void)state;
+    assert_true(hub_write_is_outdone(&first, &later));
+    assert_true(hub_write_is_undone(&first, &later));
+    later.args = REVERT_ARGS("false");
+    assert_false(hub_write_is_outdone(&first, &later));
+    assert_false(hub_write_is_undone(&first, &later));
+}
+
 static void what_undoes_something_is_in_its_pull_request(void **state) {
     static const struct {
         const char *kind;
@@ -506,6 +596,9 @@ int main(void) {
         cmocka_unit_test(opposites_are_about_the_same_target),
         cmocka_unit_test(a_retry_needs_its_hold_and_takes_nothing_back),
         cmocka_unit_test(a_later_capture_of_an_object_has_the_last_word),
+        cmocka_unit_test(a_document_says_it_instead_of_a_hold_only_where_it_can),
+        cmocka_unit_test(a_message_says_whether_it_was_reverted),
+        cmocka_unit_test(of_two_that_may_be_reverted_the_later_one_says_it_all),
         cmocka_unit_test(what_undoes_something_is_in_its_pull_request),
         cmocka_unit_test(what_is_so_changes_nothing),
         cmocka_unit_test(a_hold_that_is_there_gets_the_clusters_and_keeps_what_people_changed),
