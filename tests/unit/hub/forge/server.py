@@ -1,13 +1,21 @@
 #!/usr/bin/env python3
 """Pull requests as GitHub and GitLab document them, strictly: what their API does not describe is
-answered with 418. Prints its port; ends with its standard input."""
+answered with 418. Prints its port; ends with its standard input.
+
+With what they publish at hand (published.py), each request to it and each answer is held against
+that, too, and answers have all that they have there."""
 import http.server
 import json
+import os
 import re
 import sys
 import threading
 import urllib.parse
 
+sys.dont_write_bytecode = True
+import published  # noqa: E402  the tree of sources stays clean
+
+PUBLISHED = [published.Published(os.environ[name]) for name in published.VARIABLES if name in os.environ]
 TOKEN = "Bearer s3cret"
 SHA = "6dcb09b5b57875f334f61aebed695e2e4193db5e"
 pulls = []  # of both
@@ -52,7 +60,7 @@ class GitHub:
         out = {"url": "http://x", "id": 1, "number": pull["number"],
                "html_url": f"https://github.com/octo/fleet/pull/{pull['number']}",
                "state": "open" if pull["state"] == "open" else "closed", "locked": False,
-               "title": pull["title"], "body": pull["body"], "draft": False,
+               "title": pull["title"], "body": pull["body"], "draft": False, "requested_teams": [],
                "merged_at": "2026-11-29T02:00:00Z" if pull["state"] == "merged" else None,
                "merge_commit_sha": SHA[::-1], "head": {"label": f"octo:{pull['branch']}",
                                                        "ref": pull["branch"], "sha": SHA,
@@ -175,6 +183,17 @@ def route(provider, method, path, query, body):
         dropped=True) is None for p in pulls))
 
 
+def ask(provider, method, path, query, body):
+    if not PUBLISHED:
+        return route(provider, method, path, query, body)
+    said = PUBLISHED[0 if provider is GitHub else 1]
+    said.check_request(method, path, query, body)
+    status, answer = route(provider, method, path, query, body)
+    answer = said.whole(method, path, status, answer)
+    said.check_answer(method, path, status, answer)
+    return status, answer
+
+
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
@@ -209,7 +228,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         else:
             if "racing" in path and self.command == provider.change:  # somebody is quicker
                 pulls[-1]["state"] = "merged"
-            self.answer(*route(provider, self.command, path, urllib.parse.parse_qs(
+            self.answer(*ask(provider, self.command, path, urllib.parse.parse_qs(
                 split.query, strict_parsing=bool(split.query)), json.loads(data or "null")))
 
     def do_any(self):
