@@ -95,6 +95,26 @@ static void nothing_happens_in_the_cluster_before_git_says_so(void **state) {
     assert_int_equal(o->ask_count, 0);
 }
 
+#define REVERT                                                                                     \
+    "sed -i 's/onFailure: rollback/onFailure: rollback, writeBack: revert/' apps/web/app.yaml"
+
+static void what_was_reverted_and_is_pushed_again_is_held_at_once(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row =
+        deliver(r, "workload web w one:1 a; " ROLLBACK "; " REVERT, "workload web w one:2 a");
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_null(rig_change(o, "paris-1"));
+    assert_true(o->asks[0].own && o->asks[0].revert);
+    o = rig_commit(r, "fleet", "workload web w one:1 a"); // that is what is asked for
+    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT written FROM decision"), 1);
+    o = rig_commit(r, "fleet", "workload web w one:2 b");
+    assert_true(runs(o, "reg/one:1") && runs(o, "\"b\""));
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].back && !o->asks[0].revert && !o->asks[0].again);
+}
+
 static void all_else_lands_and_the_hold_is_wanted_still(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = deliver_two(r);
@@ -258,6 +278,7 @@ static void what_waits_for_git_waits_after_a_restart_too(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(nothing_happens_in_the_cluster_before_git_says_so),
+        RIG_TEST(what_was_reverted_and_is_pushed_again_is_held_at_once),
         RIG_TEST(all_else_lands_and_the_hold_is_wanted_still),
         RIG_TEST(another_release_is_nothing_to_go_back_from),
         RIG_TEST(unless_the_app_says_so_it_is_only_told),
