@@ -87,6 +87,7 @@ soak: deps-test
 	@$(FAULTS) --runs $(SOAK) --steps 40 --namespaces || [ $$? = 77 ]
 	@$(FAULTS) --runs $(SOAK) --steps 40 --kube
 	@$(FAULTS) --kills $(KILLS) --steps 40
+	@HOLDFAST_STRANGERS=5000 HOLDFAST_FLOOD=30000 HOLDFAST_BIN='$(BIN)' python3 tests/e2e/sim_hostile_peers.py
 	@HOLDFAST_LOOKS=60 python3 tests/e2e/kube_corpus.py
 
 bench: deps-test

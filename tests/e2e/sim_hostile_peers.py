@@ -4,6 +4,7 @@ import contextlib
 import os
 import pathlib
 import re
+import resource
 import socket
 import ssl
 import struct
@@ -22,8 +23,9 @@ from support.simstory import SOON, SimStory, cluster, fleet  # noqa: E402
 from support.tls_peer import TLS_1_2, TlsPeer  # noqa: E402
 
 AGENTS = 20
-STRANGERS = 300  # more than the hub lets in of agents and of those that enroll
-FLOOD = 100  # connections of each kind, one after the other
+STRANGERS = int(os.environ.get("HOLDFAST_STRANGERS", "300"))  # more than the hub lets in of agents and of those that enroll
+FLOOD = int(os.environ.get("HOLDFAST_FLOOD", "100"))  # connections of each kind, one after the other
+RENEGOTIATIONS = 30  # tries on each port
 UPDATES = 5000  # of keys, on one connection
 MEMORY_KIB = 32 * 1024  # more than the hub may have grown by all of that
 
@@ -39,6 +41,11 @@ WRONG_REPORTS = {
 }
 
 
+def allow_files(count):
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(count, hard)), hard))
+
+
 class HostilePeers(SimStory):
     clusters = {**fleet(2), **cluster("evil", number="8"), **cluster("late", number="9")}
     hub_options = ("--max-agents", AGENTS)
@@ -49,11 +56,14 @@ class HostilePeers(SimStory):
         return super().make_sim("c01", "c02", name=name)
 
     def strangers(self, stack, port):
-        """Connections that never say a word."""
-        for _ in range(STRANGERS):
+        """Connections that never say a word, or nothing after the first."""
+        hello = self.client_hello()
+        for i in range(STRANGERS):
             plain = stack.enter_context(socket.socket())
             plain.setblocking(False)
             plain.connect_ex(("127.0.0.1", port))
+            with contextlib.suppress(OSError):
+                plain.send(hello if i % 2 else b"")
 
     def sockets(self):
         """Those that the hub has open. Its files are its own: the database, packs that Git has mapped."""
@@ -89,6 +99,7 @@ class HostilePeers(SimStory):
             return False
 
     def test_strangers_who_keep_silent_keep_nobody_out(self):
+        allow_files(2 * STRANGERS + 200)
         with contextlib.ExitStack() as stack:
             self.strangers(stack, self.hub.agent_port)
             self.strangers(stack, self.hub.enroll_port)
@@ -161,7 +172,7 @@ class HostilePeers(SimStory):
         self.assertLess(self.hub.rss_kib() - before, MEMORY_KIB)
 
     def renegotiate(self, port):
-        for _ in range(FLOOD):
+        for _ in range(RENEGOTIATIONS):
             with TlsPeer(port, self.identity, newest=TLS_1_2) as peer:
                 up = peer.handshake()
                 if up and port != self.hub.api_port:
