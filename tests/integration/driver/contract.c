@@ -1605,6 +1605,32 @@ static void a_kind_is_busy_until_it_appears(void **state) {
     wait_until(is_missing, key, "the object to be missing");
 }
 
+static void a_namespace_takes_along_what_is_in_it(void **state) {
+    CM_AUTOFREE char *space = cm_strf("Namespace//%s-in", t.outside->namespace);
+    CM_AUTOFREE char *key = cm_strf("ConfigMap/%s-in/a", t.outside->namespace);
+    CM_AUTOFREE char *other = key_of("ConfigMap", "a");
+    CM_AUTOFREE char *space_json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"Namespace\",\"metadata\":{\"name\":\"%s-in\"}}",
+                t.outside->namespace);
+    CM_AUTOFREE char *json = cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+                                     "\"name\":\"a\",\"namespace\":\"%s-in\"}}",
+                                     t.outside->namespace);
+    struct outcome out;
+    struct outcome inside;
+    struct outcome gone;
+
+    (void)state;
+    apply_well(space, space_json, &out);
+    apply_well(key, json, &inside);
+    track(key, &inside);
+    wait_until(is_healthy, key, "an observation");
+    assert_true(t.driver->ops->takes(t.driver, space, NULL, key, ""));
+    assert_false(t.driver->ops->takes(t.driver, space, NULL, other, ""));
+    remove_object(space, out.uid, &gone);
+    assert_int_equal(gone.code, CM_OK);
+    wait_until(is_missing, key, "the object to be missing");
+}
+
 // gear_kind defines a kind with the fields f0 to fN. The caller frees it.
 static char *gear_kind(int fields) {
     struct cm_str json = {0};
@@ -1907,6 +1933,7 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(what_another_agent_applied_is_left_to_it),
     CONTRACT(a_copy_of_our_labels_is_not_ours),
     CONTRACT(a_kind_is_busy_until_it_appears),
+    CONTRACT(a_namespace_takes_along_what_is_in_it),
     CONTRACT(a_new_field_is_there_once_its_definition_is_applied),
     CONTRACT(a_namespace_that_is_not_there_is_busy),
     CONTRACT(a_run_makes_the_object_anew_each_time),
