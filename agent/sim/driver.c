@@ -317,10 +317,9 @@ static bool tell_found(void *ctx, const char *key, void *value) {
     const struct op *op = ctx;
     const struct sim_object *o = value;
 
-    (void)key;
-    if (sim_is_ours(op->sim, o)) {
+    if (sim_is_ours(op->sim, o)) { // it says where it is, not how its App called it
         op->found(op->ctx, &(struct agent_owned){.app = o->app,
-                                                 .key = o->core_key,
+                                                 .key = key,
                                                  .default_namespace = o->default_namespace,
                                                  .uid = o->uid,
                                                  .note = "",
