@@ -137,6 +137,7 @@ class Leaving:
 
     def put_many_back(self):
         self.in_git = set(MANY)
+        self.confirmations.clear()  # one works once
         for key in MANY:
             self.objects["many"].setdefault(key, self.next_version())
 
