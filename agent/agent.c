@@ -316,6 +316,13 @@ static const char *watch_cluster_id(void *ctx) {
     return agent_link_cluster_id(((struct agent *)ctx)->link);
 }
 
+static const char *watch_author(void *ctx, const char *key, const char *name, int64_t at_ms,
+                                bool *never) {
+    struct agent *a = ctx;
+
+    return a->driver->ops->author(a->driver, key, name, at_ms, never);
+}
+
 // watch_held: whoever decided is not to meet with runs that begin and end.
 static void watch_held(void *ctx) {
     struct agent *a = ctx;
@@ -514,6 +521,8 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .decide = watch_decide,
                                            .held = watch_held,
                                            .cluster_id = watch_cluster_id,
+                                           .author =
+                                               a->driver->ops->author == NULL ? NULL : watch_author,
                                            .ctx = a};
 
     a->watch = agent_watch_new(

@@ -161,7 +161,8 @@ struct agent_field_drift {
     const char *path;
     const char *desired; // JSON on one line, at most 256 bytes; "***" for secrets
     const char *actual;  // "" if the field is missing
-    const char *manager; // who set it; "" unknown
+    const char *manager; // who set it, as he calls himself; "" unknown
+    const char *user;    // who it was, as the target knows him; "" or NULL: unknown
     const char *operation;
     int64_t at_ms; // Unix time; 0 unknown
 };
@@ -393,6 +394,12 @@ struct agent_driver_ops {
     // track begins to watch an object; tracking it again replaces uid and note. untrack ends it.
     void (*track)(struct agent_driver *d, const struct agent_owned *object);
     void (*untrack)(struct agent_driver *d, const char *key);
+
+    // author tells who changed an object under that name at that time or later (Unix time), as the
+    // target knows him; "": nobody is known. NULL: the target never tells; so does *never. `key`
+    // may be of an object that is not tracked. The text is good until the next call.
+    const char *(*author)(struct agent_driver *d, const char *key, const char *name, int64_t at_ms,
+                          bool *never);
 
     // observe looks at a tracked object now: an observation follows in any case.
     void (*observe)(struct agent_driver *d, const char *key);

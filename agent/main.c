@@ -80,6 +80,8 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
                                              .inventory_namespace = o->inventory_namespace,
                                              .max_in_flight = (long)o->max_in_flight,
                                              .observes = observes(o),
+                                             .audit_log = o->audit_log,
+                                             .disk = p->disk,
                                              .verify_ms = o->verify_interval_ms};
 
     p->http = cm_http_new();

@@ -84,6 +84,12 @@ static const struct cm_option options[] = {
      .value_name = "FILE",
      .help = "Where to write metrics four times a minute, NAME.prom for node_exporter's textfile "
              "collector; by default nowhere."},
+    {.name = "audit-log",
+     .type = CM_OPTION_STRING,
+     .offset = AT(audit_log),
+     .value_name = "FILE",
+     .help = "The API server's audit log, a line of JSON an event, which is followed to say which "
+             "user changed something; by default who did is only claimed."},
     {.name = "max-in-flight",
      .type = CM_OPTION_INT,
      .offset = AT(max_in_flight),

@@ -80,6 +80,7 @@ static void finish_round(struct agent_kube *k) {
     k->resources = CM_TAKE(k->found);
     end_round(k);
     kube_table_discovered(k);
+    kube_audited_discovered(k);
     kube_absent_discovered(k);
     kube_exempt_discovered(k);
     kube_ops_discovered(k);

@@ -187,6 +187,7 @@ static void add_field(const struct finding *f, const struct cm_difference *d,
         .desired = value_text(f->a, d->desired, hidden),
         .actual = value_text(f->a, d->actual, hidden),
         .manager = cm_arena_strdup(f->a, manager.name),
+        .user = "",
         .operation = cm_arena_strdup(f->a, manager.operation),
         .at_ms = at_ms,
     };

@@ -85,6 +85,7 @@ static void stop_all(void *ctx) {
     (void)cm_fail(&why, CM_ECANCELED, "the agent stops");
     cm_timer_stop(k->loop, &k->minute);
     cm_timer_stop(k->loop, &k->verify);
+    kube_audited_stop(k);
     kube_reach_stop(k);
     kube_discover_stop(k);
     kube_watch_stop_all(k);
@@ -118,6 +119,7 @@ static void free_driver(struct agent_driver *d) {
     kube_owners_free(k);
     kube_absent_free(k);
     kube_exempt_free(k);
+    kube_audited_free(k);
     kube_ops_free(k);
     kube_watch_free_all(k);
     kube_resources_free(k->resources);
@@ -253,6 +255,11 @@ static void recover(struct agent_driver *d, agent_found_fn found, agent_recovere
     kube_recover(kube_of(d), found, done, ctx);
 }
 
+static const char *author(struct agent_driver *d, const char *key, const char *name, int64_t at_ms,
+                          bool *never) {
+    return kube_audited_author(kube_of(d), key, name, at_ms, never);
+}
+
 static const struct agent_driver_ops kube_ops = {
     .name = "kube",
     .start = start,
@@ -271,6 +278,7 @@ static const struct agent_driver_ops kube_ops = {
     .release = release_object,
     .track = track,
     .untrack = untrack,
+    .author = author,
     .observe = observe,
     .owner = owner,
     .prove = prove,
@@ -346,6 +354,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     k->verify_ms = config->verify_ms > 0 ? config->verify_ms : DAY_MS;
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
     init_lists(k);
+    kube_audited_init(k, or_default(config->audit_log, NULL), config->disk);
     kube_applyset_init(&k->applyset, "",
                        or_default(config->inventory_namespace, "holdfast-system"));
     enum cm_rc rc = load_access(config, &k->access, err);

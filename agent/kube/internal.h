@@ -309,6 +309,7 @@ struct kube_entry {
     bool ended;      // a Job that had succeeded when it was seen last, and goes by itself then
     bool drifted;    // the last observation told drift
     bool retouched;  // somebody else changed its template
+    bool unnamed;    // somebody changed it, and the audit log may still say who
     bool doubtful;   // changed while nobody could say whether that was drift
     bool unmarked;   // has lost our label, so that no watch tells of it
     bool once;       // made if it is not there, and never changed
@@ -598,6 +599,29 @@ void kube_exempt_listed(struct kube_watch *w);
 void kube_exempt_say(struct agent_kube *k, const struct agent_site_object *object, bool taken,
                      const char *words);
 
+// audited: who did what, as the audit log says
+
+struct kube_audited {
+    char *path; // NULL: there is no audit log
+    struct cm_workers *disk;
+    struct kube_audit_log *log; // NULL: it is not followed yet
+    struct kube_audit_book *book;
+    struct cm_timer timer; // for what the log does not say in time
+};
+
+void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers *disk);
+void kube_audited_discovered(struct agent_kube *k); // kinds are known: begins to follow
+void kube_audited_stop(struct agent_kube *k);
+void kube_audited_free(struct agent_kube *k);
+// kube_audited_name fills in who set the fields that differ, as far as the log says so; names are
+// the arena's. It makes the entry unnamed if the log may still say more of what is foreign.
+void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                       struct kube_drift *drift);
+// kube_audited_author: see `author` in agent/driver.h.
+const char *kube_audited_author(struct agent_kube *k, const char *key, const char *name,
+                                int64_t at_ms, bool *never);
+void kube_audited_forget(struct kube_entry *e); // it is as it was applied, or gone
+
 // watches
 
 struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource,
@@ -666,6 +690,7 @@ struct agent_kube {
     struct kube_owners owners;
     struct kube_absent absent;
     struct kube_exempt exempt;
+    struct kube_audited audited;
     struct cm_list watches;
     struct cm_list recoveries; // that have not begun
 };

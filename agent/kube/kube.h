@@ -33,6 +33,9 @@
 // impersonate it. Without the right to list and watch autoscalers and canaries, they are not
 // heeded.
 //
+// Who changed what is what managedFields claim; with the API server's audit log (audit.h) it is the
+// user whom the API server let in. A difference that is new waits for that, at most two seconds.
+//
 // Threads: the loop given at new. agent_kube_new reads files; a token file is read again by the
 // loop.
 #pragma once
@@ -45,6 +48,7 @@
 struct agent_driver;
 struct cm_http;
 struct cm_loop;
+struct cm_workers;
 
 struct agent_kube_config {
     const char *kubeconfig;          // path; NULL: the service account of the pod we run in
@@ -54,6 +58,8 @@ struct agent_kube_config {
     const char *inventory_namespace; // NULL: "holdfast-system"
     long max_in_flight;              // operations at once; 0: 16
     bool observes;                   // nothing is ever written
+    const char *audit_log;           // of the API server; NULL or "": who did what is only claimed
+    struct cm_workers *disk;         // which read it; they stop before the driver is freed
     int64_t verify_ms;               // between lists of everything; 0: a day
 };
 

@@ -14,6 +14,7 @@ struct kube_resources {
     struct cm_arena *arena;
     struct cm_map *by_version; // "Kind.group/version"
     struct cm_map *preferred;  // "Kind.group"
+    struct cm_map *named;      // "plural.group", preferred
     bool stale;
 };
 
@@ -23,6 +24,7 @@ struct kube_resources *kube_resources_new(void) {
     r->arena = cm_arena_new(0);
     r->by_version = cm_map_new(NULL);
     r->preferred = cm_map_new(NULL);
+    r->named = cm_map_new(NULL);
     return r;
 }
 
@@ -32,6 +34,7 @@ void kube_resources_free(struct kube_resources *r) {
     }
     cm_map_free(r->by_version);
     cm_map_free(r->preferred);
+    cm_map_free(r->named);
     cm_arena_free(r->arena);
     free(r);
 }
@@ -99,7 +102,10 @@ static enum cm_rc add(struct kube_resources *r, const struct kube_resource *foun
     };
     cm_map_put(r->by_version, exact, copy);
     if (cm_map_get(r->preferred, kind) == NULL) {
+        CM_AUTOFREE char *named = cm_strf("%s.%s", found->plural, found->group);
+
         cm_map_put(r->preferred, kind, copy);
+        cm_map_put(r->named, named, copy);
     }
     return CM_OK;
 }
@@ -255,6 +261,13 @@ const struct kube_resource *kube_resources_find(const struct kube_resources *r, 
     }
     name = cm_strf("%s.%s/%s", kind, group, version);
     return cm_map_get(r->by_version, name);
+}
+
+const struct kube_resource *kube_resources_named(const struct kube_resources *r, const char *group,
+                                                 const char *plural) {
+    CM_AUTOFREE char *name = cm_strf("%s.%s", plural, group);
+
+    return cm_map_get(r->named, name);
 }
 
 bool kube_resources_stale(const struct kube_resources *r) {

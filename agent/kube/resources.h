@@ -43,6 +43,10 @@ CM_MUSTUSE enum cm_rc kube_resources_groups(struct cm_arena *a, const struct cm_
 const struct kube_resource *kube_resources_find(const struct kube_resources *r, const char *group,
                                                 const char *version, const char *kind);
 
+// kube_resources_named returns the resource that a group calls by this plural, or NULL.
+const struct kube_resource *kube_resources_named(const struct kube_resources *r, const char *group,
+                                                 const char *plural);
+
 // kube_resources_stale tells whether the server could not ask one of its groups, so that a kind
 // that is not here may exist all the same.
 bool kube_resources_stale(const struct kube_resources *r);

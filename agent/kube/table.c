@@ -157,7 +157,7 @@ static uint64_t hash_of(const struct agent_observation *o) {
 
         hash = kube_hash(hash, why, sizeof(why));
         hash = hash_text(hash_text(hash, f->path), f->desired);
-        hash = hash_text(hash_text(hash, f->actual), f->manager);
+        hash = hash_text(hash_text(hash_text(hash, f->actual), f->manager), f->user);
     }
     return o->actual == NULL ? hash : kube_hash(hash, o->actual, o->actual_size);
 }
@@ -342,6 +342,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
 
     *out = (struct kube_drift){0};
     e->by_hand = false;
+    e->unnamed = false;
     if (bytes == NULL) {
         return e->tracked ? UNWANTED : NOT_YET;
     }
@@ -365,6 +366,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     e->due |= shared && !e->k->driver.observes; // to get a label of our own
     kube_drift_find(a, &c, out);
     kube_actual_find(a, &c, bytes, out);
+    kube_audited_name(e, a, live, out);
     return COMPARED;
 }
 
@@ -415,6 +417,9 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
         e->unwanted = compared == UNWANTED;
         e->print = compared == COMPARED && !e->drifted ? print : 0;
         ask_for_kinds(e, &drift);
+    }
+    if (e->unnamed && !anyhow) {
+        return; // it is judged anew as soon as the log says more
     }
     say(e, &drift, anyhow);
 }
@@ -524,6 +529,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
+    kube_audited_forget(e);
     take_note(e, note);
     if (!newer) {
         read_health(e, a, live);
@@ -581,7 +587,9 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     e->doubtful = false;
     e->unmarked = false;
     e->unwanted = false;
+    e->unnamed = false;
     e->print = 0;
+    kube_audited_forget(e);
     follow_mark(e);
     kube_pods_forget(e);
     e->ended |= may_have_ended(e);

@@ -31,6 +31,8 @@ enum {
     WEIGHT_PAUSE_MS = 30000,
     BYTES_MAX = 700 * 1024, // of one Decisions
     WORD_MAX = 128,
+    AUTHOR_WAIT_MS = 2000, // for what the target says of who it was
+    AUTHOR_PAUSE_MS = 100,
 };
 
 // ---- What is known of releases
@@ -427,15 +429,31 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
     if (!w->connected || w->takes_decisions) { // else it would never be answered
         write_down(w, &k);
     }
+    w->author_until_ms = cm_clock_now_ms() + AUTHOR_WAIT_MS;
 }
 
 // ---- Telling
 
 struct packing {
+    const struct agent_watch *w;
+    bool unnamed; // it may still become known who decided
     struct cm_arena *arena;
     Holdfast__V1__Decisions m;
     size_t bytes;
 };
+
+// name_author: who it was the target knows a moment later than what he did.
+static void name_author(struct packing *p, Holdfast__V1__Decision *m) {
+    const struct agent_watch_host *host = &p->w->host;
+    const char *key = m->controller_key[0] != '\0' ? m->controller_key : m->key;
+    bool never = false;
+
+    if (host->author == NULL || m->actor[0] == '\0') {
+        return;
+    }
+    m->user = cm_arena_strdup(p->arena, host->author(host->ctx, key, m->actor, m->at_ms, &never));
+    p->unnamed |= !never && m->user[0] == '\0';
+}
 
 static bool pack_one(void *ctx, const struct agent_decided *d) {
     struct packing *p = ctx;
@@ -451,6 +469,7 @@ static bool pack_one(void *ctx, const struct agent_decided *d) {
         m = cm_arena_get(p->arena, sizeof(*m));
         holdfast__v1__decision__init(m);
     }
+    name_author(p, m);
     m->number = d->number;
     p->m.decisions[p->m.n_decisions++] = m;
     p->bytes += d->size;
@@ -463,7 +482,7 @@ bool watch_waits_for_decisions(const struct agent_watch *w) {
 
 void watch_tell_decisions(struct agent_watch *w) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
-    struct packing p = {.arena = arena};
+    struct packing p = {.w = w, .arena = arena};
 
     if (!w->connected || w->shut || w->decisions_sent || w->deciding > 0 ||
         watch_waits_for_journal(w) || !watch_waits_for_decisions(w)) {
@@ -473,11 +492,19 @@ void watch_tell_decisions(struct agent_watch *w) {
     p.m.run = cm_arena_strdup(arena, agent_cache_report_run(w->cache));
     p.m.decisions = cm_arena_get(arena, WIRE_DECISIONS_MAX * sizeof(void *));
     agent_cache_decided_each(w->cache, pack_one, &p);
+    if (p.unnamed && cm_clock_now_ms() < w->author_until_ms) {
+        cm_timer_start(w->loop, &w->author, AUTHOR_PAUSE_MS);
+        return;
+    }
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
     w->decisions_sent = w->host.decide(w->host.ctx, bytes);
     if (w->decisions_sent) {
         agent_cache_decided_sent(w->cache, p.m.decisions[p.m.n_decisions - 1]->number);
     }
+}
+
+void watch_author(void *watch) {
+    watch_tell_decisions(watch);
 }
 
 void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_t number) {

@@ -24,6 +24,7 @@ void watch_drop_drift(struct seen *s) {
         free(s->drift[i].desired);
         free(s->drift[i].actual);
         free(s->drift[i].manager);
+        free(s->drift[i].user);
         free(s->drift[i].operation);
     }
     free(s->drift);
@@ -84,10 +85,15 @@ static bool compares(const struct agent_watch *w, const struct seen *s,
            (agent_apply_observes(w->apply) || cm_sha256_equal(&claim->entry->sha256, &s->sha256));
 }
 
+static const char *user_of(const struct agent_field_drift *d) {
+    return d->user == NULL ? "" : d->user;
+}
+
 static bool same_field(const struct field *f, const struct agent_field_drift *d) {
     return f->difference == d->difference && f->rule == d->rule && strcmp(f->path, d->path) == 0 &&
            strcmp(f->desired, d->desired) == 0 && strcmp(f->actual, d->actual) == 0 &&
-           strcmp(f->manager, d->manager) == 0 && f->at_ms == d->at_ms;
+           strcmp(f->manager, d->manager) == 0 && strcmp(f->user, user_of(d)) == 0 &&
+           f->at_ms == d->at_ms;
 }
 
 static bool same_fields(const struct seen *s, const struct told *t, size_t from, size_t to) {
@@ -113,6 +119,7 @@ static void set_fields(struct seen *s, const struct told *t) {
                                      .desired = cm_strdup(f->desired),
                                      .actual = cm_strdup(f->actual),
                                      .manager = cm_strdup(f->manager),
+                                     .user = cm_strdup(user_of(f)),
                                      .operation = cm_strdup(f->operation),
                                      .at_ms = f->at_ms};
     }
@@ -138,7 +145,7 @@ static void log_drift(const struct seen *s) {
     assert(f != NULL);
     cm_log(CM_LOG_INFO, "agent.drift", "an object was changed by somebody else", "app",
            s->app->name, "object", s->key, "field", f->path, "desired", f->desired, "actual",
-           f->actual, "manager", f->manager, NULL);
+           f->actual, "manager", f->manager, "user", f->user, NULL);
 }
 
 enum watch_news watch_take_drift(struct agent_watch *w, struct seen *s,

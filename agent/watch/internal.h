@@ -23,6 +23,7 @@ struct field {
     char *desired;
     char *actual;
     char *manager;
+    char *user;
     char *operation;
     int64_t at_ms;
 };
@@ -152,11 +153,13 @@ struct agent_watch {
     bool takes_journal; // the hub does
     bool journal_sent;  // a piece of it, which was not acknowledged
     bool takes_decisions;
-    bool takes_actual;      // the hub does
-    size_t actual_bytes;    // of all objects
-    bool decisions_sent;    // a piece of them
-    size_t deciding;        // decisions on their way to the disk
-    struct cm_map *weights; // by key of a workload: when a share of its traffic was told
+    bool takes_actual;       // the hub does
+    size_t actual_bytes;     // of all objects
+    bool decisions_sent;     // a piece of them
+    size_t deciding;         // decisions on their way to the disk
+    struct cm_timer author;  // while it may still become known who decided
+    int64_t author_until_ms; // monotonic
+    struct cm_map *weights;  // by key of a workload: when a share of its traffic was told
 
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
@@ -221,6 +224,7 @@ const struct agent_claim *watch_claim(const struct agent_watch *w, const struct 
 // watch_consider starts or ends the correction of an object.
 void watch_consider(struct agent_watch *w, struct seen *s);
 void watch_correct(void *watch); // the timer's
+void watch_author(void *watch);  // the timer's
 
 // report.c: how an App and an object are now.
 Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,

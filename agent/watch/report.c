@@ -211,6 +211,7 @@ static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct c
     m->desired = clip(a, f->desired, WIRE_VALUE_MAX);
     m->actual = clip(a, cm_hiding_text(a, h, f->path, f->actual), WIRE_VALUE_MAX);
     m->manager = clip(a, f->manager, MANAGER_MAX);
+    m->user = clip(a, f->user, WIRE_USER_MAX);
     m->operation = clip(a, f->operation, MANAGER_MAX);
     m->at_ms = f->at_ms;
     return m;

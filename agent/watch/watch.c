@@ -524,6 +524,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     w->report = (struct cm_timer){.run = watch_report, .ctx = w};
     w->correct = (struct cm_timer){.run = watch_correct, .ctx = w};
     w->lateness = (struct cm_timer){.run = watch_late, .ctx = w};
+    w->author = (struct cm_timer){.run = watch_author, .ctx = w};
     w->last_sent_ms = cm_clock_now_ms() - report_interval_ms;
     w->acked = agent_cache_reports_acked(cache);
     w->full = true; // what was told before this process began is not known
@@ -537,6 +538,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->report);
     cm_timer_stop(w->loop, &w->correct);
     cm_timer_stop(w->loop, &w->lateness);
+    cm_timer_stop(w->loop, &w->author);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     cm_map_free(w->weights);
@@ -566,6 +568,7 @@ void agent_watch_shut(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->report);
     cm_timer_stop(w->loop, &w->correct);
     cm_timer_stop(w->loop, &w->lateness);
+    cm_timer_stop(w->loop, &w->author);
 }
 
 static bool count_app(void *ctx, const char *name, void *value) {

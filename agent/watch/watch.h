@@ -43,6 +43,8 @@ struct agent_watch_host {
     // held: other Apps are held back now (agent/cache); it is on disk, or on its way there.
     void (*held)(void *ctx);
     const char *(*cluster_id)(void *ctx); // as the hub knows it
+    // author is the driver's; NULL: it never tells.
+    const char *(*author)(void *ctx, const char *key, const char *name, int64_t at_ms, bool *never);
     void *ctx;
 };
 

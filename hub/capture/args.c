@@ -7,6 +7,7 @@
 #include "common/object/diff.h"
 #include "common/object/field.h"
 #include "common/object/hiding.h"
+#include "common/object/who.h"
 #include "common/str.h"
 #include "hub/capture/capture.h"
 
@@ -83,15 +84,38 @@ static struct hub_capture_object *begin(struct hub_capture_list *list,
                                           .key = cm_arena_strdup(a, seen->key),
                                           .content = "",
                                           .managers = "",
+                                          .users = "",
                                           .fields = cm_json_new(a, CM_ARRAY)};
     return object;
 }
 
-static void add_manager(struct cm_arena *a, struct hub_capture_object *object, const char *name) {
-    if (name[0] != '\0' && strstr(object->managers, name) == NULL) {
-        object->managers = cm_arena_strf(a, "%s%s%s", object->managers,
-                                         object->managers[0] != '\0' ? ", " : "", name);
+// joined adds a name to a list of them, once.
+static const char *joined(struct cm_arena *a, const char *list, const char *name) {
+    const char *one = cm_arena_strf(a, ", %s,", name);
+
+    return name[0] == '\0' || strstr(cm_arena_strf(a, ", %s,", list), one) != NULL
+               ? list
+               : cm_arena_strf(a, "%s%s%s", list, list[0] != '\0' ? ", " : "", name);
+}
+
+static void add_who(struct cm_arena *a, struct hub_capture_object *object,
+                    const struct hub_capture_seen *seen) {
+    if (seen->user == NULL || seen->user[0] == '\0') {
+        object->managers = joined(a, object->managers, seen->manager);
+        object->others = true;
+        return;
     }
+    object->users = joined(a, object->users, cm_who_text(a, seen->manager, seen->user));
+    object->others |= object->user != NULL && strcmp(object->user, seen->user) != 0;
+    object->user = object->user != NULL ? object->user : cm_arena_strdup(a, seen->user);
+}
+
+// who_of says who it was: users, and managers as they call themselves.
+static const char *who_of(struct cm_arena *a, const struct hub_capture_object *object) {
+    const char *claimed =
+        object->managers[0] == '\0' ? "" : cm_arena_strf(a, "%s (claimed)", object->managers);
+
+    return joined(a, object->users, claimed);
 }
 
 void hub_capture_gather(struct hub_capture_list *list, const struct hub_capture_seen *seen) {
@@ -103,7 +127,7 @@ void hub_capture_gather(struct hub_capture_list *list, const struct hub_capture_
         object = begin(list, seen);
     }
     object->content = cm_arena_strf(a, "%s%s\n%s\n", object->content, seen->path, seen->actual);
-    add_manager(a, object, seen->manager);
+    add_who(a, object, seen);
     if (object->secret == NULL && cm_hiding_reaches(a, seen->key, seen->path)) {
         object->secret = cm_arena_strdup(a, seen->path);
     }
@@ -140,10 +164,13 @@ struct cm_json *hub_capture_args(struct cm_arena *a, const struct hub_capture_ob
     cm_json_set_string(a, args, "subject",
                        cm_arena_strf(a, "%s on %s, as it was changed by hand", object->key, where));
     cm_json_set_string(a, args, "body", lines_of(a, object->fields));
-    if (object->managers[0] != '\0') {
-        cm_json_set_string(a, trailers, "Manager",
-                           cm_arena_strf(a, "%s (claimed)", object->managers));
+    if (who_of(a, object)[0] != '\0') {
+        cm_json_set_string(a, trailers, "Manager", who_of(a, object));
         cm_json_set(a, args, "trailers", trailers);
+    }
+    if (automatic) {
+        // Nobody else asked for it.
+        cm_json_set_string(a, args, "author", object->others ? NULL : object->user);
     }
     return args;
 }

@@ -71,7 +71,8 @@ struct hub_capture_seen {
     const char *desired; // JSON, maybe cut short; "": it is not there
     const char *actual;
     const char *manager;
-    bool more; // more fields of the object differ than were told
+    const char *user; // as the cluster's audit log names him; "": not known
+    bool more;        // more fields of the object differ than were told
 };
 
 // What differs of an object, gathered from its fields.
@@ -80,8 +81,11 @@ struct hub_capture_object {
     const char *app;
     const char *repo;
     const char *key;
-    const char *content; // another one for other values
-    const char *managers;
+    const char *content;  // another one for other values
+    const char *managers; // of which no user is known
+    const char *users;    // in words, that they are verified
+    const char *user;     // one of them; NULL: there is none
+    bool others;          // somebody else set something, too
     struct cm_json *fields;
     struct cm_err err;  // why it cannot be captured: a value is not known in the clear
     const char *secret; // a field of it that is where secrets are put; NULL: none is

@@ -9,6 +9,7 @@
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/who.h"
 #include "common/str.h"
 #include "hub/ctl/client.h"
 #include "hub/ctl/ctl.h"
@@ -115,12 +116,12 @@ static void print_exemption(struct ctl *c, const struct cm_json *row) {
 
 static void print_field(struct ctl *c, const struct cm_json *row) {
     const char *actual = text_of(row, "actual");
-    const char *manager = shown(c, row, "manager");
+    const char *who = cm_who_actor(c->arena, shown(c, row, "manager"), shown(c, row, "user"));
     char age[CTL_AGE_MAX];
 
     (void)printf("  %s", shown(c, row, "path"));
-    if (manager[0] != '\0') {
-        (void)printf("  %s(by %s, %s ago)%s", ctl_dim(), manager,
+    if (who[0] != '\0') {
+        (void)printf("  %s(by %s, %s ago)%s", ctl_dim(), who,
                      ctl_age(cm_json_int(cm_json_get(row, "atMs"), 0), age), ctl_plain());
     }
     print_class(row);

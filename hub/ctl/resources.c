@@ -101,9 +101,10 @@ static const struct ctl_column drift[] = {
     {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},  {"APP", "app", CTL_TEXT, CTL_IF_ROOM},
     {"OBJECT", "key", CTL_TEXT, CTL_ALWAYS},       {"FIELD", "path", CTL_TEXT, CTL_ALWAYS},
     {"DESIRED", "desired", CTL_TEXT, CTL_ALWAYS},  {"ACTUAL", "actual", CTL_TEXT, CTL_ALWAYS},
-    {"MANAGER", "manager", CTL_TEXT, CTL_IF_ROOM}, {"AGO", "atMs", CTL_AGE, CTL_IF_ROOM},
-    {"HOW", "operation", CTL_TEXT, CTL_IF_WIDE},   {"CLASS", "class", CTL_TEXT, CTL_IF_ROOM},
-    {"MORE", "more", CTL_YES, CTL_IF_ROOM},        {"FOUGHT", "fought", CTL_NUMBER, CTL_IF_ROOM},
+    {"MANAGER", "manager", CTL_TEXT, CTL_IF_ROOM}, {"USER", "user", CTL_TEXT, CTL_IF_ROOM},
+    {"AGO", "atMs", CTL_AGE, CTL_IF_ROOM},         {"HOW", "operation", CTL_TEXT, CTL_IF_WIDE},
+    {"CLASS", "class", CTL_TEXT, CTL_IF_ROOM},     {"MORE", "more", CTL_YES, CTL_IF_ROOM},
+    {"FOUGHT", "fought", CTL_NUMBER, CTL_IF_ROOM},
 };
 
 static const struct ctl_column holds[] = {

@@ -11,6 +11,7 @@ static void take(void *ctx, const struct hub_drift_seen *seen) {
                                            .desired = seen->row.desired,
                                            .actual = seen->row.actual,
                                            .manager = seen->row.manager,
+                                           .user = seen->row.user,
                                            .more = seen->more};
 
     hub_capture_gather(ctx, &field);

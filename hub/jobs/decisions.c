@@ -9,6 +9,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "common/object/who.h"
 #include "common/str.h"
 #include "hub/jobs/needs.h"
 #include "hub/jobs/rollback.h"
@@ -170,7 +171,7 @@ static struct hub_decision_row row_of(const struct decisions_job *j,
                                      .weight = d->weight < 0 || d->weight > 100 ? -1 : d->weight,
                                      .at_ms = d->at_ms,
                                      .seen_ms = j->now_ms,
-                                     .actor = d->actor,
+                                     .actor = cm_who_actor(j->arena, d->actor, d->user),
                                      .provisional = d->provisional};
 }
 
@@ -206,7 +207,7 @@ static enum cm_rc add_event(struct decisions_job *j, struct hub_db *db,
         .app = d->app,
         .key = d->key,
         .revision = promoted ? d->good_revision : d->bad_revision,
-        .actor = d->actor[0] == '\0' ? d->controller : d->actor,
+        .actor = cm_who_actor(j->arena, d->actor[0] == '\0' ? d->controller : d->actor, d->user),
         .message = message_of(j->arena, d),
     };
 

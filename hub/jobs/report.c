@@ -8,6 +8,7 @@
 #include "common/json.h"
 #include "common/list.h"
 #include "common/mem.h"
+#include "common/object/who.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/note.h"
@@ -194,16 +195,17 @@ static enum cm_rc add_drift_event(struct report_work *r, struct hub_db *db,
     }
     const char *message = cm_arena_strf(r->arena, "%s: %s -> %s", row->path, row->desired, actual);
 
-    return hub_events_add(db,
-                          &(struct hub_event){.at_ms = r->now_ms,
-                                              .happened_ms = r->happened_ms,
-                                              .kind = "drift.found",
-                                              .cluster = r->cluster,
-                                              .app = row->app,
-                                              .key = row->key,
-                                              .actor = row->manager,
-                                              .message = message},
-                          err);
+    return hub_events_add(
+        db,
+        &(struct hub_event){.at_ms = r->now_ms,
+                            .happened_ms = r->happened_ms,
+                            .kind = "drift.found",
+                            .cluster = r->cluster,
+                            .app = row->app,
+                            .key = row->key,
+                            .actor = cm_who_actor(r->arena, row->manager, row->user),
+                            .message = message},
+        err);
 }
 
 static const char *class_of(const Holdfast__V1__FieldDrift *field) {
@@ -237,6 +239,7 @@ static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
             .desired = field->desired,
             .actual = field->actual,
             .manager = field->manager,
+            .user = field->user,
             .operation = field->operation,
             .class = class_of(field),
             .capture = field->capture,
@@ -261,6 +264,7 @@ static enum cm_rc tell_new_drift(struct report_work *r, struct hub_db *db,
             .desired = field->desired,
             .actual = field->actual,
             .manager = field->manager,
+            .user = field->user,
         };
         bool known = false;
         enum cm_rc rc = hub_drift_known(db, &row, &known, err);
@@ -344,6 +348,13 @@ static enum cm_rc tell_cleared(struct report_work *r, struct hub_db *db,
     return rc;
 }
 
+// who_of names who set the first of what differs.
+static const char *who_of(const struct report_work *r, const Holdfast__V1__ObjectReport *object) {
+    const Holdfast__V1__FieldDrift *first = object->n_drift == 0 ? NULL : object->drift[0];
+
+    return first == NULL ? "" : cm_who_actor(r->arena, first->manager, first->user);
+}
+
 // tell_fight tells that the agent leaves an object alone, unless that is on record.
 static enum cm_rc tell_fight(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
@@ -356,17 +367,16 @@ static enum cm_rc tell_fight(struct report_work *r, struct hub_db *db,
     if (rc < 0 || before > 0) {
         return rc;
     }
-    return hub_events_add(
-        db,
-        &(struct hub_event){.at_ms = r->now_ms,
-                            .happened_ms = r->happened_ms,
-                            .kind = "drift.fight",
-                            .cluster = r->cluster,
-                            .app = object->app,
-                            .key = object->key,
-                            .actor = object->n_drift > 0 ? object->drift[0]->manager : "",
-                            .message = object->message},
-        err);
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = r->now_ms,
+                                              .happened_ms = r->happened_ms,
+                                              .kind = "drift.fight",
+                                              .cluster = r->cluster,
+                                              .app = object->app,
+                                              .key = object->key,
+                                              .actor = who_of(r, object),
+                                              .message = object->message},
+                          err);
 }
 
 static const char *happened_kind(const Holdfast__V1__Happened *h) {

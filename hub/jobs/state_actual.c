@@ -9,6 +9,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/field.h"
+#include "common/object/who.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "hub/jobs/state_hide.h"
@@ -17,7 +18,6 @@
 #include "hub/store/desired.h"
 
 #define SECRET "Secret/"
-#define CLAIMED " (claimed)"
 
 struct object {
     const char *key;
@@ -95,9 +95,7 @@ static void note_field(void *ctx, const struct hub_unwritten_field *f) {
                                                  .path = cm_arena_strdup(a, f->path),
                                                  .actual = cm_arena_strdup(a, f->actual)};
     hub_state_news_add(r->side->news.causes, "drift");
-    hub_state_news_add(r->side->news.actors, f->manager[0] == '\0'
-                                                 ? "unknown"
-                                                 : cm_arena_strf(a, "%s" CLAIMED, f->manager));
+    hub_state_news_add(r->side->news.actors, cm_who_text(a, f->manager, f->user));
 }
 
 // Both lists are sorted by key.

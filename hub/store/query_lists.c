@@ -263,7 +263,10 @@ static const struct hub_column drift_columns[] = {
     {"path", "d.path", HUB_COLUMN_TEXT, "The field."},
     {"desired", "d.desired", HUB_COLUMN_TEXT, "What Git says, as JSON text."},
     {"actual", "d.actual", HUB_COLUMN_TEXT, "What is there, as JSON text; empty: nothing."},
-    {"manager", "d.manager", HUB_COLUMN_TEXT, "Who wrote it."},
+    {"manager", "d.manager", HUB_COLUMN_TEXT,
+     "Who wrote it, as he calls himself: anybody may take any name."},
+    {"user", "d.user", HUB_COLUMN_TEXT,
+     "Who wrote it, as the cluster's audit log names the user; empty: not known."},
     {"operation", "d.operation", HUB_COLUMN_TEXT, "How it was written: Apply or Update."},
     {"class", "d.class", HUB_COLUMN_TEXT,
      "Why: foreign (somebody else set it), right (another controller has it by right), noise (the "

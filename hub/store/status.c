@@ -176,14 +176,15 @@ enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *k
 enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO drift (cluster, app, key, path, desired, actual, manager,"
-        " operation, class, at_ms, capture)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+        " operation, class, at_ms, capture, user)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
     return hub_db_run(db, err, sql,
                       "ttttttt"
-                      "ttii",
+                      "ttiit",
                       row->cluster, row->app, row->key, row->path, row->desired, row->actual,
-                      row->manager, row->operation, row->class, row->at_ms, (int64_t)row->capture);
+                      row->manager, row->operation, row->class, row->at_ms, (int64_t)row->capture,
+                      row->user == NULL ? "" : row->user);
 }
 
 enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
@@ -203,7 +204,7 @@ enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *k
 
 #define SEEN                                                                                       \
     "SELECT d.cluster, d.app, d.key, d.path, d.desired, d.actual, d.manager,"                      \
-    " ifnull(o.drift_more, 0), a.repo FROM drift d JOIN app a ON a.name = d.app"                   \
+    " ifnull(o.drift_more, 0), a.repo, d.user FROM drift d JOIN app a ON a.name = d.app"           \
     " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key"
 
 // any_captures spares most fleets the look through all that differs.
@@ -227,7 +228,8 @@ static struct hub_drift_seen seen_of(struct hub_stmt *stmt) {
                                            .path = hub_stmt_text(stmt, 3),
                                            .desired = hub_stmt_text(stmt, 4),
                                            .actual = hub_stmt_text(stmt, 5),
-                                           .manager = hub_stmt_text(stmt, 6)},
+                                           .manager = hub_stmt_text(stmt, 6),
+                                           .user = hub_stmt_text(stmt, 9)},
                                    .more = hub_stmt_int(stmt, 7) != 0,
                                    .repo = hub_stmt_text(stmt, 8)};
 }

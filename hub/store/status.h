@@ -97,6 +97,7 @@ struct hub_drift_row {
     const char *desired;
     const char *actual;
     const char *manager;
+    const char *user; // as the cluster's audit log names him; "" or NULL: not known
     const char *operation;
     const char *class; // "foreign", "right", "noise" or "ignored"; only the first is drift
     bool capture;      // a rule of the App says that it goes into Git

@@ -195,7 +195,7 @@ enum cm_rc hub_unwritten_drift(struct hub_db *db, const char *cluster, const cha
                                void (*visit)(void *ctx, const struct hub_unwritten_field *f),
                                void *ctx, struct cm_err *err) {
     static const char sql[] =
-        "SELECT key, path, actual, manager FROM drift INDEXED BY drift_app"
+        "SELECT key, path, actual, manager, user FROM drift INDEXED BY drift_app"
         " WHERE cluster = ?1 AND app = ?2 AND class <> 'noise' ORDER BY key, path";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
@@ -204,7 +204,8 @@ enum cm_rc hub_unwritten_drift(struct hub_db *db, const char *cluster, const cha
         visit(ctx, &(struct hub_unwritten_field){.key = hub_stmt_text(stmt, 0),
                                                  .path = hub_stmt_text(stmt, 1),
                                                  .actual = hub_stmt_text(stmt, 2),
-                                                 .manager = hub_stmt_text(stmt, 3)});
+                                                 .manager = hub_stmt_text(stmt, 3),
+                                                 .user = hub_stmt_text(stmt, 4)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -104,6 +104,7 @@ struct hub_unwritten_field {
     const char *path;
     const char *actual; // JSON, perhaps cut; "": it is missing
     const char *manager;
+    const char *user; // "": not known
 };
 CM_MUSTUSE enum cm_rc hub_unwritten_drift(struct hub_db *db, const char *cluster, const char *app,
                                           void (*visit)(void *ctx,

@@ -1,4 +1,5 @@
 add_fuzz_target(kube_applyset agent_kube)
+add_fuzz_target(kube_audit agent_kube)
 add_fuzz_target(kube_causes agent_kube)
 add_fuzz_target(kube_config agent_kube)
 add_fuzz_target(kube_discovery agent_kube)

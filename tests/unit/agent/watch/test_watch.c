@@ -46,6 +46,8 @@ struct fixture {
     size_t journals;
     Holdfast__V1__Decisions *decisions; // the last ones
     size_t tellings;                    // of decisions
+    const char *author;                 // of decisions, as the target says; NULL: it never does
+    const char *asked;                  // for an author: object, manager, time
     size_t held;
     bool refuse;
     bool closed;
@@ -104,6 +106,15 @@ static const char *on_cluster_id(void *ctx) {
     return "id";
 }
 
+static const char *on_author(void *ctx, const char *key, const char *name, int64_t at_ms,
+                             bool *never) {
+    struct fixture *f = ctx;
+
+    f->asked = cm_arena_strf(f->arena, "%s %s %lld", key, name, (long long)at_ms);
+    *never = f->author == NULL;
+    return *never ? "" : f->author;
+}
+
 static const struct test_object objects[] = {{.key = CFG}, {.key = SVC}};
 
 static struct agent_desired *put_release(struct fixture *f, const struct test_app *app,
@@ -145,6 +156,7 @@ static int set_up(void **state) {
                                           .decide = on_decide,
                                           .held = on_held,
                                           .cluster_id = on_cluster_id,
+                                          .author = on_author,
                                           .ctx = f};
     struct cm_err err;
 
@@ -655,6 +667,30 @@ static void drift_is_told_and_taken_back(void **state) {
     assert_int_equal(object_in(last(f), CFG)->n_drift, 0);
     assert_int_equal(last(f)->apps[0]->drifted, 0);
     assert_int_equal(fake_pending(f->fake), 0); // drift: report changes nothing
+}
+
+static void who_changed_a_field_is_told_when_it_becomes_known(void **state) {
+    struct agent_field_drift field = {.path = "data.a",
+                                      .desired = "1",
+                                      .actual = "5",
+                                      .manager = "kubectl-edit",
+                                      .operation = "Update"};
+    const struct agent_observation seen = {.key = CFG,
+                                           .uid = "uid",
+                                           .health = AGENT_HEALTH_HEALTHY,
+                                           .message = "",
+                                           .drift = &field,
+                                           .drift_count = 1};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    for (int i = 0; i < 2; i++, field.user = "alice") {
+        agent_watch_observed(f->watch, &seen);
+        cm_clock_advance(INTERVAL_MS);
+        settle(f);
+        assert_string_equal(object_in(last(f), CFG)->drift[0]->user, i == 0 ? "" : "alice");
+    }
 }
 
 static void that_more_differs_than_is_named_is_told_and_taken_back(void **state) {
@@ -1747,6 +1783,38 @@ static void a_rejection_says_which_forms_it_is_about_and_holds_the_app_back(void
     assert_int_equal(f->held, 1);
 }
 
+static void a_rejection_holds_at_once_and_waits_a_moment_for_who_it_was(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    f->author = "";
+    decide(f, &rejection);
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+    assert_null(f->decisions);
+    assert_string_equal(f->asked, "Canary.flagger.app/shop/web flagger 5000");
+    f->author = "system:serviceaccount:flagger-system:flagger";
+    cm_clock_advance(100);
+    settle(f);
+    assert_string_equal(decided(f)->user, f->author);
+    assert_string_equal(decided(f)->actor, "flagger");
+}
+
+static void who_decided_is_not_waited_for_for_ever(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    f->author = "";
+    decide(f, &rejection);
+    for (int i = 0; i < 20; i++) {
+        assert_null(f->decisions);
+        cm_clock_advance(100);
+        settle(f);
+    }
+    assert_string_equal(decided(f)->user, "");
+}
+
 // What came since the release was taken up is not undone: not even its token is another one.
 static void
 what_is_decided_about_a_template_that_somebody_changed_holds_nothing_back(void **state) {
@@ -2051,6 +2119,9 @@ static const struct CMUnitTest tests[] = {
     TEST(an_app_is_as_bad_as_its_worst_object),
     TEST(a_target_that_does_not_answer_is_never_green),
     TEST(drift_is_told_and_taken_back),
+    TEST(who_changed_a_field_is_told_when_it_becomes_known),
+    TEST(a_rejection_holds_at_once_and_waits_a_moment_for_who_it_was),
+    TEST(who_decided_is_not_waited_for_for_ever),
     TEST(that_more_differs_than_is_named_is_told_and_taken_back),
     TEST(a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret),
     TEST(what_a_new_process_finds_without_a_hub_has_the_names_that_it_had),

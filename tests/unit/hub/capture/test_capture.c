@@ -337,6 +337,55 @@ static struct cm_json *seen_without(struct cm_arena *a) {
     return args;
 }
 
+static struct cm_json *args_of(struct cm_arena *a, const struct hub_capture_seen *seen,
+                               size_t count, bool automatic) {
+    struct hub_capture_list list = {.arena = a};
+
+    for (size_t i = 0; i < count; i++) {
+        hub_capture_gather(&list, &seen[i]);
+    }
+    struct cm_json *args = hub_capture_args(a, &list.items[0], false, automatic);
+    free(list.items);
+    return args;
+}
+
+#define SEEN(p, m, u)                                                                              \
+    {                                                                                              \
+        .cluster = "paris", .app = "shop", .repo = "fleet", .key = "Deployment.apps/shop/web",     \
+        .path = (p), .desired = "1", .actual = "5", .manager = (m), .user = (u)                    \
+    }
+
+static void who_alone_changed_an_object_is_its_author_unless_somebody_asks_for_it(void **state) {
+    static const struct hub_capture_seen alone[] = {SEEN("spec.replicas", "kubectl-edit", "jacob"),
+                                                    SEEN("spec.paused", "helm", "jacob")};
+    static const struct hub_capture_seen two[] = {SEEN("spec.replicas", "kubectl-edit", "jacob"),
+                                                  SEEN("spec.paused", "kubectl-edit", "cob")};
+    static const struct hub_capture_seen unknown[] = {SEEN("spec.paused", "", ""),
+                                                      SEEN("spec.replicas", "flagger", "eve"),
+                                                      SEEN("spec.x", "helm", "")};
+    static const struct {
+        const struct hub_capture_seen *seen;
+        size_t count;
+        const char *who;
+        const char *author;
+    } cases[] = {{alone, 2, "jacob (verified)", "jacob"},
+                 {two, 2, "jacob (verified), cob (verified)", NULL},
+                 {unknown, 3, "eve (verified; claims to be flagger), helm (claimed)", NULL}};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        const struct cm_json *args = args_of(a, cases[i].seen, cases[i].count, true);
+        const char *author = cm_json_string(cm_json_get(args, "author"));
+
+        assert_string_equal(cm_json_string(cm_json_path(args, "trailers", "Manager", NULL)),
+                            cases[i].who);
+        assert_true(cases[i].author == NULL ? author == NULL
+                                            : strcmp(author, cases[i].author) == 0);
+        assert_null(cm_json_get(args_of(a, cases[i].seen, cases[i].count, false), "author"));
+    }
+}
+
 // Git said nothing of the field when it was seen.
 static void what_was_committed_since_is_not_undone(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -632,6 +681,7 @@ int main(void) {
         cmocka_unit_test(what_has_an_alias_elsewhere_is_not_edited),
         cmocka_unit_test(what_looks_like_a_variable_stays_text),
         cmocka_unit_test(what_git_says_already_needs_nothing),
+        cmocka_unit_test(who_alone_changed_an_object_is_its_author_unless_somebody_asks_for_it),
         cmocka_unit_test(what_was_committed_since_is_not_undone),
         cmocka_unit_test(an_exemption_keeps_it_from_being_written_until_it_ends),
         cmocka_unit_test(the_first_rule_about_a_field_says_whether_it_is_written),

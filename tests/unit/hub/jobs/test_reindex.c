@@ -559,6 +559,7 @@ static void migrate(struct history *h) {
     drop(h, "TRIGGER", triggers, sizeof(triggers) / sizeof(triggers[0]));
     drop(h, "INDEX", indexes, sizeof(indexes) / sizeof(indexes[0]));
     must(h, hub_db_run(h->db, &h->err, "ALTER TABLE decision DROP COLUMN proof", ""));
+    must(h, hub_db_run(h->db, &h->err, "ALTER TABLE drift DROP COLUMN user", ""));
     must(h, hub_db_run(h->db, &h->err, "DROP TABLE past_unwritten", ""));
     // Of the steps that came later only 38 changed what this one makes.
     must(h, hub_db_run(h->db, &h->err, "PRAGMA user_version = 33", ""));

@@ -41,7 +41,7 @@ static const char *const fleet[] = {
     " ('oslo-1', 'web', 'ConfigMap/web/odd', x'c3', 2, '', 9)",
     "INSERT INTO blob VALUES (x'c1', '{\"kind\":\"ConfigMap\"}'), (x'c3', 'no document')",
     "INSERT INTO drift VALUES ('oslo-1', 'ConfigMap/web/a', 'data.x', 'web', '\"1\"', '\"2\"',"
-    " 'kubectl-edit', 'Update', 9, 'foreign', 0)",
+    " 'kubectl-edit', 'Update', 9, 'foreign', 0, 'alice')",
     "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
     " (1, 'sync.resolved', '', '', '', 'abcdef01', 'ann', 'one'),"
     " (2, 'drift.found', 'oslo-1', 'web', 'k', '', 'kubectl-edit', 'two')",
@@ -264,12 +264,13 @@ static void objects_are_told_of_one_cluster(void **state) {
 }
 
 static void drift_is_told_with_both_values_and_who_did_it(void **state) {
-    assert_string_equal(as_text(*state, get(*state, "drift?app=web")),
-                        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
-                        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
-                        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"operation\":"
-                        "\"Update\",\"class\":\"foreign\",\"exemption\":\"\",\"exemptUntilMs\":0,"
-                        "\"more\":false,\"fought\":0,\"atMs\":9}]}");
+    assert_string_equal(
+        as_text(*state, get(*state, "drift?app=web")),
+        "{\"items\":[{\"cluster\":\"oslo-1\",\"app\":\"web\",\"key\":"
+        "\"ConfigMap/web/a\",\"path\":\"data.x\",\"desired\":\"\\\"1\\\"\","
+        "\"actual\":\"\\\"2\\\"\",\"manager\":\"kubectl-edit\",\"user\":\"alice\",\"operation\":"
+        "\"Update\",\"class\":\"foreign\",\"exemption\":\"\",\"exemptUntilMs\":0,"
+        "\"more\":false,\"fought\":0,\"atMs\":9}]}");
     run_sql(
         ((struct fixture *)*state)->db,
         "INSERT INTO exemption VALUES ('inc-1', 'web', '', '', '[\"oslo-1\"]', 'ConfigMap/web/a',"
@@ -490,7 +491,7 @@ static const char add_event[] =
     " (?1, 1, 'k', 'paged', '', '', '', '', 'm')";
 static const char add_drift[] =
     "INSERT INTO drift VALUES (printf('c%d', ?1 % 3), printf('k%d', ?1 % 7), printf('p%06d', ?1),"
-    " 'paged', '', '', '', '', 1, 'foreign', 0)";
+    " 'paged', '', '', '', '', 1, 'foreign', 0, '')";
 
 static void add_pairs_between(struct hub_db *db, size_t page) {
     fill(db, add_pair, ROWS + (int64_t)page * 3, 3);

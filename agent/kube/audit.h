@@ -1,0 +1,83 @@
+// audit: who wrote what, as the API server's audit log says.
+//
+// managedFields name a manager, and anybody may call himself what he likes. The audit log names the
+// user that the API server let in. A line of it is one request: what it wrote, under which
+// manager's name, when. A book keeps the last writes of objects that somebody asks for, and finds
+// the one that set a field: by object, manager and time.
+//
+// A manager has one time for all that it has set, that of its last write. So a field gets its user
+// when it is first seen to differ, and keeps that as long as it stays what it is; a write that is
+// accounted for is not taken for another field's. Where two users wrote under one name, and it
+// cannot be told which of them set the field, nobody is named.
+//
+// The log is what others cause to be written: lines are bounded, what a request carried is passed
+// over without being read, and of users nothing but the name is kept.
+//
+// Threads: one at a time; pure.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct cm_arena;
+
+#define KUBE_AUDIT_LINE_MAX (1024 * 1024) // bytes; longer ones are passed over
+#define KUBE_AUDIT_USER_MAX 253           // bytes of a name
+#define KUBE_AUDIT_WRITES 1024            // that a book keeps
+#define KUBE_AUDIT_FIELDS 4096            // of which it knows whose they are
+#define KUBE_AUDIT_WAIT_MS 2000           // for what the log says of a field that was just seen
+
+// A request that changed an object. Texts are the arena's.
+struct kube_audit_write {
+    const char *group;
+    const char *resource; // "deployments"
+    const char *ns;
+    const char *name;
+    const char *manager;
+    const char *user;
+    int64_t from_ms; // Unix time, at the start of a second, as times in managedFields are
+    int64_t to_ms;
+};
+
+// kube_audit_read reads a line (an audit.k8s.io/v1 Event). It tells whether that is about a write
+// of an object that came to be, by a user with a name.
+bool kube_audit_read(struct cm_arena *a, const char *line, size_t size,
+                     struct kube_audit_write *out);
+
+struct kube_audit_book;
+
+struct kube_audit_book *kube_audit_book_new(void);
+void kube_audit_book_free(struct kube_audit_book *b); // NULL is fine
+
+// kube_audit_note keeps a write of the object `key`; the oldest one gives way.
+void kube_audit_note(struct kube_audit_book *b, const char *key, const struct kube_audit_write *w);
+
+// A field of an object, as it is seen to differ.
+struct kube_audit_field {
+    const char *key;
+    const char *path;
+    const char *actual;
+    bool whole; // `actual` is all of the value: another value is another text
+    const char *manager;
+    int64_t at_ms; // when the manager wrote last, by managedFields; 0: not known
+};
+
+// kube_audit_user returns who set a field, "" if nobody can be named; good until the next call.
+// *waits is set if it was first asked for less than KUBE_AUDIT_WAIT_MS before now_ms (monotonic),
+// so that the log may still say it.
+const char *kube_audit_user(struct kube_audit_book *b, const struct kube_audit_field *field,
+                            int64_t now_ms, bool *waits);
+
+// kube_audit_settle: all fields that differ of an object have been asked for, as it was when
+// somebody had changed it last at newest_ms. Writes that were found by that or are older account
+// for no other field, and what was not asked for differs no more.
+void kube_audit_settle(struct kube_audit_book *b, const char *key, int64_t newest_ms);
+
+// kube_audit_forget: no field of an object differs.
+void kube_audit_forget(struct kube_audit_book *b, const char *key);
+
+// kube_audit_author returns who wrote an object under that name in that second or later, "" if
+// nobody or more than one did.
+const char *kube_audit_author(const struct kube_audit_book *b, const char *key, const char *manager,
+                              int64_t at_ms);

@@ -1,0 +1,161 @@
+// Who did what, as the audit log says: followed once it is known what kinds there are, of objects
+// that are tracked and of those by which releases are decided.
+//
+// The log is often a moment behind the watch. So what is new is not told at once: it is judged anew
+// when the log says of a write of that object, and told in any case after KUBE_AUDIT_WAIT_MS.
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/kube/audit.h"
+#include "agent/kube/audit_log.h"
+#include "agent/kube/drift.h"
+#include "agent/kube/internal.h"
+#include "common/arena.h"
+#include "common/clock.h"
+#include "common/json.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+
+#define VALUE_WHOLE_MAX 200 // bytes; a longer one may have been cut
+#define HIDDEN "***"
+
+static bool judge_unnamed(void *ctx, const char *key, void *value) {
+    struct kube_entry *e = value;
+
+    (void)ctx;
+    (void)key;
+    if (e->unnamed) {
+        kube_entry_judge_anew(e);
+    }
+    return true;
+}
+
+static void on_time(void *ctx) {
+    struct agent_kube *k = ctx;
+
+    cm_map_each(k->table.by_key, judge_unnamed, NULL);
+}
+
+void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers *disk) {
+    if (path != NULL && disk != NULL) {
+        k->audited = (struct kube_audited){.path = cm_strdup(path),
+                                           .disk = disk,
+                                           .book = kube_audit_book_new(),
+                                           .timer = {.run = on_time, .ctx = k}};
+    }
+}
+
+// decides tells whether releases are decided by objects of a kind, which need not be ours.
+static bool decides(const struct kube_resource *r) {
+    return strcmp(r->group, "flagger.app") == 0 || strcmp(r->group, "argoproj.io") == 0;
+}
+
+static void on_write(void *ctx, const struct kube_audit_write *w) {
+    struct agent_kube *k = ctx;
+    const struct kube_resource *r = kube_resources_named(k->resources, w->group, w->resource);
+
+    if (r == NULL || strcmp(w->manager, k->field_manager) == 0) {
+        return;
+    }
+    CM_AUTOFREE char *key =
+        cm_strf("%s%s%s/%s/%s", r->kind, r->group[0] == '\0' ? "" : ".", r->group, w->ns, w->name);
+    struct kube_entry *e = kube_entry_at(k, key);
+    bool tracked = e != NULL && e->tracked;
+
+    if (tracked || decides(r)) {
+        kube_audit_note(k->audited.book, key, w);
+    }
+    if (tracked && e->drifted) {
+        kube_entry_judge_anew(e);
+    }
+}
+
+void kube_audited_discovered(struct agent_kube *k) {
+    struct kube_audited *d = &k->audited;
+
+    if (d->path != NULL && d->log == NULL && !k->stopping) {
+        d->log = kube_audit_log_start(k->loop, d->disk, d->path, on_write, k);
+    }
+}
+
+void kube_audited_stop(struct agent_kube *k) {
+    kube_audit_log_stop(k->audited.log);
+    cm_timer_stop(k->loop, &k->audited.timer);
+}
+
+void kube_audited_free(struct agent_kube *k) {
+    kube_audit_log_free(k->audited.log);
+    kube_audit_book_free(k->audited.book);
+    free(k->audited.path);
+}
+
+static const char *place_of(const struct kube_entry *e) {
+    return e->place != NULL ? e->place : e->key;
+}
+
+// newest_of is when an object was changed last, by whomever.
+static int64_t newest_of(const struct cm_json *live) {
+    const struct cm_json *all = cm_json_path(live, "metadata", "managedFields", NULL);
+    int64_t newest_ms = 0;
+
+    for (const struct cm_json *m = all != NULL && all->type == CM_ARRAY ? all->first : NULL;
+         m != NULL; m = m->next) {
+        const char *text = cm_json_string(cm_json_get(m, "time"));
+        int64_t ms = 0;
+
+        if (text != NULL && cm_clock_parse(text, &ms) && ms > newest_ms) {
+            newest_ms = ms;
+        }
+    }
+    return newest_ms;
+}
+
+// name_field fills in one name; it tells whether the log may still say it.
+static bool name_field(struct kube_entry *e, struct cm_arena *a, struct agent_field_drift *f) {
+    bool whole = strlen(f->actual) < VALUE_WHOLE_MAX && strstr(f->actual, HIDDEN) == NULL;
+    bool waits = false;
+    const char *user = kube_audit_user(e->k->audited.book,
+                                       &(struct kube_audit_field){.key = place_of(e),
+                                                                  .path = f->path,
+                                                                  .actual = f->actual,
+                                                                  .whole = whole,
+                                                                  .manager = f->manager,
+                                                                  .at_ms = f->at_ms},
+                                       cm_clock_now_ms(), &waits);
+
+    f->user = cm_arena_strdup(a, user);
+    return waits && f->difference == AGENT_DIFFERENCE_FOREIGN && f->manager[0] != '\0';
+}
+
+void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
+                       struct kube_drift *drift) {
+    struct kube_audited *d = &e->k->audited;
+
+    if (d->log == NULL) {
+        return;
+    }
+    for (size_t i = 0; i < drift->count; i++) {
+        e->unnamed |= name_field(e, a, &drift->fields[i]);
+    }
+    kube_audit_settle(d->book, place_of(e), newest_of(live));
+    if (e->unnamed && d->timer.at == 0 && !e->k->stopping) {
+        cm_timer_start(e->k->loop, &d->timer, KUBE_AUDIT_WAIT_MS);
+    }
+}
+
+const char *kube_audited_author(struct agent_kube *k, const char *key, const char *name,
+                                int64_t at_ms, bool *never) {
+    *never = k->audited.log == NULL;
+    if (*never) {
+        return "";
+    }
+    const struct kube_entry *e = kube_entry_find(k, key);
+    return kube_audit_author(k->audited.book, e == NULL ? key : place_of(e), name, at_ms);
+}
+
+void kube_audited_forget(struct kube_entry *e) {
+    if (e->k->audited.book != NULL) {
+        kube_audit_forget(e->k->audited.book, place_of(e));
+    }
+}

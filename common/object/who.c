@@ -1,0 +1,55 @@
+#include "common/object/who.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "common/arena.h"
+
+#define ACCOUNT "system:serviceaccount:"
+#define CONTROL_PLANE "system:kube-controller-manager"
+
+// Controllers that decide about releases or scale, what their ServiceAccounts' names have in them,
+// and the user that may be one without.
+static const struct controller {
+    const char *manager;
+    const char *account;
+    const char *user; // NULL: none
+} controllers[] = {
+    {"flagger", "flagger", NULL},
+    {"rollouts-controller", "rollouts", NULL},
+    {"kube-controller-manager", "kube-system:", CONTROL_PLANE},
+    {"keda", "keda", NULL},
+    {"keda-operator", "keda", NULL},
+};
+
+static bool is_controller(const struct controller *c, const char *user) {
+    bool account = strncmp(user, ACCOUNT, strlen(ACCOUNT)) == 0;
+
+    return (account && strstr(user + strlen(ACCOUNT), c->account) != NULL) ||
+           (c->user != NULL && strcmp(user, c->user) == 0);
+}
+
+bool cm_who_lies(const char *manager, const char *user) {
+    for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
+        if (user[0] != '\0' && strcmp(controllers[i].manager, manager) == 0) {
+            return !is_controller(&controllers[i], user);
+        }
+    }
+    return false;
+}
+
+const char *cm_who_text(struct cm_arena *a, const char *manager, const char *user) {
+    if (cm_who_lies(manager, user)) {
+        return cm_arena_strf(a, "%s (verified; claims to be %s)", user, manager);
+    }
+    if (user[0] != '\0') {
+        return cm_arena_strf(a, "%s (verified)", user);
+    }
+    return manager[0] == '\0' ? "unknown" : cm_arena_strf(a, "%s (claimed)", manager);
+}
+
+const char *cm_who_actor(struct cm_arena *a, const char *manager, const char *user) {
+    bool plain = user[0] == '\0' && strchr(manager, '(') == NULL;
+
+    return plain ? manager : cm_who_text(a, manager, user);
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env python3
+"""Who changed something by hand: a manager's name is what he says, the audit log knows the user."""
+import pathlib
+import subprocess
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.kubeclient import KubeClient  # noqa: E402
+from support.kubestory import CLUSTER, SOON, KubeStory, files  # noqa: E402
+from support.process import wait_for  # noqa: E402
+
+ALICE = "alice@example.com"
+BOB = "bob"
+WEB = "ConfigMap/default/web"
+FLAGGER = "system:serviceaccount:flagger-system:flagger"
+
+
+class Audit(KubeStory):
+    @classmethod
+    def make_agent(cls, again=False):
+        return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER, again), driver="kube",
+                     kubeconfig=cls.cluster.token_kubeconfig("agent"),
+                     options=("--audit-log", cls.cluster.audit_log))
+
+    def user(self, name):
+        """A client that acts as somebody else, as `kubectl --as` does."""
+        client = KubeClient(self.cluster.server, self.cluster.ca_file, self.cluster.tokens["admin"])
+        client.headers = {**client.headers, "Impersonate-User": name, "Impersonate-Group": "system:masters"}
+        return client
+
+    def set(self, user, manager="kubectl-edit", **data):
+        user.patch("ConfigMap", "web", {"data": data}, manager)
+
+    def commits(self):
+        """What commits of the state repository say of what is there; there may be none yet."""
+        return subprocess.run(["git", "-C", self.hub.data / "data" / "state.git", "log", "--format=%B", "actual"],
+                              capture_output=True, text=True, check=False, timeout=60).stdout
+
+    def who(self, path, key=WEB):
+        row = self.wait_drift(key, path)
+        return row["manager"], row["user"]
+
+    def found(self, words):
+        """The event that tells of a difference."""
+        return wait_for(lambda: [event for event in self.events("drift.found") if words in event["message"]],
+                        SOON, f"an event of {words}", 0.2)[-1]["actor"]
+
+    def shown(self):
+        return self.hub.run("diff", check=False).stdout
+
+    def test_an_app_runs(self):
+        self.deliver(files("web", m.config_map("web", colour="green", size="1", weight="0"),
+                           m.deployment("web", replicas=1), namespace="default",
+                           showValues=["colour", "size", "weight"]))
+        self.assertEqual(self.drift(), {})
+
+    def test_a_change_by_hand_has_the_users_name(self):
+        self.set(self.user(ALICE), colour="red")
+        self.assertEqual(self.who("data.colour"), ("kubectl-edit", ALICE))
+        self.assertEqual(self.found("data.colour"), f"{ALICE} (verified)")
+        self.assertIn(f"(by {ALICE} (verified), ", self.shown())
+
+    def test_git_says_so_too(self):
+        wait_for(lambda: "\nHoldfast-Cause: drift\n" in self.commits(), SOON, "a commit of it", 0.2)
+        self.assertIn(f"\nHoldfast-Actor: {ALICE} (verified)\n", self.commits())
+        self.assertNotIn("(claimed)", self.commits())
+
+    def test_another_user_of_the_same_tool_takes_over_what_he_changes_and_no_more(self):
+        bob = KubeClient.from_kubeconfig(self.cluster.certificate_kubeconfig(BOB))
+        self.set(bob, size="2")
+        self.assertEqual(self.who("data.size"), ("kubectl-edit", BOB))
+        self.assertEqual(self.who("data.colour"), ("kubectl-edit", ALICE))
+
+    def test_who_calls_himself_a_controller_is_told_from_it(self):
+        self.set(self.user("mallory"), "flagger", weight="50")
+        self.assertEqual(self.who("data.weight"), ("flagger", "mallory"))
+        self.assertEqual(self.found("data.weight"), "mallory (verified; claims to be flagger)")
+        self.assertIn("(by mallory (verified; claims to be flagger), ", self.shown())
+        self.set(self.user(FLAGGER), "flagger", weight="70")
+        self.assertEqual(self.found('"70"'), f"{FLAGGER} (verified)")
+
+    def test_a_restart_of_pods_has_the_users_name(self):
+        self.user(ALICE).patch("Deployment", "web", {"spec": {"template": {"metadata": {"annotations": {
+            "kubectl.kubernetes.io/restartedAt": "2026-10-01T12:00:00Z"}}}}}, "kubectl-rollout")
+        event, = wait_for(lambda: self.events("release.restarted"), SOON, "the restart to be told", 0.2)
+        self.assertEqual(event["actor"], f"{ALICE} (verified)")
+
+    def test_what_the_log_does_not_tell_is_claimed(self):
+        self.agent.terminate()
+        self.agent.argv[-1] = str(self.folder / "nothing.log")
+        self.agent.start()
+        self.wait_connected()
+        self.set(self.user(ALICE), colour="blue")
+        wait_for(lambda: self.drift()[(WEB, "data.colour")]["actual"] == '"blue"', SOON, "blue", 0.2)
+        self.assertEqual(self.who("data.colour"), ("kubectl-edit", ""))
+        self.assertEqual(self.found('"blue"'), "kubectl-edit")
+        self.assertIn("agent.audit_unread", self.agent.log_text())
+
+
+if __name__ == "__main__":
+    story.main()
