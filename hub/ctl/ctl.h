@@ -57,6 +57,7 @@ struct ctl_options {
     char *resources;
     char *mode;
     bool impersonate;
+    char *audit_log;
     bool live;
     char *working_hours;
     char *wait_for;     // "rendered", "delivered", "applied", "healthy"

@@ -47,6 +47,7 @@ static struct ctl_manifests manifests_of(const struct ctl *c) {
     return (struct ctl_manifests){.image = c->options.image,
                                   .namespaces = c->options.namespaces,
                                   .resources = c->options.resources,
+                                  .audit_log = c->options.audit_log,
                                   .impersonate = c->options.impersonate,
                                   .observes = strcmp(c->options.mode, "observe") == 0};
 }
@@ -123,14 +124,16 @@ static int enroll_all(struct ctl *c, struct cm_json *answers) {
 static enum cm_rc check_manifests(struct ctl *c) {
     const struct ctl_manifests m = manifests_of(c);
     const char *mode = c->options.mode;
-    bool any = m.image != NULL || m.namespaces != NULL || m.resources != NULL || m.impersonate;
+    bool any = m.image != NULL || m.namespaces != NULL || m.resources != NULL ||
+               m.audit_log != NULL || m.impersonate;
 
     if (strcmp(mode, "apply") != 0 && strcmp(mode, "observe") != 0) {
         return cm_fail(&c->err, CM_EINVAL, "--mode: '%.80s' is neither apply nor observe", mode);
     }
     if (!c->options.manifests) {
         return any ? cm_fail(&c->err, CM_EINVAL,
-                             "enroll: --image, --namespaces, --resources and --impersonate go with "
+                             "enroll: --image, --namespaces, --resources, --audit-log and "
+                             "--impersonate go with "
                              "--manifests")
                    : CM_OK;
     }

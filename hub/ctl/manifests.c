@@ -36,6 +36,14 @@ static enum cm_rc check_list(const char *list, const char *option, const char *e
     return CM_OK;
 }
 
+// is_file tells whether a path from the root is one of a file in a folder, in plain characters.
+static bool is_file(const char *path) {
+    const char *name = strrchr(path, '/');
+
+    return path[0] == '/' && name != path && name[1] != '\0' &&
+           path[strspn(path, image_chars)] == '\0' && strstr(path, "..") == NULL;
+}
+
 enum cm_rc ctl_manifests_check(const struct ctl_manifests *m, struct cm_err *err) {
     if (m->image == NULL || m->image[0] == '\0' ||
         m->image[strspn(m->image, image_chars)] != '\0') {
@@ -46,6 +54,12 @@ enum cm_rc ctl_manifests_check(const struct ctl_manifests *m, struct cm_err *err
     if (m->observes && m->impersonate) {
         return cm_fail(err, CM_EINVAL,
                        "--impersonate: an agent that observes does nothing in anybody's name");
+    }
+    if (m->audit_log != NULL && !is_file(m->audit_log)) {
+        return cm_fail(err, CM_EINVAL,
+                       "--audit-log: '%.200s' is no file in a folder: say where the API server "
+                       "writes it on its node, as /var/log/kubernetes/audit/audit.log",
+                       m->audit_log);
     }
     enum cm_rc rc = check_list(m->namespaces, "namespaces", "shop,web", err);
     return rc < 0 ? rc : check_list(m->resources, "resources", "deployments.apps,configmaps", err);
@@ -105,6 +119,49 @@ static void put_with(const char *document, const char *place, const char *with,
     }
 }
 
+#define USER "        runAsNonRoot: true\n        runAsUser: 65532\n"
+#define SERVED "      serviceAccountName: holdfast-agent\n"
+#define MOUNTS "        volumeMounts:\n"
+#define VOLUMES "      volumes:\n"
+#define CONTROL_PLANE "node-role.kubernetes.io/control-plane"
+#define ON_CONTROL_PLANE                                                                           \
+    "      affinity:\n        nodeAffinity:\n"                                                     \
+    "          requiredDuringSchedulingIgnoredDuringExecution:\n"                                  \
+    "            nodeSelectorTerms:\n            - matchExpressions:\n"                            \
+    "              - {key: " CONTROL_PLANE ", operator: Exists}\n"                                 \
+    "      tolerations:\n"                                                                         \
+    "      - {key: " CONTROL_PLANE ", operator: Exists, effect: NoSchedule}\n"
+
+// with_log brings the agent's pod to the audit log, which is root's own. The folder is mounted, for
+// the file is renamed.
+static const char *with_log(struct cm_arena *a, const char *text, const char *file) {
+    const char *dir = cm_arena_strndup(a, file, (size_t)(strrchr(file, '/') - file));
+    const struct {
+        const char *place;
+        const char *with;
+    } all[] = {
+        {USER, "        runAsUser: 0 # whose the audit log is\n"},
+        {SERVED, SERVED ON_CONTROL_PLANE},
+        {MOUNTS, cm_arena_strf(a,
+                               MOUNTS "        - name: audit\n          mountPath: %s\n"
+                                      "          readOnly: true\n",
+                               dir)},
+        {VOLUMES, cm_arena_strf(a,
+                                VOLUMES "      - name: audit\n        hostPath:\n"
+                                        "          path: %s\n          type: Directory\n",
+                                dir)},
+        {ARGS, cm_arena_strf(a, ARGS "--audit-log, %s, ", file)},
+    };
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str changed = {0};
+
+        put_with(text, all[i].place, all[i].with, &changed);
+        text = cm_arena_strdup(a, cm_str_get(&changed));
+    }
+    return text;
+}
+
 // put_agent takes agent.yaml over, with the image in its place. Who observes has no inventory, and
 // needs no rights to write one; nor is there anything that he would have to be allowed to leave.
 static void put_agent(struct cm_arena *a, const struct ctl_manifests *m, struct cm_str *out) {
@@ -124,7 +181,9 @@ static void put_agent(struct cm_arena *a, const struct ctl_manifests *m, struct 
         CM_CLEANUP(cm_str_done) struct cm_str document = {0};
         put_with(text, PLACE, cm_arena_strf(a, "image: %s", m->image), &document);
         cm_str_add(out, out->len == 0 ? "" : NEXT);
-        put_with(cm_str_get(&document), ARGS, m->observes ? ARGS "--mode, observe, " : ARGS, out);
+        const char *made = m->audit_log == NULL ? cm_str_get(&document)
+                                                : with_log(a, cm_str_get(&document), m->audit_log);
+        put_with(made, ARGS, m->observes ? ARGS "--mode, observe, " : ARGS, out);
     }
 }
 

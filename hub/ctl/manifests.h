@@ -20,6 +20,7 @@ struct ctl_manifests {
     const char *namespaces; // with commas between them; NULL: the whole cluster
     const char *resources;  // "deployments.apps,configmaps"; NULL: all of them
     bool observes;          // it changes nothing, and may only read
+    const char *audit_log;  // of the API server, a file on its node; NULL: none
     bool impersonate;       // Apps may name a ServiceAccount in whose name it works
 };
 

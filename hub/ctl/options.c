@@ -97,6 +97,8 @@ const struct cm_option ctl_option_table[] = {
      .help = "apply, or observe: an agent that changes nothing, with rights to read only."},
     {FLAG("live", live),
      .help = "Also ask the agents, by the hub, which new objects another GitOps tool owns."},
+    {STRING("audit-log", audit_log), .value_name = "FILE", .line_only = true,
+     .help = "The API server's audit log, on the control plane's node, where the agent runs then."},
     {FLAG("impersonate", impersonate),
      .help = "Rights to work in the name of the ServiceAccounts that Apps name, too."},
     {FLAG("wait", wait), .help = "Then wait until it is done, as 'holdfast wait' does."},

@@ -438,14 +438,15 @@ const struct ctl_verb ctl_verbs[] = {
      .about =
          "With --manifests it prints Kubernetes manifests instead: the agent, its token, and "
          "rights for the whole cluster, or as --namespaces and --resources say. With "
-         "--impersonate Apps may say serviceAccountName. With --mode observe the agent changes "
-         "nothing, and may only read.",
+         "--impersonate Apps may say serviceAccountName. With --audit-log it runs on the control "
+         "plane's node, and says which user changed something. With --mode observe the agent "
+         "changes nothing, and may only read.",
      .example = "holdfast enroll eu-west-01\n"
                 "holdfast enroll --all -l env=staging --tokens\n"
                 "holdfast enroll eu-west-01 --manifests --image registry.example.com/agent:1.0 "
                 "--namespaces shop,web | kubectl apply -f -",
      .options = "output group selector all again tokens life manifests image namespaces resources "
-                "impersonate mode",
+                "audit-log impersonate mode",
      .outputs = "table json yaml",
      .completes = "clusters...",
      .run = ctl_enroll},

@@ -113,6 +113,34 @@ static void the_right_to_impersonate_is_given_where_the_others_are(void **state)
     assert_string_equal(cm_json_string(cm_json_get(rules->first, "verbs")->first), "impersonate");
 }
 
+static void with_an_audit_log_the_agent_runs_where_that_is_and_reads_its_folder(void **state) {
+    struct ctl_manifests m = whole;
+
+    m.audit_log = "/var/log/kubernetes/audit/audit.log";
+    struct cm_yaml_docs docs = print(*state, &m);
+    const struct cm_json *pod =
+        cm_json_path(find(&docs, "Deployment", 0), "spec", "template", "spec", NULL);
+    const struct cm_json *container = cm_json_get(pod, "containers")->first;
+    const struct cm_json *args = cm_json_get(container, "args");
+    const struct cm_json *mount = cm_json_get(container, "volumeMounts")->first;
+    const struct cm_json *volume = cm_json_get(pod, "volumes")->first;
+
+    assert_string_equal(cm_json_string(args->first), "--audit-log");
+    assert_string_equal(cm_json_string(args->first->next), m.audit_log);
+    assert_string_equal(cm_json_string(args->first->next->next), "--data-dir");
+    assert_string_equal(cm_json_string(cm_json_get(mount, "mountPath")),
+                        "/var/log/kubernetes/audit");
+    assert_true(cm_json_true(cm_json_get(mount, "readOnly")));
+    assert_string_equal(cm_json_string(cm_json_get(mount, "name")),
+                        cm_json_string(cm_json_get(volume, "name")));
+    assert_string_equal(text_at(volume, "hostPath", "path"), "/var/log/kubernetes/audit");
+    assert_int_equal(cm_json_get(pod, "volumes")->count, 2);
+    assert_int_equal(cm_json_int(cm_json_path(pod, "securityContext", "runAsUser", NULL), -1), 0);
+    assert_null(cm_json_path(pod, "securityContext", "runAsNonRoot", NULL));
+    assert_non_null(cm_json_path(pod, "affinity", "nodeAffinity", NULL));
+    assert_int_equal(cm_json_get(pod, "tolerations")->count, 1);
+}
+
 static void who_observes_may_only_read(void **state) {
     struct ctl_manifests m = whole;
 
@@ -158,6 +186,13 @@ static void what_is_no_name_is_refused(void **state) {
     m.impersonate = true;
     refused(m, "--impersonate: an agent that observes");
     m = whole;
+    m.audit_log = "/audit.log";
+    refused(m, "--audit-log: '/audit.log' is no file in a folder");
+    m.audit_log = "/var/log/a b";
+    refused(m, "--audit-log: ");
+    m.audit_log = "/var/../audit.log";
+    refused(m, "--audit-log: ");
+    m = whole;
     m.resources = "Deployment";
     refused(m, "--resources: 'Deployment' is no name; write them as deployments.apps,configmaps");
 }
@@ -181,6 +216,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(resources_are_one_rule_each, make, drop),
         cmocka_unit_test_setup_teardown(the_right_to_impersonate_is_given_where_the_others_are,
                                         make, drop),
+        cmocka_unit_test_setup_teardown(
+            with_an_audit_log_the_agent_runs_where_that_is_and_reads_its_folder, make, drop),
         cmocka_unit_test(what_is_no_name_is_refused),
         cmocka_unit_test_setup_teardown(who_observes_may_only_read, make, drop),
     };
