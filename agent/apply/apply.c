@@ -7,6 +7,7 @@
 #include "agent/apply/internal.h"
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -27,10 +28,11 @@ static void keys_free(void *value) {
     free(k);
 }
 
-enum { BUSY_MAX = 64 };
+enum { BUSY_MAX = 64, LATE_MS = 2000 };
 
 static void run_wake(void *ctx);
 static void run_turns(void *ctx);
+static void on_overdue(void *ctx);
 
 struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *driver,
                                     struct agent_cache *cache,
@@ -45,6 +47,8 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
     a->unowned = cm_map_new(keys_free);
     a->observed = cm_map_new(apply_observed_free);
     a->wake = (struct cm_task){.run = run_wake, .ctx = a};
+    a->overdue = (struct cm_timer){.run = on_overdue, .ctx = a};
+    cm_list_init(&a->heard);
     cm_list_init(&a->turns);
     cm_list_init(&a->waiting);
     cm_list_init(&a->woken);
@@ -56,6 +60,7 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
 void agent_apply_shut(struct agent_apply *a) {
     a->shut = true;
     cm_timer_stop(a->loop, &a->thaw);
+    cm_timer_stop(a->loop, &a->overdue);
 }
 
 static bool free_run(void *ctx, const char *app, void *value) {
@@ -531,16 +536,54 @@ void agent_apply_forget(struct agent_apply *a, const char *key) {
 
 // ---- Turns
 
+static bool is_free(const struct agent_apply *a) {
+    return a->busy - a->late < BUSY_MAX;
+}
+
+// wait_for_late: a run that hears nothing of what is on its way gives its turn to another one.
+static void wait_for_late(struct agent_apply *a) {
+    const struct run *first = CM_CONTAINER(a->heard.next, struct run, heard);
+
+    if (!cm_list_empty(&a->turns) && !cm_list_empty(&a->heard) && a->overdue.at == 0 && !a->shut) {
+        cm_timer_start(a->loop, &a->overdue, first->heard_ms + LATE_MS - cm_clock_now_ms());
+    }
+}
+
+static void post_turns(struct agent_apply *a) {
+    if (!a->turn_posted && !a->shut && !cm_list_empty(&a->turns)) {
+        a->turn_posted = true;
+        cm_loop_post(a->loop, &a->turn);
+    }
+}
+
+static void on_overdue(void *ctx) {
+    struct agent_apply *a = ctx;
+    int64_t long_ago_ms = cm_clock_now_ms() - LATE_MS;
+
+    while (!cm_list_empty(&a->heard)) {
+        struct run *r = CM_CONTAINER(a->heard.next, struct run, heard);
+
+        if (r->heard_ms > long_ago_ms) {
+            break;
+        }
+        cm_list_remove(&r->heard);
+        a->late++;
+    }
+    post_turns(a);
+    wait_for_late(a);
+}
+
 bool apply_has_turn(struct run *r) {
     struct agent_apply *a = r->owner;
 
-    if (a->busy < BUSY_MAX) {
+    if (is_free(a)) {
         cm_list_remove(&r->turn);
         return true;
     }
     if (cm_list_empty(&r->turn)) { // else it keeps its place
         cm_list_append(&a->turns, &r->turn);
     }
+    wait_for_late(a);
     return false;
 }
 
@@ -548,26 +591,40 @@ static void run_turns(void *ctx) {
     struct agent_apply *a = ctx;
 
     a->turn_posted = false;
-    while (!a->shut && a->busy < BUSY_MAX && !cm_list_empty(&a->turns)) {
+    while (!a->shut && is_free(a) && !cm_list_empty(&a->turns)) {
         struct run *r = CM_CONTAINER(a->turns.next, struct run, turn);
 
         cm_list_remove(&r->turn);
         run_go(r);
     }
+    wait_for_late(a);
+}
+
+static void hear(struct run *r) {
+    r->heard_ms = cm_clock_now_ms();
+    cm_list_remove(&r->heard);
+    cm_list_append(&r->owner->heard, &r->heard);
 }
 
 void apply_object_begins(struct run *r) {
-    r->owner->busy += r->applying++ == 0 ? 1 : 0;
+    if (r->applying++ == 0) {
+        r->owner->busy++;
+        hear(r);
+    }
 }
 
 void apply_object_over(struct run *r) {
     struct agent_apply *a = r->owner;
+    bool was_late = cm_list_empty(&r->heard);
 
-    a->busy -= --r->applying == 0 ? 1 : 0;
-    if (!a->turn_posted && !a->shut && !cm_list_empty(&a->turns)) {
-        a->turn_posted = true;
-        cm_loop_post(a->loop, &a->turn);
+    if (--r->applying == 0) {
+        a->busy--;
+        a->late -= was_late ? 1 : 0;
+        cm_list_remove(&r->heard);
+    } else if (!was_late) {
+        hear(r);
     }
+    post_turns(a);
 }
 
 bool agent_apply_is_idle(const struct agent_apply *a) {

@@ -13,11 +13,12 @@
 //
 // An object that is applied for the first time goes into the inventory on disk before the request
 // leaves, so that a crash in between cannot make us forget it; what came of it (uid, note) goes to
-// disk before anybody is told. Objects of a stage are begun at once, at most 128 of a run at a
-// time; a run begins when fewer than 64 have something under way, so that one App after the other
-// is brought to its end rather than all of them one step further. Apps with gates begin first. What
-// fails is tried again by itself, with growing pauses; what the target refuses for what it is,
-// every five minutes.
+// disk before anybody is told. Objects of a stage are begun at once, at most 128 of a run at a time
+// (16 while none has succeeded); a run begins when fewer than 64 have something under way, so that
+// one App after the other is brought to its end rather than all of them one step further. Who has
+// heard nothing of it for two seconds does not count, so that none waits for targets that do not
+// answer others. Apps with gates begin first. What fails is tried again by itself, with growing
+// pauses; what the target refuses for what it is, every five minutes.
 //
 // A newer manifest takes effect at the next step: waits end at once, requests that are under way
 // are let finish (and their outcome is kept), then the App's new run plans from what is. A run of

@@ -66,6 +66,9 @@ struct run {
     bool any_failed;      // some step of the stage failed at some time
     size_t in_flight;     // operations under way, corrections too
     size_t applying;      // of these, objects that are applied
+    bool answered;        // one of the operations has succeeded
+    struct cm_list heard; // in owner->heard while it has an object on its way that is not late
+    int64_t heard_ms;     // when one began or ended last; monotonic
     struct cm_list turn;  // in owner->turns while it waits for its turn
     struct cm_list waits; // in owner->waiting while somebody's health may let it go on
     bool going;           // run_go is at work
@@ -95,11 +98,14 @@ struct agent_apply {
     struct cm_map *unowned;  // App: what of its objects no App lists, struct keys
     struct cm_map *observed; // key: what is tracked without being applied
     bool shut;
-    size_t draining;        // superseded runs with something in flight
-    size_t busy;            // runs with an object on its way to the target
-    struct cm_list turns;   // runs that begin when there are fewer
-    struct cm_list waiting; // runs that go on when something becomes healthy
-    struct cm_list woken;   // of these, those that are looked at now
+    size_t draining;         // superseded runs with something in flight
+    size_t busy;             // runs with an object on its way to the target
+    size_t late;             // of these, that have not heard of it for a while
+    struct cm_list heard;    // the others; who was not heard of for longest comes first
+    struct cm_timer overdue; // when the first of them is late
+    struct cm_list turns;    // runs that begin when there are fewer
+    struct cm_list waiting;  // runs that go on when something becomes healthy
+    struct cm_list woken;    // of these, those that are looked at now
     struct cm_task turn;
     bool turn_posted;
     struct cm_task wake;

@@ -14,6 +14,7 @@
 
 enum {
     WINDOW = 128,
+    FIRST_WINDOW = 16, // while nothing has succeeded
     RETRY_MIN_MS = 1000,
     RETRY_MAX_MS = 60000,
     REFUSED_MS = 300000, // EINVAL: the object must change, or the target
@@ -31,7 +32,13 @@ struct run *run_new(struct agent_apply *a, const char *app) {
     r->vanished = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
     cm_list_init(&r->turn);
     cm_list_init(&r->waits);
+    cm_list_init(&r->heard);
     return r;
+}
+
+// window_of bounds what waits at the target, which may not answer at all.
+static size_t window_of(const struct run *r) {
+    return r->answered ? WINDOW : FIRST_WINDOW;
 }
 
 static size_t step_count(const struct run *r) {
@@ -167,15 +174,16 @@ static void begin_steps(struct run *r) {
     bool frozen = apply_freeze_of(r->owner, r->app) != NULL;
     int64_t now = cm_clock_now_ms();
 
-    while (r->next < r->stage_end && r->in_flight < WINDOW && !(frozen && changes(r, r->next))) {
+    while (r->next < r->stage_end && r->in_flight < window_of(r) &&
+           !(frozen && changes(r, r->next))) {
         size_t i = r->next++;
 
         if (r->steps[i].state == STEP_TODO) {
             begin_step(r, i);
         }
     }
-    for (size_t i = r->stage; r->failed > 0 && !frozen && i < r->next && r->in_flight < WINDOW;
-         i++) {
+    for (size_t i = r->stage;
+         r->failed > 0 && !frozen && i < r->next && r->in_flight < window_of(r); i++) {
         if (r->steps[i].state == STEP_FAILED && r->steps[i].due_ms <= now) {
             r->failed--;
             begin_step(r, i);
@@ -366,7 +374,8 @@ static void tell_progress(struct run *r) {
     } else {
         tellf(r, AGENT_APP_FAILED, "%s (and %zu more)", f.first, f.count - 1);
     }
-    if (f.due_ms != INT64_MAX && r->in_flight < WINDOW) { // else the next one that ends goes on
+    if (f.due_ms != INT64_MAX &&
+        r->in_flight < window_of(r)) { // else the next one that ends goes on
         cm_timer_start(r->owner->loop, &r->retry, f.due_ms - cm_clock_now_ms());
     }
 }
@@ -718,6 +727,7 @@ void run_op_ended(struct run *r, size_t step, const char *key, const struct cm_e
     bool canceled = error != NULL && error->code == CM_ECANCELED;
 
     r->in_flight--;
+    r->answered |= error == NULL;
     if (error != NULL && !canceled && !a->shut) {
         a->host.failed(a->host.ctx, r->app, key, error->msg);
     }

@@ -23,6 +23,7 @@ static void on_minute(void *ctx) {
 
     kube_client_minute(k);
     kube_table_minute(k);
+    kube_slots_minute(k);
     kube_absent_minute(k);
     kube_reach_minute(k); // a server that hangs says nothing by itself
     cm_timer_start(k->loop, &k->minute, MINUTE_MS);
@@ -306,7 +307,7 @@ static enum cm_rc make_endpoint(struct agent_kube *k, struct cm_http *http, stru
         .tls_server_name = k->access.tls_server_name,
         .insecure = k->access.insecure,
         // Lists and looks go beside the operations, not behind them.
-        .max_in_flight = 2 * (long)k->max_in_flight + READS,
+        .max_in_flight = (1 + KUBE_SLOW_TIMES) * (long)k->max_in_flight + READS,
     };
     enum cm_rc rc = cm_http_endpoint_new(http, &config, &k->endpoint, err);
 
@@ -321,7 +322,8 @@ static void init_lists(struct agent_kube *k) {
         &k->calls,
         &k->watches,
         &k->recoveries,
-        &k->ops.queue,
+        &k->ops.queues[KUBE_QUICK],
+        &k->ops.queues[KUBE_SLOW],
         &k->ops.running,
         &k->ops.lingering,
         &k->ops.waiting_kind,

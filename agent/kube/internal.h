@@ -5,6 +5,7 @@
 //     discover  which kinds it offers
 //     applyset  the parent Secret that says where our objects may be
 //     ops       the queue of apply, remove and run
+//     slots     how many of them are under way, and whose
 //     account   the ServiceAccount in whose name an App's objects are changed
 //     logs      the end of what a Job's pods wrote
 //     table     tracked objects and what was last said of them
@@ -133,6 +134,8 @@ struct kube_watch;
 
 struct kube_line;  // the operations on one key, in order
 struct kube_share; // what one App has under way
+struct kube_pool;  // slots
+struct kube_pulse; // when those on a kind were answered
 struct kube_drift;
 
 struct kube_op {
@@ -140,7 +143,11 @@ struct kube_op {
     struct cm_list in_line;
     struct kube_line *line;
     struct kube_share *share;
-    bool counted; // in share
+    struct kube_pulse *pulse;
+    bool counted;           // in share
+    struct kube_pool *pool; // it has a slot of; NULL: it has none
+    int64_t since_ms;       // it has it
+    bool cut;               // its request was cut off
     struct agent_kube *k;
     enum kube_op_type type;
     char *app;
@@ -181,29 +188,34 @@ struct kube_op {
     const char *fixed;          // apply: fields that cannot be changed; the arena's
     bool at_version;            // apply: only to the version that was looked at
     int looks;                  // apply, release: how often it was looked at
-    bool has_slot;
-    bool is_slow;          // it has one of the slots for what takes long
-    int64_t since_ms;      // it has its slot
-    bool lacks;            // apply: failed because its kind or namespace is not there
-    struct cm_timer timer; // remove: next look whether it is gone; apply: next try
+    bool lacks;                 // apply: failed because its kind or namespace is not there
+    struct cm_timer timer;      // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
     int64_t waiting_since_ms;
 };
 
+enum kube_pace { KUBE_QUICK, KUBE_SLOW, KUBE_PACES };
+enum { KUBE_SLOW_TIMES = 3 }; // as many slots for what takes long or hangs as for all else
+
+struct kube_pool {
+    size_t ops;
+    size_t heavy; // bytes of large objects
+};
+
 struct kube_ops {
-    struct cm_list queue;
+    struct cm_list queues[KUBE_PACES]; // they wait for their turn
+    struct kube_pool pools[KUBE_PACES];
+    size_t slow_apps;              // that have a slow slot
+    struct cm_timer slow;          // when something takes long
     struct cm_map *lines;          // by key
     struct cm_map *shares;         // by App
+    struct cm_map *pulses;         // by kind
     struct cm_list waiting_kind;   // for a round of discovery
     struct cm_list waiting_parent; // for the ApplySet's parent
     struct cm_list waiting_owners; // until it is known who has fields by right
     struct cm_list running;        // a request is on its way
     struct cm_list lingering;      // for a timer: removed but not gone, refused too early
-    size_t in_flight;
-    size_t slow_in_flight;  // beside them
-    struct cm_timer slow;   // when something takes long
-    size_t heavy_in_flight; // bytes of large objects
-    struct cm_task task;    // looks at the queue
+    struct cm_task task;           // looks at the queues
     bool posted;
 };
 
@@ -223,6 +235,32 @@ void kube_ops_owners_known(struct agent_kube *k);
 void kube_ops_parent_written(struct agent_kube *k, const struct cm_err *err, int64_t retry_ms);
 void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why); // what is not running
 void kube_ops_stop(struct agent_kube *k);
+
+// slots: how many operations are under way, and whose
+
+void kube_slots_init(struct agent_kube *k);
+void kube_slots_free(struct agent_kube *k);
+void kube_slots_stop(struct agent_kube *k);
+void kube_slots_minute(struct agent_kube *k);
+void kube_slots_unpark_all(struct agent_kube *k);
+// kube_share_join counts an operation as one of its App, kube_share_part counts it no more.
+void kube_share_join(struct kube_op *op);
+void kube_share_part(struct kube_op *op);
+// kube_share_begins says that it is at work, kube_share_rests that it is not. kube_share_park lets
+// it wait until another one of its App is over.
+void kube_share_begins(struct kube_op *op);
+void kube_share_rests(struct kube_op *op);
+void kube_share_park(struct kube_op *op);
+// kube_share_pace tells in which queue and of which slots it is.
+enum kube_pace kube_share_pace(const struct kube_op *op);
+// kube_slots_queue has it wait for its turn: `first`: before those that have not begun yet.
+void kube_slots_queue(struct kube_op *op, bool first);
+bool kube_slots_are_full(const struct agent_kube *k, enum kube_pace pace);
+// kube_slots_fit tells whether it is not too large beside what is under way; kube_share_has_room
+// whether its App may have one more.
+bool kube_slots_fit(const struct kube_op *op);
+bool kube_share_has_room(const struct kube_op *op);
+void kube_slots_give(struct kube_op *op); // a slot back, if it has one
 
 // What ops.c and its two kinds share.
 void kube_apply_begin(struct kube_op *op);   // apply.c

@@ -56,11 +56,11 @@ struct agent_kube_config {
     const char *service_account_dir; // NULL: /var/run/secrets/kubernetes.io/serviceaccount
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
-    long max_in_flight;              // operations at once; 0: 16
-    bool observes;                   // nothing is ever written
-    const char *audit_log;           // of the API server; NULL or "": who did what is only claimed
-    struct cm_workers *disk;         // which read it; they stop before the driver is freed
-    int64_t verify_ms;               // between lists of everything; 0: a day
+    long max_in_flight;      // operations at once, and up to three times as many slow ones; 0: 16
+    bool observes;           // nothing is ever written
+    const char *audit_log;   // of the API server; NULL or "": who did what is only claimed
+    struct cm_workers *disk; // which read it; they stop before the driver is freed
+    int64_t verify_ms;       // between lists of everything; 0: a day
 };
 
 // agent_kube_new makes the driver; *out is freed through its ops. It fails with CM_EINVAL, in words

@@ -1,14 +1,8 @@
 // The queue of operations.
 //
-// An operation waits for its turn, perhaps for a round of discovery, perhaps for the ApplySet's
-// parent, and then runs; at most max_in_flight run at once, all but a few of them one App's: one
-// whose requests hang (a webhook that does not answer) keeps no other waiting. What such an App
-// wants besides is parked, so that nobody looks at it in vain. What is under way for longer than
-// two seconds counts no more, up to as many again, so that several such Apps do not fill all slots
-// either. Operations on one key run one after the other, in the order in which they came.
-//
-// An object costs many times its size while it is applied. So few large ones are under way at once;
-// they wait for each other only.
+// An operation waits for its turn (slots.c), perhaps for a round of discovery, perhaps for the
+// ApplySet's parent, and then runs. Operations on one key run one after the other, in the order in
+// which they came.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,34 +14,18 @@
 #include "common/map.h"
 #include "common/mem.h"
 
-enum {
-    FOR_OTHERS = 2,
-    HEAVY_BYTES = 64 << 10, // of an object that waits for others as large
-    HEAVY_MAX = 1 << 20,    // bytes of such objects at once
-    SLOW_MS = 2000,         // what takes longer makes room for others
-};
-
 struct kube_line {
     struct cm_list ops;
 };
 
-struct kube_share {
-    size_t ops;
-    size_t running;
-    struct cm_list parked;
-};
-
-static void on_slow(void *ctx);
-
 void kube_ops_init(struct agent_kube *k) {
-    k->ops.slow = (struct cm_timer){.run = on_slow, .ctx = k};
     k->ops.lines = cm_map_new(free);
-    k->ops.shares = cm_map_new(free);
+    kube_slots_init(k);
 }
 
 void kube_ops_free(struct agent_kube *k) {
     cm_map_free(k->ops.lines);
-    cm_map_free(k->ops.shares);
+    kube_slots_free(k);
 }
 
 static void join(struct kube_op *op) {
@@ -60,32 +38,7 @@ static void join(struct kube_op *op) {
         cm_map_put(ops->lines, op->key, op->line);
     }
     cm_list_append(&op->line->ops, &op->in_line);
-    op->share = cm_map_get(ops->shares, op->app);
-    if (op->share == NULL) {
-        op->share = cm_new(1, sizeof(*op->share));
-        cm_list_init(&op->share->parked);
-        cm_map_put(ops->shares, op->app, op->share);
-    }
-    op->share->ops++;
-}
-
-// unpark lets one that was parked wait for its turn again, before all others.
-static void unpark(struct agent_kube *k, struct kube_share *share) {
-    struct cm_list *first = share->parked.next;
-
-    if (!cm_list_empty(&share->parked)) {
-        cm_list_remove(first);
-        cm_list_append(k->ops.queue.next, first);
-        kube_ops_wake(k);
-    }
-}
-
-static void uncount(struct kube_op *op) {
-    if (op->counted) {
-        op->counted = false;
-        op->share->running--;
-        unpark(op->k, op->share);
-    }
+    kube_share_join(op);
 }
 
 static void part(struct kube_op *op) {
@@ -97,14 +50,12 @@ static void part(struct kube_op *op) {
     } else {
         kube_ops_wake(op->k); // the next one may begin
     }
-    if (--op->share->ops == 0) {
-        (void)cm_map_remove(ops->shares, op->app);
-    }
+    kube_share_part(op);
 }
 
 void kube_op_free(struct kube_op *op) {
     cm_list_remove(&op->at);
-    uncount(op);
+    kube_share_rests(op);
     part(op);
     cm_timer_stop(op->k->loop, &op->timer);
     cm_arena_free(op->arena);
@@ -122,38 +73,6 @@ void kube_op_free(struct kube_op *op) {
     free(op);
 }
 
-// heavy_of is the size of an object that counts as large; 0: it does not.
-static size_t heavy_of(const struct kube_op *op) {
-    size_t size = op->bytes == NULL ? 0 : op->bytes->size;
-
-    return size < HEAVY_BYTES ? 0 : size;
-}
-
-// too_heavy tells whether it waits for the large ones that are under way.
-static bool too_heavy(const struct kube_op *op) {
-    size_t others = op->k->ops.heavy_in_flight;
-    size_t size = heavy_of(op);
-
-    return size > 0 && others > 0 && others + size > HEAVY_MAX;
-}
-
-void kube_op_take_slot(struct kube_op *op) {
-    op->has_slot = true;
-    op->since_ms = cm_clock_now_ms();
-    op->k->ops.in_flight++;
-    op->k->ops.heavy_in_flight += heavy_of(op);
-}
-
-static void give_slot_back(struct kube_op *op) {
-    if (op->has_slot) {
-        op->has_slot = false;
-        *(op->is_slow ? &op->k->ops.slow_in_flight : &op->k->ops.in_flight) -= 1;
-        op->is_slow = false;
-        op->k->ops.heavy_in_flight -= heavy_of(op);
-        kube_ops_wake(op->k);
-    }
-}
-
 static void tell(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                  const struct agent_applied *applied) {
     struct agent_applied failed = {.retry_after_ms = retry_after_ms, .uid = "", .note = ""};
@@ -168,13 +87,27 @@ static void tell(struct kube_op *op, const struct cm_err *err, int64_t retry_aft
     }
 }
 
+// is_cut_off tells whether it ends only because we did not wait any longer.
+static bool is_cut_off(const struct kube_op *op, const struct cm_err *err) {
+    return op->cut && err->code == CM_ECANCELED && !op->k->stopping;
+}
+
 void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                   const struct agent_applied *applied) {
     struct kube_entry *e = op->entry;
+    struct cm_err busy;
+
+    if (is_cut_off(op, err)) {
+        (void)cm_fail(&busy, CM_EBUSY,
+                      "the API server has not answered for %lld s, and others wait: look for a "
+                      "webhook that hangs; it is tried again",
+                      (long long)(cm_clock_now_ms() - op->since_ms) / 1000);
+        err = &busy;
+    }
 
     cm_list_remove(&op->at);
-    uncount(op);
-    give_slot_back(op);
+    kube_share_rests(op);
+    kube_slots_give(op);
     if (!op->lacks) {
         kube_absent_end(op->k, op->key);
     }
@@ -188,7 +121,7 @@ void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_af
 
 static void move(struct kube_op *op, struct cm_list *to) {
     cm_list_remove(&op->at);
-    uncount(op);
+    kube_share_rests(op);
     cm_list_append(to, &op->at);
 }
 
@@ -207,23 +140,16 @@ void kube_op_wait_for_owners(struct kube_op *op) {
 
 void kube_op_linger(struct kube_op *op) {
     move(op, &op->k->ops.lingering);
-    give_slot_back(op);
+    kube_slots_give(op);
 }
 
 void kube_op_again(struct kube_op *op) {
-    move(op, &op->k->ops.queue);
-    kube_ops_wake(op->k);
+    kube_share_rests(op);
+    kube_slots_queue(op, false);
 }
 
 static bool is_first(const struct kube_op *op) {
     return op->line->ops.next == &op->in_line;
-}
-
-// has_room tells whether the op's App may have one more under way.
-static bool has_room(const struct kube_op *op) {
-    size_t max = op->k->max_in_flight;
-
-    return op->share->running < (max > FOR_OTHERS ? max - FOR_OTHERS : 1);
 }
 
 static void begin(struct kube_op *op) {
@@ -231,8 +157,7 @@ static void begin(struct kube_op *op) {
     struct cm_err err;
 
     move(op, &k->ops.running);
-    op->counted = true;
-    op->share->running++;
+    kube_share_begins(op);
     if (k->driver.observes) {
         (void)cm_fail(&err, CM_EAUTH, AGENT_OBSERVES);
         kube_op_done(op, &err, 0, NULL);
@@ -254,51 +179,38 @@ void kube_op_cleared(struct kube_op *op) {
     op->desired = NULL;
     op->whole = NULL;
     op->drift = NULL;
-    give_slot_back(op);
+    kube_slots_give(op);
     begin(op);
 }
 
-// make_room moves what takes long to slots of its own, as many as there are others, so that Apps
-// whose requests hang do not fill them all.
-static void make_room(struct agent_kube *k) {
-    struct kube_ops *ops = &k->ops;
-    int64_t long_ago_ms = cm_clock_now_ms() - SLOW_MS;
+// serve begins what waits for slots of a pace, while there are any. What an App may not begin yet
+// is parked, so that nobody looks at it in vain.
+static void serve(struct agent_kube *k, enum kube_pace pace) {
+    struct cm_list *queue = &k->ops.queues[pace];
+    struct cm_list *next;
 
-    for (struct cm_list *at = ops->running.next;
-         at != &ops->running && ops->slow_in_flight < k->max_in_flight; at = at->next) {
+    for (struct cm_list *at = queue->next;
+         at != queue && !k->stopping && !kube_slots_are_full(k, pace); at = next) {
         struct kube_op *op = CM_CONTAINER(at, struct kube_op, at);
 
-        if (op->has_slot && !op->is_slow && op->since_ms <= long_ago_ms) {
-            op->is_slow = true;
-            ops->in_flight--;
-            ops->slow_in_flight++;
+        next = at->next;
+        if (kube_share_pace(op) != pace) {
+            kube_slots_queue(op, false);
+        } else if (is_first(op) && kube_slots_fit(op)) {
+            if (kube_share_has_room(op)) {
+                begin(op);
+            } else {
+                kube_share_park(op);
+            }
         }
     }
-}
-
-// wait_for_room looks at the queue again when something begins to take long.
-static void wait_for_room(struct agent_kube *k) {
-    struct kube_ops *ops = &k->ops;
-
-    if (ops->in_flight >= k->max_in_flight && ops->slow_in_flight < k->max_in_flight &&
-        !cm_list_empty(&ops->queue) && !k->stopping) {
-        cm_timer_start(k->loop, &ops->slow, SLOW_MS);
-    }
-}
-
-static void on_slow(void *ctx) {
-    kube_ops_wake(ctx);
 }
 
 static void run_queue(void *ctx) {
     struct agent_kube *k = ctx;
     struct kube_ops *ops = &k->ops;
-    struct cm_list *next;
 
     ops->posted = false;
-    if (ops->in_flight >= k->max_in_flight) {
-        make_room(k);
-    }
     if (k->reach == KUBE_DOWN) {
         kube_ops_fail_all(k, &k->why_down);
         kube_recover_fail(k, &k->why_down);
@@ -307,23 +219,8 @@ static void run_queue(void *ctx) {
         return;
     }
     kube_recover_wake(k);
-    for (struct cm_list *at = ops->queue.next; at != &ops->queue; at = next) {
-        struct kube_op *op = CM_CONTAINER(at, struct kube_op, at);
-
-        next = at->next;
-        if (k->stopping || ops->in_flight >= k->max_in_flight) {
-            break;
-        }
-        if (too_heavy(op)) {
-            continue;
-        }
-        if (is_first(op) && has_room(op)) {
-            begin(op);
-        } else if (is_first(op)) {
-            move(op, &op->share->parked);
-        }
-    }
-    wait_for_room(k);
+    serve(k, KUBE_QUICK);
+    serve(k, KUBE_SLOW);
     if (!cm_list_empty(&ops->waiting_parent)) {
         kube_applyset_write(k);
     }
@@ -346,9 +243,9 @@ static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, cons
     op->ctx = ctx;
     op->app = cm_strdup(app);
     op->key = cm_strdup(key);
+    cm_list_init(&op->at);
     join(op);
-    cm_list_append(&k->ops.queue, &op->at);
-    kube_ops_wake(k);
+    kube_slots_queue(op, false);
     return op;
 }
 
@@ -418,8 +315,7 @@ static void requeue(struct agent_kube *k, struct cm_list *list, uint64_t round) 
 
         prev = at->prev;
         if (op->round <= round) {
-            cm_list_remove(&op->at);
-            cm_list_append(k->ops.queue.next, &op->at); // before the first one
+            kube_slots_queue(op, true);
         }
     }
     kube_ops_wake(k);
@@ -457,20 +353,10 @@ void kube_ops_parent_written(struct agent_kube *k, const struct cm_err *err, int
     }
 }
 
-static bool unpark_all(void *ctx, const char *app, void *value) {
-    struct kube_share *share = value;
-    struct agent_kube *k = ctx;
-
-    (void)app;
-    while (!cm_list_empty(&share->parked)) {
-        unpark(k, share);
-    }
-    return true;
-}
-
 void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why) {
-    cm_map_each(k->ops.shares, unpark_all, k);
-    fail_list(&k->ops.queue, why, 0);
+    kube_slots_unpark_all(k);
+    fail_list(&k->ops.queues[KUBE_QUICK], why, 0);
+    fail_list(&k->ops.queues[KUBE_SLOW], why, 0);
     fail_list(&k->ops.waiting_kind, why, 0);
     fail_list(&k->ops.waiting_parent, why, 0);
     fail_list(&k->ops.waiting_owners, why, 0);
@@ -481,7 +367,7 @@ void kube_ops_fail_all(struct agent_kube *k, const struct cm_err *why) {
 void kube_ops_stop(struct agent_kube *k) {
     struct cm_err why;
 
-    cm_timer_stop(k->loop, &k->ops.slow);
+    kube_slots_stop(k);
     (void)cm_fail(&why, CM_ECANCELED, "the agent stops");
     kube_ops_fail_all(k, &why);
     for (struct cm_list *at = k->ops.lingering.next, *next; at != &k->ops.lingering; at = next) {

@@ -57,6 +57,7 @@ class KubeProxy:
         self.old_discovery = False
         self.most = 0  # requests at once, watches aside
         self.seen = []  # (time, method, path)
+        self.over = []  # (method, path), in the order in which they ended
         self.watches = {}  # {connection to the API server of a watch: (handler, since when)}
         self._now = 0
         self._lock = threading.Lock()
@@ -84,6 +85,11 @@ class KubeProxy:
         with self._lock:
             return [at for at, its, path in self.seen if its == method and text in path]
 
+    def ended(self, method, text):
+        """How many requests have ended whose path holds the text."""
+        with self._lock:
+            return sum(its == method and text in path for its, path in self.over)
+
     def expire_watches(self, age_s=0):
         """Ends each watch of this age as a server does that forgot what came since: with 410.
 
@@ -109,8 +115,9 @@ class KubeProxy:
             self._now += 1
             self.most = max(self.most, self._now)
 
-    def left(self):
+    def left(self, method, path):
         with self._lock:
+            self.over.append((method, path))
             self._now -= 1
 
 
@@ -136,7 +143,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             else:
                 self._pass_on(body)
         finally:
-            self.proxy.left()
+            self.proxy.left(self.command, self.path)
 
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle
 

@@ -14,7 +14,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 
-enum { RULES_MAX = 32, EVENTS_MAX = 32, CONNECTIONS_MAX = 4096, REQUEST_MAX = 65536 };
+enum { RULES_MAX = 32, EVENTS_MAX = 32, CONNECTIONS_MAX = 4096, REQUEST_MAX = 1 << 20 };
 
 struct rule {
     const char *match;

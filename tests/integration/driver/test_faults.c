@@ -1055,6 +1055,259 @@ static void a_page_that_is_too_large_is_halved_when_recovering(void **state) {
     assert_int_equal(fake_api_count(f->api, "&limit=4"), 1);
 }
 
+// ---- Requests that hang
+
+enum {
+    AT_ONCE = 16,
+    SLOW_AT_ONCE = 48,
+    SLOW_MS = 2000,
+    HANGS_MS = 5000,
+    LARGE_TEXT = 600000, // two of them are more than may be under way
+};
+#define HANGS "/namespaces/hangs/"
+
+// What became of operations whose requests hang.
+struct hanging {
+    struct fixture *f;
+    size_t ended;
+    struct cm_err error; // of the last one
+};
+
+static void on_hung(void *ctx, const struct agent_applied *result) {
+    struct hanging *h = ctx;
+
+    h->ended++;
+    h->error = result->error;
+}
+
+static void on_removal_hung(void *ctx, const struct cm_err *error, int64_t retry_after_ms) {
+    (void)retry_after_ms;
+    on_hung(ctx, &(struct agent_applied){.error = *error});
+}
+
+// was_seen is was_asked while time stands still.
+static bool was_seen(void *ctx) {
+    struct fixture *f = ctx;
+
+    return fake_api_count(f->api, f->what) >= f->number;
+}
+
+static void wait_seen(struct fixture *f, const char *what, size_t number) {
+    f->what = what;
+    f->number = number;
+    if (!turn_until(f->loop, was_seen, f)) {
+        fail_msg("%zu requests of %s, not %zu", fake_api_count(f->api, what), what, number);
+    }
+}
+
+static bool was_done(void *ctx) {
+    return ((struct fixture *)ctx)->done;
+}
+
+static bool have_all_ended(void *ctx) {
+    const struct hanging *h = ctx;
+
+    return h->ended == h->f->number;
+}
+
+static void on_owner(void *ctx, const char *owner, const struct cm_err *error) {
+    (void)owner;
+    (void)error;
+    ((struct fixture *)ctx)->done = true;
+}
+
+// look_twice asks for what needs no slot, so that what was sent before is seen before.
+static void look_twice(struct fixture *f) {
+    for (int i = 0; i < 2; i++) {
+        f->done = false;
+        f->driver->ops->owner(f->driver, CFG, "shop", on_owner, f);
+        assert_true(turn_until(f->loop, was_done, f));
+    }
+}
+
+// apply_in begins to apply an object of an App with so much text in it.
+static void apply_in(struct hanging *h, const char *app, const char *ns, size_t number, size_t text,
+                     agent_applied_fn done, void *ctx) {
+    CM_AUTOFREE char *key = cm_strf("ConfigMap/%s/%s-%zu", ns, app, number);
+    CM_AUTOFREE char *words = cm_new(1, text + 1);
+    memset(words, 'x', text);
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"data\":{\"c\":\"%s\"},\"kind\":\"ConfigMap\","
+                "\"metadata\":{\"name\":\"%s-%zu\"}}",
+                words, app, number);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy(json, strlen(json));
+    const struct agent_object object = {
+        .app = app, .key = key, .default_namespace = ns, .bytes = bytes, .account = ""};
+
+    h->f->driver->ops->apply(h->f->driver, &object, done, ctx);
+}
+
+// hang begins so many Apps with one operation each: every third removes something.
+static void hang(struct hanging *h, size_t apps, size_t text) {
+    for (size_t i = 0; i < apps; i++) {
+        CM_AUTOFREE char *app = cm_strf("hung-%zu", i);
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/hangs/%s-0", app);
+
+        if (i % 3 == 2 && text == 0) {
+            h->f->driver->ops->remove(h->f->driver,
+                                      &(struct agent_owned){.app = app,
+                                                            .key = key,
+                                                            .default_namespace = "hangs",
+                                                            .uid = "u1",
+                                                            .note = "",
+                                                            .account = ""},
+                                      on_removal_hung, h);
+        } else {
+            apply_in(h, app, "hangs", 0, text, on_hung, h);
+        }
+    }
+}
+
+// others_go_on has something of another App applied, to its end.
+static void others_go_on(struct hanging *h, size_t text) {
+    h->f->done = false;
+    apply_in(h, "quick", "shop", 0, text, on_applied, h->f);
+    assert_true(turn_until(h->f->loop, was_done, h->f));
+    assert_int_equal(h->f->error.code, CM_OK);
+}
+
+static void start_hanging(struct hanging *h) {
+    start(h->f);
+    others_go_on(h, 0); // our inventory knows the kind
+    apply_in(h, "quick", "hangs", 0, 0, on_applied, h->f);
+    h->f->done = false;
+    assert_true(turn_until(h->f->loop, was_done, h->f));
+    fake_api_hold(h->f->api, HANGS);
+}
+
+static void end_hanging(struct hanging *h, size_t count) {
+    fake_api_release(h->f->api);
+    h->f->number = count;
+    assert_true(turn_until(h->f->loop, have_all_ended, h));
+}
+
+// hang_all begins so many Apps and waits until all their requests are under way.
+static void hang_all(struct hanging *h, size_t apps) {
+    hang(h, apps, 0);
+    for (size_t seen = AT_ONCE; seen < apps + AT_ONCE; seen += AT_ONCE) {
+        wait_seen(h->f, HANGS, 1 + (seen < apps ? seen : apps));
+        cm_clock_advance(seen == AT_ONCE ? SLOW_MS : HANGS_MS); // then what is slow already hangs
+    }
+}
+
+static void however_many_apps_hang_others_go_on(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    hang_all(&h, SLOW_AT_ONCE);
+    others_go_on(&h, 0);
+    assert_int_equal(h.ended, 0);
+    end_hanging(&h, SLOW_AT_ONCE);
+}
+
+static void what_hangs_longest_is_cut_off_when_there_is_no_place(void **state) {
+    enum { HUNG = SLOW_AT_ONCE + AT_ONCE };
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    hang_all(&h, HUNG);
+    others_go_on(&h, 0);
+    h.f->number = AT_ONCE;
+    assert_true(turn_until(h.f->loop, have_all_ended, &h));
+    assert_int_equal(h.error.code, CM_EBUSY);
+    assert_non_null(strstr(h.error.msg, "a webhook that hangs"));
+    end_hanging(&h, HUNG);
+}
+
+// What does not hang yet may only be slow, and has 32 slots.
+static void what_may_only_be_slow_gets_no_more_slots(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    hang(&h, 3 * AT_ONCE, 0);
+    wait_seen(h.f, HANGS, 1 + AT_ONCE);
+    cm_clock_advance(SLOW_MS);
+    wait_seen(h.f, HANGS, 1 + 2 * AT_ONCE);
+    cm_clock_advance(SLOW_MS);
+    look_twice(h.f);
+    assert_int_equal(fake_api_count(h.f->api, HANGS), 1 + 2 * AT_ONCE);
+    cm_clock_advance(HANGS_MS - 2 * SLOW_MS);
+    wait_seen(h.f, HANGS, 1 + 3 * AT_ONCE);
+    end_hanging(&h, 3 * AT_ONCE);
+}
+
+// What was slow once takes no place from others: not even when it comes again.
+static void an_app_that_was_slow_cuts_nobody_off_when_it_comes_again(void **state) {
+    enum { MANY = 2 * SLOW_AT_ONCE };
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    hang(&h, 2, 0);
+    wait_seen(h.f, HANGS, 1 + 2);
+    cm_clock_advance(SLOW_MS);
+    fake_api_release(h.f->api);
+    h.f->number = 2;
+    assert_true(turn_until(h.f->loop, have_all_ended, &h));
+    fake_api_hold(h.f->api, HANGS);
+    for (size_t i = 1; i <= MANY; i++) {
+        apply_in(&h, "hung-0", "hangs", i, 0, on_hung, &h);
+    }
+    wait_seen(h.f, "/hung-0-", 1 + AT_ONCE);
+    cm_clock_advance(HANGS_MS);
+    others_go_on(&h, 0);
+    wait_seen(h.f, "/hung-0-", 1 + SLOW_AT_ONCE / 2); // it leaves as much to others
+    for (size_t i = 1; i <= 3; i++) {
+        apply_in(&h, "hung-1", "hangs", i, 0, on_hung, &h);
+    }
+    wait_seen(h.f, "/hung-1-", 1 + 3);
+    cm_clock_advance(HANGS_MS);
+    others_go_on(&h, 0);
+    assert_int_equal(h.ended, 2);
+    assert_int_equal(fake_api_count(h.f->api, "/hung-0-"), 1 + SLOW_AT_ONCE / 2);
+    end_hanging(&h, 2 + MANY + 3);
+}
+
+static void large_objects_that_hang_hold_up_no_other_large_one(void **state) {
+    enum { HUNG = 3 };
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    hang(&h, HUNG, LARGE_TEXT);
+    for (size_t seen = 1; seen <= HUNG; seen++) {
+        wait_seen(h.f, HANGS, 1 + seen);
+        cm_clock_advance(seen == 1 ? SLOW_MS : HANGS_MS);
+    }
+    others_go_on(&h, LARGE_TEXT);
+    assert_int_equal(h.ended, HUNG - 1); // one may have the slow place
+    end_hanging(&h, HUNG);
+}
+
+static void an_app_that_has_answered_has_nearly_all_slots(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+
+    start_hanging(&h);
+    fake_api_hold(h.f->api, "/busy-");
+    apply_in(&h, "busy", "shop", 0, 0, on_hung, &h);
+    for (size_t i = 0; i < 2 * AT_ONCE; i++) {
+        apply_in(&h, "busy", "shop", 100 + i, 0, on_hung, &h);
+    }
+    wait_seen(h.f, "/busy-", 1);
+    others_go_on(&h, 0);
+    assert_int_equal(fake_api_count(h.f->api, "/busy-"), 1);
+    fake_api_hold(h.f->api, "/busy-1");
+    wait_seen(h.f, "/busy-", 1 + AT_ONCE - 2);
+    others_go_on(&h, 0);
+    assert_int_equal(fake_api_count(h.f->api, "/busy-"), 1 + AT_ONCE - 2);
+    end_hanging(&h, 1 + 2 * AT_ONCE);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
@@ -1088,6 +1341,12 @@ int main(void) {
         TEST(a_namespace_that_is_gone_holds_up_no_recovery),
         TEST(a_namespace_that_cannot_be_seen_is_named),
         TEST(a_page_that_is_too_large_is_halved_when_recovering),
+        TEST(however_many_apps_hang_others_go_on),
+        TEST(what_hangs_longest_is_cut_off_when_there_is_no_place),
+        TEST(what_may_only_be_slow_gets_no_more_slots),
+        TEST(an_app_that_was_slow_cuts_nobody_off_when_it_comes_again),
+        TEST(large_objects_that_hang_hold_up_no_other_large_one),
+        TEST(an_app_that_has_answered_has_nearly_all_slots),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

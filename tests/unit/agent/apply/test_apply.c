@@ -566,6 +566,9 @@ static void at_most_a_window_is_under_way_of_one_app(void **state) {
     }
     set(f, &app, 1, 1, NULL);
     settle(f);
+    assert_int_equal(fake_pending(f->fake), 16); // the target may not answer at all
+    assert_true(fake_succeed(f->fake, NULL));
+    settle(f);
     assert_int_equal(fake_pending(f->fake), 128);
     apply_all(f);
     assert_int_equal(agent_cache_item_count(f->cache), MANY);
@@ -584,6 +587,9 @@ static void what_is_due_while_the_window_is_full_waits_without_turning_in_circle
         many[i] = (struct test_object){.key = keys[i]};
     }
     set(f, &app, 1, 1, NULL);
+    f->count = 16;
+    assert_true(turn_until(f->loop, count_is_pending, f));
+    assert_true(fake_succeed(f->fake, keys[3]));
     f->count = 128;
     assert_true(turn_until(f->loop, count_is_pending, f));
     assert_true(fake_fail(f->fake, keys[0], CM_EBUSY, "later"));
@@ -635,6 +641,35 @@ static void apps_that_have_begun_go_on_before_others_begin(void **state) {
         assert_true(fake_succeed(f->fake, NULL));
         settle(f);
     }
+}
+
+static void apps_that_the_target_does_not_answer_keep_no_other_from_beginning(void **state) {
+    enum { APPS = 150, TURNS = 64 };
+    struct fixture *f = *state;
+    struct test_app apps[APPS];
+    struct test_object parts[APPS];
+    char texts[APPS][2][32];
+
+    for (size_t i = 0; i < APPS; i++) {
+        (void)snprintf(texts[i][0], sizeof(texts[i][0]), "app-%03zu", i);
+        (void)snprintf(texts[i][1], sizeof(texts[i][1]), "ConfigMap/shop/%03zu", i);
+        parts[i] = (struct test_object){.key = texts[i][1]};
+        apps[i] = (struct test_app){.name = texts[i][0], .objects = &parts[i], .object_count = 1};
+    }
+    set(f, apps, APPS, 1, NULL);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS);
+    cm_clock_advance(2000);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 2 * TURNS);
+    cm_clock_advance(2000);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), APPS);
+    assert_false(agent_apply_is_idle(f->apply));
+    while (fake_succeed(f->fake, NULL)) {
+        settle(f);
+    }
+    assert_true(agent_apply_is_idle(f->apply));
 }
 
 static void an_app_of_many_objects_keeps_no_other_from_beginning(void **state) {
@@ -1804,6 +1839,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_due_while_the_window_is_full_waits_without_turning_in_circles),
     TEST(apps_that_have_begun_go_on_before_others_begin),
     TEST(apps_with_gates_begin_first),
+    TEST(apps_that_the_target_does_not_answer_keep_no_other_from_beginning),
     TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
     TEST(what_fails_is_tried_again_after_a_pause),
     TEST(a_pause_that_the_target_asks_for_is_kept),
