@@ -1,5 +1,6 @@
 #include "hub/store/db.h"
 
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@
 #define BUSY_TIMEOUT_MS 10000
 #define STEPS_PER_LOOK 10000 // of SQLite's machine, between looks at the clock
 
+#define BUCKETS 256
+
 enum { TEXTS_MAX = 24 }; // statements that were put together and are kept: what a screen asks for
 
 struct hub_stmt {
@@ -20,13 +23,12 @@ struct hub_stmt {
     const char *sql; // identity of the statement: its address; NULL: see text
     char *text;      // of one that was put together, owned; NULL: used once
     bool busy;
+    struct hub_stmt *next; // of its bucket
 };
 
 struct hub_db {
     sqlite3 *handle;
-    struct hub_stmt **stmts; // prepared so far, in no order; a few dozen
-    size_t count;
-    size_t capacity;
+    struct hub_stmt *stmts[BUCKETS]; // prepared so far, by address
     struct hub_stmt texts[TEXTS_MAX];
     size_t next_text;    // which gives way next
     int64_t deadline_ms; // monotonic; 0: none
@@ -69,25 +71,40 @@ void hub_db_set_stop(struct hub_db *db, const atomic_bool *stop) {
 }
 
 static enum cm_rc set_up(struct hub_db *db, enum hub_db_mode mode, struct cm_err *err) {
+    // 16 MiB of pages: what a commit changes for ten thousand clusters lies on thousands, all over
+    // the file, and is not to be read again for each of them.
     static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                                 "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000;";
+                                 "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000;"
+                                 "PRAGMA cache_size=-16384;";
 
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     if (mode == HUB_DB_READER) {
         return exec(db, "PRAGMA query_only=ON", err);
     }
 
+    // With it a plan depends on no bound value. Without, one that does (by the condition of a
+    // partial index, say) is made anew each time that a value is bound: two thirds of what a change
+    // of the past cost.
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_QPSG, 1, NULL);
     enum cm_rc rc = exec(db, writer, err);
     rc = rc < 0 ? rc : hub_schema_migrate(db, err);
     return rc < 0 ? rc : hub_blobs_prepare(db, err);
 }
 
+// SQLite counts the memory that it has, under a lock that all threads share, at each piece of it.
+// Nobody asks for that.
+static void count_no_memory(void) {
+    (void)sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+}
+
 enum cm_rc hub_db_open(const char *path, enum hub_db_mode mode, struct hub_db **out,
                        struct cm_err *err) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
     CM_CLEANUP(hub_db_closep) struct hub_db *db = cm_new(1, sizeof(*db));
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI |
                 (mode == HUB_DB_WRITER ? SQLITE_OPEN_CREATE : 0);
 
+    (void)pthread_once(&once, count_no_memory);
     if (sqlite3_open_v2(path, &db->handle, flags, NULL) != SQLITE_OK) {
         return cm_fail(err, CM_EIO, "open database '%s': %s", path, sqlite3_errmsg(db->handle));
     }
@@ -100,20 +117,28 @@ enum cm_rc hub_db_open(const char *path, enum hub_db_mode mode, struct hub_db **
     return CM_OK;
 }
 
+static void free_stmts(struct hub_stmt *first) {
+    while (first != NULL) {
+        struct hub_stmt *next = first->next;
+
+        sqlite3_finalize(first->handle);
+        free(first);
+        first = next;
+    }
+}
+
 void hub_db_close(struct hub_db *db) {
     if (db == NULL) {
         return;
     }
 
-    for (size_t i = 0; i < db->count; i++) {
-        sqlite3_finalize(db->stmts[i]->handle);
-        free(db->stmts[i]);
+    for (size_t i = 0; i < BUCKETS; i++) {
+        free_stmts(db->stmts[i]);
     }
     for (size_t i = 0; i < TEXTS_MAX; i++) {
         sqlite3_finalize(db->texts[i].handle);
         free(db->texts[i].text);
     }
-    free(db->stmts);
     sqlite3_close(db->handle);
     free(db);
 }
@@ -122,13 +147,19 @@ void hub_db_closep(struct hub_db **db) {
     hub_db_close(*db);
 }
 
-static struct hub_stmt *find_prepared(const struct hub_db *db, const char *sql) {
-    for (size_t i = 0; i < db->count; i++) {
-        if (db->stmts[i]->sql == sql && !db->stmts[i]->busy) {
-            return db->stmts[i];
-        }
+static struct hub_stmt **bucket_of(struct hub_db *db, const char *sql) {
+    uintptr_t at = (uintptr_t)sql;
+
+    return &db->stmts[(at ^ at >> 8) % BUCKETS];
+}
+
+static struct hub_stmt *find_prepared(struct hub_db *db, const char *sql) {
+    struct hub_stmt *stmt = *bucket_of(db, sql);
+
+    while (stmt != NULL && (stmt->sql != sql || stmt->busy)) {
+        stmt = stmt->next;
     }
-    return NULL;
+    return stmt;
 }
 
 static enum cm_rc prepare(struct hub_db *db, const char *sql, struct hub_stmt **out,
@@ -142,23 +173,21 @@ static enum cm_rc prepare(struct hub_db *db, const char *sql, struct hub_stmt **
             return fail_sqlite(db->handle, err);
         }
         stmt = cm_new(1, sizeof(*stmt));
-        *stmt = (struct hub_stmt){.handle = handle, .sql = sql};
-        if (db->count == db->capacity) {
-            db->capacity = db->capacity == 0 ? 32 : 2 * db->capacity;
-            db->stmts = cm_resize(db->stmts, db->capacity * sizeof(struct hub_stmt *));
-        }
-        db->stmts[db->count++] = stmt;
+        *stmt = (struct hub_stmt){.handle = handle, .sql = sql, .next = *bucket_of(db, sql)};
+        *bucket_of(db, sql) = stmt;
     }
     stmt->busy = true;
     *out = stmt;
     return CM_OK;
 }
 
-static void bind(struct hub_stmt *stmt, const char *types, va_list args) {
+// bind: `lent` is SQLITE_STATIC for values that outlive the statement's use, else it copies them.
+static void bind(struct hub_stmt *stmt, sqlite3_destructor_type lent, const char *types,
+                 va_list args) {
     for (int at = 1; types[at - 1] != '\0'; at++) {
         switch (types[at - 1]) {
         case 't':
-            sqlite3_bind_text(stmt->handle, at, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
+            sqlite3_bind_text(stmt->handle, at, va_arg(args, const char *), -1, lent);
             break;
         case 'i':
             sqlite3_bind_int64(stmt->handle, at, va_arg(args, int64_t));
@@ -166,7 +195,7 @@ static void bind(struct hub_stmt *stmt, const char *types, va_list args) {
         case 'b': {
             const void *bytes = va_arg(args, const void *);
             size_t size = va_arg(args, size_t);
-            sqlite3_bind_blob64(stmt->handle, at, size == 0 ? "" : bytes, size, SQLITE_TRANSIENT);
+            sqlite3_bind_blob64(stmt->handle, at, size == 0 ? "" : bytes, size, lent);
             break;
         }
         default:
@@ -185,13 +214,32 @@ enum cm_rc hub_db_run(struct hub_db *db, struct cm_err *err, const char *sql, co
         return rc;
     }
     va_start(args, types);
-    bind(stmt, types, args);
+    bind(stmt, SQLITE_STATIC, types, args); // it ends here
     va_end(args);
     return sqlite3_step(stmt->handle) == SQLITE_DONE ? CM_OK : fail_sqlite(db->handle, err);
 }
 
 int64_t hub_db_changes(const struct hub_db *db) {
     return sqlite3_changes64(db->handle);
+}
+
+int64_t hub_db_plans(const struct hub_db *db) {
+    int64_t plans = 0;
+
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (const struct hub_stmt *stmt = db->stmts[i]; stmt != NULL; stmt = stmt->next) {
+            plans += 1 + sqlite3_stmt_status(stmt->handle, SQLITE_STMTSTATUS_REPREPARE, 0);
+        }
+    }
+    return plans;
+}
+
+int64_t hub_db_all_changes(const struct hub_db *db) {
+    return sqlite3_total_changes64(db->handle);
+}
+
+int64_t hub_db_last_id(const struct hub_db *db) {
+    return sqlite3_last_insert_rowid(db->handle);
 }
 
 enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
@@ -203,7 +251,7 @@ enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err 
         return rc;
     }
     va_start(args, types);
-    bind(*out, types, args);
+    bind(*out, SQLITE_TRANSIENT, types, args);
     va_end(args);
     return CM_OK;
 }
@@ -290,6 +338,17 @@ void hub_stmt_endp(struct hub_stmt **stmt) {
     hub_stmt_end(*stmt);
 }
 
+enum cm_rc hub_db_ask(struct hub_db *db, const char *sql, bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0) != 0;
+    }
+    return rc;
+}
+
 const char *hub_stmt_text(struct hub_stmt *stmt, int column) {
     const char *text = (const char *)sqlite3_column_text(stmt->handle, column);
     return text == NULL ? "" : text;
@@ -332,11 +391,11 @@ bool hub_db_in_transaction(const struct hub_db *db) {
 }
 
 enum cm_rc hub_db_savepoint(struct hub_db *db, struct cm_err *err) {
-    return exec(db, "SAVEPOINT job", err);
+    return hub_db_run(db, err, "SAVEPOINT job", "");
 }
 
 enum cm_rc hub_db_savepoint_end(struct hub_db *db, bool keep, struct cm_err *err) {
-    enum cm_rc rc = keep ? CM_OK : exec(db, "ROLLBACK TO job", err);
+    enum cm_rc rc = keep ? CM_OK : hub_db_run(db, err, "ROLLBACK TO job", "");
 
-    return rc < 0 ? rc : exec(db, "RELEASE job", err);
+    return rc < 0 ? rc : hub_db_run(db, err, "RELEASE job", "");
 }

@@ -44,6 +44,18 @@ CM_MUSTUSE enum cm_rc hub_db_run(struct hub_db *db, struct cm_err *err, const ch
 // hub_db_changes tells how many rows the last hub_db_run changed.
 int64_t hub_db_changes(const struct hub_db *db);
 
+// hub_db_plans tells how many plans were made of statements so far: one for each, and one more each
+// time that it became another one.
+int64_t hub_db_plans(const struct hub_db *db);
+
+// hub_db_all_changes tells how many rows were changed since the handle was opened, by triggers,
+// too.
+int64_t hub_db_all_changes(const struct hub_db *db);
+
+// hub_db_last_id tells the number of the row that the last hub_db_run inserted, whatever triggers
+// inserted after it.
+int64_t hub_db_last_id(const struct hub_db *db);
+
 // hub_db_query begins a query. The statement must be ended with hub_stmt_end before its SQL is used
 // again on this handle.
 CM_MUSTUSE enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, struct cm_err *err,
@@ -54,6 +66,9 @@ CM_MUSTUSE enum cm_rc hub_db_query(struct hub_db *db, struct hub_stmt **out, str
 CM_MUSTUSE enum cm_rc hub_db_query_texts(struct hub_db *db, struct hub_stmt **out,
                                          struct cm_err *err, const char *sql,
                                          const char *const *values, size_t count);
+
+// hub_db_ask asks a question without values whose only row is a yes or no.
+CM_MUSTUSE enum cm_rc hub_db_ask(struct hub_db *db, const char *sql, bool *out, struct cm_err *err);
 
 // hub_stmt_next moves to the next row. It fails with CM_ENOTFOUND after the last.
 CM_MUSTUSE enum cm_rc hub_stmt_next(struct hub_stmt *stmt, struct cm_err *err);

@@ -25,29 +25,25 @@ static enum cm_rc find_number(struct hub_stmt *stmt, enum cm_rc rc, int64_t *out
 
 // ---- Numbers of names and values
 
-static enum cm_rc find_name(struct hub_db *db, const char *find, const char *name, int64_t *out,
-                            struct cm_err *err) {
+static enum cm_rc find_image(struct hub_db *db, const char *image, int64_t *out,
+                             struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, find, "t", name);
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, "SELECT number FROM past_image WHERE image = ?1", "t", image);
 
     return find_number(stmt, rc, out, err);
 }
 
-static enum cm_rc number_of(struct hub_db *db, const char *find, const char *make, const char *name,
-                            int64_t *out, struct cm_err *err) {
-    enum cm_rc rc = find_name(db, find, name, out, err);
+static enum cm_rc number_of_image(struct hub_db *db, const char *image, int64_t *out,
+                                  struct cm_err *err) {
+    enum cm_rc rc = find_image(db, image, out, err);
 
     if (rc != CM_ENOTFOUND) {
         return rc;
     }
-    rc = hub_db_run(db, err, make, "t", name);
-    return rc < 0 ? rc : find_name(db, find, name, out, err);
-}
-
-static enum cm_rc number_of_cluster(struct hub_db *db, const char *name, int64_t *out,
-                                    struct cm_err *err) {
-    return number_of(db, "SELECT number FROM past_cluster WHERE name = ?1",
-                     "INSERT INTO past_cluster (name) VALUES (?1)", name, out, err);
+    rc = hub_db_run(db, err, "INSERT INTO past_image (image) VALUES (?1)", "t", image);
+    *out = hub_db_last_id(db);
+    return rc;
 }
 
 static enum cm_rc find_value(struct hub_db *db, const struct hub_past_bundle *b, int64_t *out,
@@ -75,13 +71,13 @@ enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bundle *b, in
                     " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
                     "tbttti", b->app, b->bundle.bytes, sizeof(b->bundle.bytes), b->revision,
                     b->repo, b->held == NULL ? "" : b->held, (int64_t)b->suspended);
-    return rc < 0 ? rc : find_value(db, b, out, err);
+    *out = hub_db_last_id(db);
+    return rc;
 }
 
 enum cm_rc hub_past_image(struct hub_db *db, int64_t value, const char *image, struct cm_err *err) {
     int64_t number = 0;
-    enum cm_rc rc = number_of(db, "SELECT number FROM past_image WHERE image = ?1",
-                              "INSERT INTO past_image (image) VALUES (?1)", image, &number, err);
+    enum cm_rc rc = number_of_image(db, image, &number, err);
 
     return rc < 0 ? rc
                   : hub_db_run(db, err,
@@ -92,19 +88,22 @@ enum cm_rc hub_past_image(struct hub_db *db, int64_t value, const char *image, s
 
 // ---- One change
 
-// How it is now; CM_ENOTFOUND: nothing is known.
-static enum cm_rc find_now(struct hub_db *db, const struct hub_past_change *c, int64_t cluster,
-                           struct hub_cell *out, struct cm_err *err) {
+// find_known finds a cluster and how it is there now; CM_ENOTFOUND: it has no number yet.
+static enum cm_rc find_known(struct hub_db *db, const struct hub_past_change *c, int64_t *cluster,
+                             struct hub_cell *now, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT value, since_ms FROM past_now WHERE app = ?1 AND axis = ?2"
-                                 " AND cluster = ?3",
-                                 "tii", c->app, (int64_t)c->axis, cluster);
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err,
+                     "SELECT c.number, n.value, ifnull(n.since_ms, ?4) FROM past_cluster c"
+                     " LEFT JOIN past_now n ON n.app = ?2 AND n.axis = ?3 AND n.cluster = c.number"
+                     " WHERE c.name = ?1",
+                     "ttii", c->cluster, c->app, (int64_t)c->axis, now->since_ms);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {
-        out->value = (uint32_t)hub_stmt_int(stmt, 0);
-        out->since_ms = hub_stmt_int(stmt, 1);
+        *cluster = hub_stmt_int(stmt, 0);
+        now->value = (uint32_t)hub_stmt_int(stmt, 1);
+        now->since_ms = hub_stmt_int(stmt, 2);
     }
     return rc;
 }
@@ -202,11 +201,15 @@ static enum cm_rc apply(struct hub_db *db, const struct hub_past_change *c, int6
 // find_place finds the cluster and how it is there now: since INT64_MIN if nothing is known.
 static enum cm_rc find_place(struct hub_db *db, const struct hub_past_change *c, int64_t *cluster,
                              struct hub_cell *now, struct cm_err *err) {
-    enum cm_rc rc = number_of_cluster(db, c->cluster, cluster, err);
-
     *now = (struct hub_cell){.since_ms = INT64_MIN};
-    rc = rc < 0 ? rc : find_now(db, c, *cluster, now, err);
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
+    enum cm_rc rc = find_known(db, c, cluster, now, err);
+
+    if (rc != CM_ENOTFOUND) {
+        return rc;
+    }
+    rc = hub_db_run(db, err, "INSERT INTO past_cluster (name) VALUES (?1)", "t", c->cluster);
+    *cluster = hub_db_last_id(db);
+    return rc;
 }
 
 enum cm_rc hub_past_note(struct hub_db *db, const struct hub_past_change *change,

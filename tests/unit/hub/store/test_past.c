@@ -240,6 +240,18 @@ static void what_is_too_old_goes_but_how_it_was_then_stays_known(void **state) {
     assert_at(*state, then + DAY_MS, "9");
 }
 
+// SQLite plans anew what depends on a value, each time that one is bound.
+static void no_change_is_planned_anew(void **state) {
+    note(*state, "a", 1, NOW_MS);
+    note(*state, "b", 1, NOW_MS);
+    note_late(*state, HUB_PAST_ACTUAL, "a", 1, NOW_MS, NOW_MS + DAY_MS);
+    int64_t plans = hub_db_plans(*state);
+    note(*state, "b", 2, NOW_MS + 1);
+    note_late(*state, HUB_PAST_VERDICT, "a", 1, NOW_MS, NOW_MS + DAY_MS);
+    note_late(*state, HUB_PAST_VERDICT, "b", 1, NOW_MS, NOW_MS + DAY_MS);
+    assert_int_equal(hub_db_plans(*state), plans);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_as_the_last_change_before_a_moment_left_it, open_db,
@@ -259,6 +271,7 @@ int main(void) {
                                         close_db),
         cmocka_unit_test_setup_teardown(what_is_too_old_goes_but_how_it_was_then_stays_known,
                                         open_db, close_db),
+        cmocka_unit_test_setup_teardown(no_change_is_planned_anew, open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
