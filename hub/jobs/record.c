@@ -101,21 +101,31 @@ static int next_order(const struct pair_walk *w) {
     return w->now == w->now_end ? -1 : strcmp(w->before->app, w->now->app);
 }
 
-// A bundle that many clusters share is written once: `written` remembers which were.
+// What is known while an outcome is recorded.
+struct recording {
+    struct cm_map *written; // bundles: one that many clusters share is written once
+    bool needs;             // whether people are needed anywhere
+    bool groups;            // whether there are release groups, or were
+};
+
 static enum cm_rc put_new_pair(struct hub_db *db, const struct hub_cluster_change *change,
-                               const struct hub_pair *pair, struct cm_map *written,
+                               const struct hub_pair *pair, const struct recording *r,
                                struct cm_err *err) {
     char hex[CM_SHA256_HEX_MAX];
     enum cm_rc rc = CM_OK;
 
     cm_sha256_hex(&pair->bundle->sha256, hex);
-    if (cm_map_get(written, hex) == NULL) {
+    if (cm_map_get(r->written, hex) == NULL) {
         rc = put_bundle(db, pair->bundle, err);
-        cm_map_put(written, hex, pair->bundle);
+        cm_map_put(r->written, hex, pair->bundle);
     }
     rc = rc < 0 ? rc : hub_note_published(db, change->cluster, pair, err);
-    rc = rc < 0 ? rc : hub_needs_look(db, change->cluster, pair, err);
-    rc = rc < 0 ? rc : hub_groups_leave(db, change->cluster, pair->app, pair->revision, err);
+    if (rc == CM_OK && r->needs) {
+        rc = hub_needs_look(db, change->cluster, pair, err);
+    }
+    if (rc == CM_OK && r->groups) {
+        rc = hub_groups_leave(db, change->cluster, pair->app, pair->revision, err);
+    }
     return rc < 0 ? rc : put_pair(db, change, pair, err);
 }
 
@@ -168,7 +178,7 @@ static enum cm_rc explain_pair(struct hub_db *db, const char *cluster,
 
 // Both lists are sorted by App: a walk along both finds what differs.
 static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *change,
-                            struct cm_map *written, struct cm_err *err) {
+                            const struct recording *r, struct cm_err *err) {
     struct pair_walk w = begin_walk(change);
     enum cm_rc rc = CM_OK;
 
@@ -178,7 +188,7 @@ static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *
         if (order < 0) {
             rc = remove_pair(db, change, w.before, err);
         } else if (order > 0 || !same_pair(w.before, w.now)) {
-            rc = put_new_pair(db, change, w.now, written, err);
+            rc = put_new_pair(db, change, w.now, r, err);
             rc = rc < 0 || order > 0 ? rc : explain_pair(db, change->cluster, w.before, w.now, err);
         }
         w.before += order <= 0 ? 1 : 0;
@@ -206,7 +216,7 @@ static enum cm_rc forget(struct hub_db *db, const struct hub_outcome *o,
 }
 
 static enum cm_rc put_change(struct hub_db *db, const struct hub_outcome *o,
-                             const struct hub_cluster_change *change, struct cm_map *written,
+                             const struct hub_cluster_change *change, const struct recording *r,
                              struct cm_err *err) {
     const struct hub_publication *p = change->publication;
 
@@ -216,7 +226,7 @@ static enum cm_rc put_change(struct hub_db *db, const struct hub_outcome *o,
     // Without a before the table may hold more than is known: it is filled anew.
     enum cm_rc rc =
         change->before == NULL ? hub_desired_forget_cluster(db, change->cluster, err) : CM_OK;
-    rc = rc < 0 ? rc : put_pairs(db, change, written, err);
+    rc = rc < 0 ? rc : put_pairs(db, change, r, err);
     if (rc < 0 || p == NULL) {
         return rc;
     }
@@ -324,13 +334,22 @@ static enum cm_rc put_settlement(struct hub_db *db, struct cm_arena *a,
                           err);
 }
 
-enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
+// put_changes asks only once for what few fleets have: all that may come of it comes later.
+static enum cm_rc put_changes(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
     CM_CLEANUP(cm_map_freep) struct cm_map *written = cm_map_new(NULL);
-    enum cm_rc rc = CM_OK;
+    struct recording r = {.written = written};
+    enum cm_rc rc = hub_needs_any(db, &r.needs, err);
 
+    rc = rc < 0 ? rc : hub_groups_any(db, &r.groups, err);
     for (size_t i = 0; rc == CM_OK && i < o->change_count; i++) {
-        rc = put_change(db, o, &o->changes[i], written, err);
+        rc = put_change(db, o, &o->changes[i], &r, err);
     }
+    return rc;
+}
+
+enum cm_rc hub_record_outcome(struct hub_db *db, const struct hub_outcome *o, struct cm_err *err) {
+    enum cm_rc rc = o->change_count == 0 ? CM_OK : put_changes(db, o, err);
+
     if (rc == CM_OK && o->documents != NULL) {
         const struct hub_document_news news = {
             .revisions = o->revisions, .count = o->revision_count, .now_ms = cm_clock_unix_ms()};

@@ -15,6 +15,13 @@ enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group,
                       "ttt", app, group == NULL ? "" : group, on_reject);
 }
 
+enum cm_rc hub_groups_any(struct hub_db *db, bool *out, struct cm_err *err) {
+    return hub_db_ask(db,
+                      "SELECT EXISTS (SELECT 1 FROM app_group WHERE name <> '')"
+                      " OR EXISTS (SELECT 1 FROM pair_before)",
+                      out, err);
+}
+
 enum cm_rc hub_groups_leave(struct hub_db *db, const char *cluster, const char *app,
                             const char *revision, struct cm_err *err) {
     // Of an App that is of no group any more, what it was long ago is not what it was before.

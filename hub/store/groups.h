@@ -18,6 +18,9 @@ struct hub_db;
 CM_MUSTUSE enum cm_rc hub_groups_put(struct hub_db *db, const char *app, const char *group,
                                      const char *on_reject, struct cm_err *err);
 
+// hub_groups_any tells whether hub_groups_leave has anything to do for any App.
+CM_MUSTUSE enum cm_rc hub_groups_any(struct hub_db *db, bool *out, struct cm_err *err);
+
 // hub_groups_leave keeps what a pair is in place of what it was before, if it is about to become
 // what another commit says; of an App of no group nothing is kept.
 CM_MUSTUSE enum cm_rc hub_groups_leave(struct hub_db *db, const char *cluster, const char *app,

@@ -27,6 +27,10 @@ enum cm_rc hub_needs_end_cluster(struct hub_db *db, const char *cluster, struct 
     return hub_db_run(db, err, "DELETE FROM needs_human WHERE cluster = ?1", "t", cluster);
 }
 
+enum cm_rc hub_needs_any(struct hub_db *db, bool *out, struct cm_err *err) {
+    return hub_db_ask(db, "SELECT EXISTS (SELECT 1 FROM needs_human)", out, err);
+}
+
 static struct hub_need_row read_row(struct hub_stmt *stmt) {
     struct hub_need_row row = {.cluster = hub_stmt_text(stmt, 0),
                                .app = hub_stmt_text(stmt, 1),

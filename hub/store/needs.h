@@ -7,6 +7,7 @@
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -39,6 +40,9 @@ CM_MUSTUSE enum cm_rc hub_needs_end(struct hub_db *db, const char *cluster, cons
 // hub_needs_end_cluster forgets those of a cluster that left Git.
 CM_MUSTUSE enum cm_rc hub_needs_end_cluster(struct hub_db *db, const char *cluster,
                                             struct cm_err *err);
+
+// hub_needs_any tells whether there are any at all.
+CM_MUSTUSE enum cm_rc hub_needs_any(struct hub_db *db, bool *out, struct cm_err *err);
 
 // hub_needs_each visits those of an App on a cluster; nothing may be written meanwhile.
 CM_MUSTUSE enum cm_rc hub_needs_each(struct hub_db *db, const char *cluster, const char *app,

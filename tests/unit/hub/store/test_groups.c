@@ -66,12 +66,36 @@ static void what_an_app_was_before_it_left_its_group_is_forgotten(void **state) 
     assert_members(*state, "four", "pay three ;");
 }
 
+static void assert_any(struct hub_db *db, bool expected) {
+    struct cm_err err;
+    bool any = !expected;
+
+    assert_int_equal(hub_groups_any(db, &any, &err), CM_OK);
+    assert_true(any == expected);
+}
+
+// What an App was in its group is to be forgotten with its next commit.
+static void it_is_known_whether_there_is_a_group_or_was_one(void **state) {
+    group(*state, "web", NULL);
+    become(*state, "web", "one");
+    assert_any(*state, false);
+    group(*state, "web", "g");
+    assert_any(*state, true);
+    become(*state, "web", "two");
+    group(*state, "web", NULL);
+    assert_any(*state, true);
+    become(*state, "web", "three");
+    assert_any(*state, false);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_app_goes_back_to_what_it_was_before_the_commit, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_an_app_was_before_it_left_its_group_is_forgotten,
                                         open_db, close_db),
+        cmocka_unit_test_setup_teardown(it_is_known_whether_there_is_a_group_or_was_one, open_db,
+                                        close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,12 +48,25 @@ static void an_agent_can_tell_only_so_much_of_what_needs_people(void **state) {
     assert_int_equal(count_rows(*state, NEEDS), HUB_NEEDS_MAX);
 }
 
+static void it_is_known_whether_anybody_is_needed_at_all(void **state) {
+    struct cm_err err;
+    bool any = true;
+
+    assert_int_equal(hub_needs_any(*state, &any, &err), CM_OK);
+    assert_false(any);
+    need(*state, "web", 1, "look");
+    assert_int_equal(hub_needs_any(*state, &any, &err), CM_OK);
+    assert_true(any);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nobody_is_needed_for_an_app_that_is_not_there,
                                         open_with_app, close_db),
         cmocka_unit_test_setup_teardown(an_agent_can_tell_only_so_much_of_what_needs_people,
                                         open_with_app, close_db),
+        cmocka_unit_test_setup_teardown(it_is_known_whether_anybody_is_needed_at_all, open_with_app,
+                                        close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
