@@ -22,6 +22,9 @@
 #define NICE 10 // of 19
 #define RETRY_MAX_MS ((int64_t)60 * 1000)
 
+#define ROWS_OF_MANY 5000 // that change in a window
+#define WINDOWS_MAX 5
+
 struct hub_state_writer {
     struct cm_loop *loop;
     struct hub_store *store;
@@ -38,6 +41,8 @@ struct hub_state_writer {
     struct hub_store_job note;
     int64_t changes_noted; // up to this line of the past it is on record that they are written
     int64_t since_ms;      // of the oldest that is not written, about; 0: all is
+    int64_t rows;          // that had changed when the last window ended
+    int windows;           // since the last pass
     int cancel_fd;
     bool owed; // a pass found an empty repository, and that all is to be written is not on record
     bool failing;
@@ -124,9 +129,13 @@ static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct 
     return rc;
 }
 
+// goes_on tells whether the last pass left something for the next one.
+static bool goes_on(const struct hub_state_writer *w) {
+    return w->done.more || w->done.fresh || w->done.wants_changes;
+}
+
 static void note_done(struct hub_store_job *job, const struct cm_err *err) {
     struct hub_state_writer *w = CM_CONTAINER(job, struct hub_state_writer, note);
-    bool again = w->done.more || w->done.fresh || w->done.wants_changes;
 
     if (err->code == CM_OK) {
         w->changes_noted = w->done.changes_written;
@@ -138,7 +147,7 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
         return;
     }
     cm_backoff_reset(&w->backoff);
-    start_timer(w, again ? 0 : w->window_ms);
+    start_timer(w, goes_on(w) ? 0 : w->window_ms);
 }
 
 static void count(struct hub_state_writer *w) {
@@ -211,6 +220,19 @@ static void run_pass(struct cm_job *job) {
     }
 }
 
+bool hub_state_gathers(int64_t rows, int windows) {
+    return rows >= ROWS_OF_MANY && windows < WINDOWS_MAX;
+}
+
+// gathers_on ends a window. What the last pass left waits for nothing.
+static bool gathers_on(struct hub_state_writer *w) {
+    int64_t before = w->rows;
+
+    w->rows = hub_store_rows(w->store);
+    w->windows++;
+    return hub_state_gathers(w->rows - before, w->windows) && !goes_on(w);
+}
+
 // While it is owed that all is written nothing is: a repository with a commit is no longer new.
 static void on_timer(void *ctx) {
     struct hub_state_writer *w = ctx;
@@ -219,7 +241,12 @@ static void on_timer(void *ctx) {
         hub_store_submit(w->store, &w->note);
         return;
     }
+    if (gathers_on(w)) {
+        start_timer(w, w->window_ms);
+        return;
+    }
     w->since_ms = w->since_ms == 0 ? cm_clock_now_ms() : w->since_ms;
+    w->windows = 0;
     w->job = (struct cm_job){.run = run_pass, .done = pass_done, .home = w->loop};
     cm_workers_submit(w->workers, &w->job);
 }

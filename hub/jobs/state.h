@@ -6,13 +6,17 @@
 //            └─▶ worker: a pass reads them, commits                 (state_pass.h)
 //                    └─▶ store: rows that are written are removed
 //
-// What changes several times within a window is written once. Nobody waits for it: the loop only
-// starts the worker. When a pass fails (the disk is full), nothing is lost, for the rows stay; the
-// next try comes later and later, an event and a metric tell of it. The same after a crash.
+// What changes several times within a window is written once. While thousands of rows change in
+// each window (a fleet takes a release, or comes back) it is gathered for up to five of them: a
+// pass in between would write a part, make all trees above it, and take the processor that clusters
+// wait for. Nobody waits for it: the loop only starts the worker. When a pass fails (the disk is
+// full), nothing is lost, for the rows stay; the next try comes later and later, an event and a
+// metric tell of it. The same after a crash.
 //
 // Threads: the loop, and a worker of its own.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct cm_loop;
@@ -37,6 +41,10 @@ struct hub_state_writer_config {
 
 // hub_state_writer_start begins; the first window is what there is already.
 struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_config *config);
+
+// hub_state_gathers tells whether there is more to wait for: `rows` changed in the last of so many
+// windows since the last pass.
+bool hub_state_gathers(int64_t rows, int windows);
 
 // hub_state_writer_stop begins nothing more and ends a merge of packs. hub_state_writer_end waits
 // for the pass that runs; the loop must turn once more before the free. NULL is fine for all three.

@@ -157,18 +157,12 @@ static enum cm_rc fill(struct changes *c, struct hub_state_done *out, struct cm_
     return rc < 0 ? rc : end_segment(c, err);
 }
 
-// All is read as of one moment: what comes meanwhile has higher numbers.
 enum cm_rc hub_state_changes_fill(struct hub_state_pass *p, struct hub_state_edits *edits,
                                   struct hub_state_done *out, size_t *out_count,
                                   struct cm_err *err) {
     struct changes c = {.pass = p, .edits = edits};
-    enum cm_rc rc = hub_db_look(p->db, err);
+    enum cm_rc rc = fill(&c, out, err);
 
-    if (rc < 0) {
-        return rc;
-    }
-    rc = fill(&c, out, err);
-    hub_db_rollback(p->db);
     cm_str_done(&c.text);
     if (rc == CM_OK && c.count > 0) {
         p->change_known = true;

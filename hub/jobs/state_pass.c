@@ -82,15 +82,32 @@ static void merge_packs(struct hub_state_pass *p, struct hub_state_done *out) {
     hub_state_sweep(p->repo);
 }
 
+static enum cm_rc stage(struct hub_state_pass *p, struct hub_state_done *out, struct cm_err *err) {
+    enum cm_rc rc = hub_state_events_stage(p, out, err);
+
+    rc = rc < 0 ? rc : hub_state_desired_stage(p, out, err);
+    return rc < 0 ? rc : hub_state_actual_stage(p, out, err);
+}
+
+// stage_all reads all as of one moment: what comes meanwhile has higher numbers.
+static enum cm_rc stage_all(struct hub_state_pass *p, struct hub_state_done *out,
+                            struct cm_err *err) {
+    enum cm_rc rc = hub_db_look(p->db, err);
+
+    if (rc == CM_OK) {
+        rc = stage(p, out, err);
+        hub_db_rollback(p->db);
+    }
+    return rc;
+}
+
 static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, struct cm_err *err) {
     enum cm_rc rc = open_all(p, &out->fresh, err);
 
     if (rc < 0 || out->fresh) {
         return rc;
     }
-    rc = hub_state_events_stage(p, out, err);
-    rc = rc < 0 ? rc : hub_state_desired_stage(p, out, err);
-    rc = rc < 0 ? rc : hub_state_actual_stage(p, out, err);
+    rc = stage_all(p, out, err);
     rc = rc < 0 ? rc : hub_state_write(p->repo, err);
     if (cm_map_len(p->known) > KNOWN_MAX) {
         cm_map_free(p->known);

@@ -18,6 +18,7 @@ struct hub_store {
     struct cm_workers *writer;
     struct cm_err broken; // why nothing of the running batch can be kept; the store thread's
     _Atomic bool failing;
+    _Atomic int64_t rows; // that were changed
     char *path;
     struct {
         struct cm_metric *seconds;
@@ -51,6 +52,7 @@ static enum cm_rc end_batch(void *ctx, struct cm_err *err) {
     enum cm_rc rc = commit(store, err);
 
     store->failing = rc < 0;
+    store->rows = hub_db_all_changes(store->db);
     if (store->counts.seconds != NULL) {
         cm_metric_observe_ms(store->counts.seconds, cm_clock_now_ms() - began_ms);
         cm_metric_add(store->counts.failures, rc < 0);
@@ -184,6 +186,10 @@ void hub_store_size(struct hub_store *store, int64_t *out_bytes, int64_t *out_wa
 
 bool hub_store_is_failing(const struct hub_store *store) {
     return store->failing;
+}
+
+int64_t hub_store_rows(const struct hub_store *store) {
+    return store->rows;
 }
 
 void hub_store_measure(struct hub_store *store) {

@@ -44,6 +44,9 @@ void hub_store_measure(struct hub_store *store);
 // hub_store_size tells how large the database is on its disk and how many changes wait; any thread.
 void hub_store_size(struct hub_store *store, int64_t *out_bytes, int64_t *out_waiting);
 
+// hub_store_rows tells how many rows of the database were changed so far; any thread.
+int64_t hub_store_rows(const struct hub_store *store);
+
 // hub_store_is_failing tells whether the last changes could not be written; any thread.
 bool hub_store_is_failing(const struct hub_store *store);
 

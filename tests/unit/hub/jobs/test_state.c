@@ -4,6 +4,8 @@
 #include "tests/unit/hub/repo/scratch.h"
 
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/clock.h"
@@ -144,11 +146,89 @@ static void what_was_there_before_is_written_though_the_disk_was_full(void **sta
     }
 }
 
+// read_line reads the first line of a file, or nothing if there is none.
+static void read_line(const char *path, char *out, size_t size) {
+    FILE *file = fopen(path, "re");
+
+    if (file != NULL) {
+        if (fgets(out, (int)size, file) == NULL) {
+            out[0] = '\0';
+        }
+        (void)fclose(file);
+    }
+}
+
+static void what_changes_in_thousands_is_gathered_but_not_for_ever(void **state) {
+    (void)state;
+    assert_false(hub_state_gathers(100, 1));
+    assert_true(hub_state_gathers(100000, 1));
+    assert_true(hub_state_gathers(100000, 4));
+    assert_false(hub_state_gathers(100000, 5));
+    assert_false(hub_state_gathers(0, 2));
+}
+
+// A job of thousands of rows, with an App that is there in another release.
+struct much {
+    struct mark mark;
+    char revision[16];
+};
+
+static enum cm_rc run_much(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+    struct mark *mark = CM_CONTAINER(job, struct mark, job);
+    struct hub_status_row row = {.cluster = "c01",
+                                 .app = "shop",
+                                 .revision = CM_CONTAINER(mark, struct much, mark)->revision,
+                                 .message = "",
+                                 .health_message = ""};
+    enum cm_rc rc = hub_db_run(db, err,
+                               "INSERT INTO group_member (grp, cluster) WITH n(i) AS (SELECT"
+                               " (SELECT count(*) FROM group_member) UNION ALL SELECT i + 1 FROM n"
+                               " LIMIT 6000) SELECT i, i FROM n",
+                               "");
+
+    return rc < 0 ? rc : hub_status_put(db, &row, err);
+}
+
+static void submit_much(struct fixture *f, int turns) {
+    struct much m = {.mark.job = {.run = run_much, .done = mark_done}};
+
+    (void)snprintf(m.revision, sizeof(m.revision), "%d", turns);
+    hub_store_submit(f->store, &m.mark.job);
+    while (!m.mark.done) {
+        turn(f);
+    }
+}
+
+// Some passes come one after the other at the begin.
+static void what_changes_all_the_time_is_written_all_the_same(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *branch = scratch_path(f->scratch, "state.git/refs/heads/actual");
+    char tip[64] = "";
+    int64_t now_ms = 1000;
+    int commits = 0;
+
+    cm_clock_fake(now_ms);
+    start(f);
+    for (int turns = 0; commits < 6; turns++) {
+        char now[64] = "";
+
+        submit_much(f, turns);
+        cm_clock_fake(now_ms += WINDOW_MS);
+        turn(f);
+        read_line(branch, now, sizeof(now));
+        commits += strcmp(tip, now) != 0 ? 1 : 0;
+        memcpy(tip, now, sizeof(tip));
+        assert_true(turns < SOON_TURNS / 10);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(what_was_there_before_is_written_though_the_disk_was_full),
+        TEST(what_changes_in_thousands_is_gathered_but_not_for_ever),
+        TEST(what_changes_all_the_time_is_written_all_the_same),
     };
 
     hub_repo_child_main(argc, argv);
