@@ -543,6 +543,7 @@ static void start_state(struct hub *h) {
         .epoch = h->epoch,
         .value_key = hub_authority_value_key(h->authority),
         .window_ms = h->config->state_window_ms,
+        .keep_months = h->config->state_keep_months,
     };
 
     if (h->config->state_window_ms > 0) {

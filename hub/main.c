@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "common/clock.h"
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -85,6 +86,12 @@ static enum cm_rc reindex(const struct hub_config *config, struct cm_err *err) {
                      (unsigned long long)f.kept, (unsigned long long)f.repeated,
                      (unsigned long long)f.purged, (unsigned long long)f.lost,
                      (unsigned long long)f.unknown, (unsigned long long)f.events);
+    }
+    if (rc == CM_OK && f.kept_from_ms > 0) {
+        char from[CM_CLOCK_TEXT_MAX];
+
+        cm_clock_format(f.kept_from_ms, from);
+        (void)printf("It begins at %.19sZ: months before that are not kept.\n", from);
     }
     return rc;
 }

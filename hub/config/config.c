@@ -174,6 +174,16 @@ static const struct cm_option options[] = {
      .max = 3600000,
      .help = "How long changes are gathered before they become one commit of the state repository; "
              "0s: none is kept."},
+    {.name = "state-keep-months",
+     .type = CM_OPTION_INT,
+     .offset = AT(state_keep_months),
+     .default_value = "0",
+     .value_name = "N",
+     .min = 0,
+     .max = 1200,
+     .help = "Begin a history of its own in the state repository each month, and keep those of N "
+             "months besides the one that runs; older ones are removed. 0: all is kept, in one "
+             "history."},
     {.name = "log-level",
      .type = CM_OPTION_STRING,
      .offset = AT(log_level),

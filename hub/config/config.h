@@ -43,7 +43,8 @@ struct hub_config {
     int64_t capture_after_ms;
     int64_t breaker_releases;
     int64_t breaker_freeze_ms;
-    int64_t state_window_ms; // 0: there is no state repository
+    int64_t state_window_ms;   // 0: there is no state repository
+    int64_t state_keep_months; // 0: all is kept
     int64_t removal_share_percent;
     int64_t removal_objects_min;
     int64_t removal_clusters_min;

@@ -197,7 +197,8 @@ static struct hub_reindex_facts tell(const struct reindex *r) {
                                       .events = r->rebuild.events,
                                       .clusters = (uint64_t)r->rebuild.clusters,
                                       .releases = (uint64_t)r->rebuild.values,
-                                      .rows = (uint64_t)r->rebuild.rows};
+                                      .rows = (uint64_t)r->rebuild.rows,
+                                      .kept_from_ms = r->rebuild.kept_from_ms};
 }
 
 static enum cm_rc run(struct reindex *r, int64_t events_kept, struct hub_reindex_facts *out,

@@ -1,6 +1,7 @@
 // reindex: makes the index of the past anew from the state repository, with the hub stopped.
 //
-// Lines are read from the first on (hub/jobs/state_changes.h), then those that the database has and
+// Lines are read from the first on (hub/jobs/state_changes.h), month by month, as many as are kept
+// and follow one another up to now; then those that the database has and
 // the repository has not yet; events that the database lacks are taken from it, too. All of it is
 // one transaction: it is made anew, or as it was. What would be lost is not begun: an index that
 // knows what no line tells (the state repository was off, or is an older copy).
@@ -28,6 +29,7 @@ struct hub_reindex_facts {
     uint64_t clusters;
     uint64_t releases; // bundles at a commit
     uint64_t rows;
+    int64_t kept_from_ms; // Unix; 0: from the first line ever
 };
 
 // hub_reindex fails with CM_EBUSY while the hub runs, CM_ENOTFOUND if there is no database or no

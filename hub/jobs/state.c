@@ -260,6 +260,7 @@ struct hub_state_writer *hub_state_writer_start(const struct hub_state_writer_co
                                          .registry = config->registry,
                                          .epoch = config->epoch,
                                          .value_key = config->value_key,
+                                         .keep_months = config->keep_months,
                                          .cancel_fd = cancel_fd};
 
     w->cancel_fd = cancel_fd;

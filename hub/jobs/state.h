@@ -35,6 +35,7 @@ struct hub_state_writer_config {
     uint64_t epoch;
     const uint8_t *value_key; // 32 bytes
     int64_t window_ms;
+    int64_t keep_months;      // as in state_pass.h
     void (*wrote)(void *ctx); // commits were made; may be NULL
     void *ctx;
 };

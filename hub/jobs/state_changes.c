@@ -10,6 +10,8 @@
 #include "common/str.h"
 #include "hub/past/line.h"
 #include "hub/store/db.h"
+#include "hub/store/meta.h"
+#include "hub/store/past.h"
 #include "hub/store/past_lines.h"
 
 #define LINES_MAX 20000 // of one pass; a listing is one pass, and goes to the disk meanwhile
@@ -89,7 +91,7 @@ static enum cm_rc open_segment(struct changes *c, struct cm_err *err) {
 
     cm_clock_format(cm_clock_unix_ms(), now); // 2026-11-28T21:14:05.123Z
     (void)snprintf(today, sizeof(today), ROOT "/%.7s/%.2s", now, now + 8);
-    if (strcmp(today, c->folder) > 0) {
+    if (strcmp(today, c->folder) > 0 || c->pass->turns) {
         memcpy(c->folder, today, sizeof(today));
         return rc;
     }
@@ -128,10 +130,26 @@ static enum cm_rc add_line(void *ctx, struct hub_line *line, struct cm_err *err)
 static enum cm_rc list_all(struct changes *c, const struct hub_past_lines_visitor *to, int64_t last,
                            struct cm_err *err) {
     struct hub_line begin = {.kind = HUB_LINE_BEGIN};
+    int64_t *since_ms = &begin.of[HUB_LINE_M_AT].number;
+    enum cm_rc rc = hub_meta_get_int(c->pass->db, HUB_PAST_KEPT_FROM, since_ms, err);
 
     c->listed = last;
-    enum cm_rc rc = add_line(c, &begin, err);
+    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : add_line(c, &begin, err);
     return rc < 0 ? rc : hub_past_lines_list(c->pass->db, to, err);
+}
+
+// list_base tells how all is, with what is not written yet, which follows: what is told twice
+// counts once.
+static enum cm_rc list_base(struct changes *c, const struct hub_past_lines_visitor *to,
+                            struct cm_err *err) {
+    struct hub_line base = {.kind = HUB_LINE_BASE};
+
+    base.of[HUB_LINE_M_AT].number = cm_clock_unix_ms();
+    c->listed = c->pass->change;
+    enum cm_rc rc = add_line(c, &base, err);
+    rc = rc < 0 ? rc : hub_past_lines_base(c->pass->db, to, err);
+    c->listed = 0;
+    return rc;
 }
 
 // ---- What there is to do
@@ -140,9 +158,19 @@ static bool is_due(const struct hub_state_pass *p, const struct hub_past_lines_l
     return look->state == HUB_PAST_LINES_DUE || !p->change_known || p->change > look->last;
 }
 
+enum cm_rc hub_state_changes_turn(const struct hub_state_pass *p, bool *out, struct cm_err *err) {
+    struct hub_past_lines_look look = {0};
+    enum cm_rc rc = hub_past_lines_look(p->db, &look, err);
+
+    *out =
+        look.state != HUB_PAST_LINES_OFF && (is_due(p, &look) || look.last - p->change < LINES_MAX);
+    return rc;
+}
+
 static enum cm_rc fill(struct changes *c, struct hub_state_done *out, struct cm_err *err) {
     const struct hub_past_lines_visitor to = {add_line, c};
     struct hub_past_lines_look look = {0};
+    bool turns = c->pass->turns;
     enum cm_rc rc = hub_past_lines_look(c->pass->db, &look, err);
 
     out->wants_changes = look.state == HUB_PAST_LINES_OFF;
@@ -150,10 +178,12 @@ static enum cm_rc fill(struct changes *c, struct hub_state_done *out, struct cm_
         return rc;
     }
     out->changes_listed = is_due(c->pass, &look);
-    rc = out->changes_listed
-             ? list_all(c, &to, look.last, err)
-             : hub_past_lines_each(c->pass->db, c->pass->change, LINES_MAX, &to, err);
-    out->more = out->more || (!out->changes_listed && c->count == LINES_MAX);
+    rc = out->changes_listed || !turns ? CM_OK : list_base(c, &to, err);
+    rc = rc < 0                ? rc
+         : out->changes_listed ? list_all(c, &to, look.last, err)
+                               : hub_past_lines_each(c->pass->db, c->pass->change,
+                                                     turns ? SIZE_MAX / 2 : LINES_MAX, &to, err);
+    out->more = out->more || (!out->changes_listed && !turns && c->count == LINES_MAX);
     return rc < 0 ? rc : end_segment(c, err);
 }
 

@@ -13,6 +13,13 @@
 
 #include "hub/jobs/state_work.h"
 
+// A month begins with a `base` of all that is so, or with a listing.
+//
+// hub_state_changes_turn tells whether this pass can begin one: not while more is to be written
+// than a pass takes.
+CM_MUSTUSE enum cm_rc hub_state_changes_turn(const struct hub_state_pass *p, bool *out,
+                                             struct cm_err *err);
+
 // hub_state_changes_fill makes the segments of what is not written yet and adds them to `edits`;
 // *out_count tells how many lines that is.
 CM_MUSTUSE enum cm_rc hub_state_changes_fill(struct hub_state_pass *p,

@@ -127,9 +127,12 @@ static enum cm_rc go_on(struct segments *s) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *last = NULL;
     const char *name = NULL;
     const struct hub_state_place place = {BRANCH, s->hour.folder, s->hour.prefix};
-    enum cm_rc rc = hub_state_last(s->pass->repo, s->pass->arena, &place, &name, &last, s->err);
 
     s->index = 0;
+    if (s->pass->turns) {
+        return CM_OK; // what is there stays in the month that ends
+    }
+    enum cm_rc rc = hub_state_last(s->pass->repo, s->pass->arena, &place, &name, &last, s->err);
     if (rc < 0) {
         return rc == CM_ENOTFOUND ? CM_OK : rc;
     }
@@ -270,7 +273,9 @@ static enum cm_rc stage(struct hub_state_pass *p, const struct hub_state_edits *
                                             .edit_count = edits->count,
                                             .message = message,
                                             .committer = HUB_STATE_COMMITTER,
-                                            .when_ms = cm_clock_unix_ms()};
+                                            .when_ms = cm_clock_unix_ms(),
+                                            .month = p->turns,
+                                            .only = HUB_STATE_REGISTRY};
     enum cm_rc rc = hub_state_stage(p->repo, &change, &changed, err);
 
     out->commits += changed ? 1 : 0;
@@ -283,8 +288,10 @@ enum cm_rc hub_state_events_stage(struct hub_state_pass *p, struct hub_state_don
     struct reading r = {.segments = &s};
     size_t lines = 0;
     size_t registry = 0;
-    enum cm_rc rc = fill(&r);
+    enum cm_rc rc = hub_state_turns(p, BRANCH, &p->turns, err);
 
+    rc = rc < 0 || !p->turns ? rc : hub_state_changes_turn(p, &p->turns, err);
+    rc = rc < 0 ? rc : fill(&r);
     cm_str_done(&s.text);
     out->more = out->more || r.more;
     rc = rc < 0 ? rc : hub_state_changes_fill(p, &s.edits, out, &lines, err);

@@ -25,6 +25,7 @@ struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *co
     p->registry = cm_strdup(config->registry);
     p->epoch = config->epoch;
     p->cancel_fd = config->cancel_fd;
+    p->keep_months = config->keep_months;
     memcpy(p->value_key, config->value_key, sizeof(p->value_key));
     p->known = cm_map_new(free);
     return p;
@@ -64,22 +65,72 @@ static enum cm_rc open_all(struct hub_state_pass *p, bool *fresh, struct cm_err 
     return rc < 0 ? rc : hub_state_events_find(p, fresh, err);
 }
 
-// What a killed merge leaves is swept with what was retired: nobody else writes here.
-static void merge_packs(struct hub_state_pass *p, struct hub_state_done *out) {
+// ---- Months
+
+enum cm_rc hub_state_turns(const struct hub_state_pass *p, const char *branch, bool *out,
+                           struct cm_err *err) {
+    *out = false;
+    return p->keep_months == 0
+               ? CM_OK
+               : hub_state_month_ended(p->repo, branch, cm_clock_unix_ms(), out, err);
+}
+
+// forget_months looks once a month, and at the start, what is not kept any more.
+static enum cm_rc forget_months(struct hub_state_pass *p, struct cm_err *err) {
+    char now[HUB_STATE_MONTH_MAX];
+    char oldest[HUB_STATE_MONTH_MAX];
+
+    hub_state_month(cm_clock_unix_ms(), now);
+    if (p->keep_months == 0 || strcmp(now, p->month) == 0) {
+        return CM_OK;
+    }
+    hub_state_month_back(cm_clock_unix_ms(), p->keep_months, oldest);
+    enum cm_rc rc = hub_state_forget(p->repo, oldest, err);
+    if (rc == CM_OK) {
+        memcpy(p->month, now, sizeof(now));
+    }
+    return rc;
+}
+
+// ---- Packs
+
+typedef enum cm_rc pack_fn(const struct hub_repo_job *job, struct cm_err *err);
+
+static enum cm_rc run_child(struct hub_state_pass *p, pack_fn *child, struct hub_state_done *out) {
     struct hub_repo_limits limits = hub_repo_limits_default;
     struct hub_repo_job job = {.folder = p->folder, .limits = &limits, .cancel_fd = p->cancel_fd};
     int64_t now_ms = cm_clock_now_ms();
 
-    if (hub_state_packs(p->repo, &out->bytes) < HUB_STATE_PACKS_MAX || now_ms < p->merge_after_ms) {
-        return;
-    }
     limits.deadline_ms = MERGE_DEADLINE_MS;
     limits.max_memory_bytes = MERGE_MEMORY_BYTES;
     limits.max_received_bytes = out->bytes + limits.max_received_bytes;
-    if (hub_repo_merge(&job, &out->merge) < 0) {
+    if (child(&job, &out->merge) < 0) {
         p->merge_after_ms = now_ms + MERGE_PAUSE_MS;
     }
-    hub_state_sweep(p->repo);
+    return out->merge.code;
+}
+
+// prune_packs: what was seen in packs that are gone now must not be taken for there.
+static void prune_packs(struct hub_state_pass *p, struct hub_state_done *out) {
+    if (run_child(p, hub_repo_prune, out) == CM_OK) {
+        hub_state_paid(p->repo);
+    }
+    close_all(p);
+}
+
+// What a killed merge leaves is swept with what was retired: nobody else writes here.
+static void merge_packs(struct hub_state_pass *p, struct hub_state_done *out) {
+    size_t count = hub_state_packs(p->repo, &out->bytes);
+
+    if (cm_clock_now_ms() < p->merge_after_ms) {
+        return;
+    }
+    if (hub_state_is_owed(p->repo)) {
+        prune_packs(p, out);
+    } else if (count >= HUB_STATE_PACKS_MAX) {
+        (void)run_child(p, hub_repo_merge, out); // it is in *out
+        hub_state_sweep(p->repo);
+    }
 }
 
 static enum cm_rc stage(struct hub_state_pass *p, struct hub_state_done *out, struct cm_err *err) {
@@ -109,6 +160,7 @@ static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, stru
     }
     rc = stage_all(p, out, err);
     rc = rc < 0 ? rc : hub_state_write(p->repo, err);
+    rc = rc < 0 ? rc : forget_months(p, err);
     if (cm_map_len(p->known) > KNOWN_MAX) {
         cm_map_free(p->known);
         p->known = cm_map_new(free);

@@ -8,6 +8,10 @@
 // Events are numbered by the database, and the newest commit of `events` says up to which number,
 // and of which of the hub's epochs, it has them: each is in the branch exactly once.
 //
+// Once a month has ended each branch begins anew with its next commit (hub/repo/state_shards.h), if
+// months are kept apart. What is older than shall be kept loses its name, and then its place on the
+// disk, in a child process.
+//
 // Threads: one at a time; blocks. The database's handle is a reader of its own.
 #pragma once
 
@@ -26,6 +30,7 @@ struct hub_state_pass_config {
     const char *registry; // file of agents (hub/jobs/registry.h); NULL: it is not told
     uint64_t epoch;
     const uint8_t *value_key; // 32 bytes; names values that may be secret
+    int64_t keep_months;      // months that are kept besides this one; 0: all is one history
     int cancel_fd;            // readable: packs are not merged to the end; -1: none
 };
 

@@ -9,7 +9,7 @@
 #include "hub/access/registry.h"
 #include "hub/jobs/state_work.h"
 
-#define PATH "registry/agents.jsonl"
+#define PATH HUB_STATE_REGISTRY "/agents.jsonl"
 #define LOOK_MS ((int64_t)5 * 1000)
 #define PAUSE_MS ((int64_t)60 * 1000) // between two that are written: all of it is one file
 

@@ -11,6 +11,8 @@
 struct hub_state_edits;
 struct hub_state_pass;
 
+#define HUB_STATE_REGISTRY "registry" // its folder
+
 // hub_state_registry_fill adds the file if it became another one, not more often than once a
 // minute; *out_count says whether.
 CM_MUSTUSE enum cm_rc hub_state_registry_fill(struct hub_state_pass *p,

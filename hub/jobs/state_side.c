@@ -240,7 +240,8 @@ static enum cm_rc stage(struct hub_state_side *s, struct hub_state_done *out, st
                                       .message = cm_str_get(&message),
                                       .committer = HUB_STATE_COMMITTER,
                                       .when_ms = cm_clock_unix_ms()};
-    enum cm_rc rc = hub_state_stage(s->pass->repo, &change, &changed, err);
+    enum cm_rc rc = hub_state_turns(s->pass, s->news.branch, &change.month, err);
+    rc = rc < 0 ? rc : hub_state_stage(s->pass->repo, &change, &changed, err);
     out->commits += changed ? 1 : 0;
     out->files += changed ? s->edit_count : 0;
     return rc;

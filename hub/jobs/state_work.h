@@ -28,6 +28,9 @@ struct hub_state_pass {
     char *hub_id;
     char *registry; // file; NULL: there is none
     uint64_t epoch;
+    int64_t keep_months;             // 0: all is one history
+    char month[HUB_STATE_MONTH_MAX]; // in which it was looked what is not kept any more; "": none
+    bool turns;                      // this pass begins a month of `events`
     int cancel_fd;
     int64_t merge_after_ms;    // not before, after one that failed
     int64_t registry_after_ms; // not looked at before
@@ -43,6 +46,10 @@ struct hub_state_pass {
 };
 
 #define HUB_STATE_COMMITTER "holdfast-hub <hub@holdfast.invalid>"
+
+// hub_state_turns tells whether the next commit of a branch begins a month.
+CM_MUSTUSE enum cm_rc hub_state_turns(const struct hub_state_pass *p, const char *branch, bool *out,
+                                      struct cm_err *err);
 
 // hub_state_events_find reads up to where events are written; *fresh: the repository is new, or of
 // another epoch. hub_state_events_stage stages those that came after it.

@@ -71,7 +71,7 @@ static const struct kind {
     size_t count;
     enum hub_line_member members[MEMBERS_MAX];
 } kinds[HUB_LINE_KINDS] = {
-    [HUB_LINE_BEGIN] = {"begin", 0, {0}},
+    [HUB_LINE_BEGIN] = {"begin", 1, {M(AT)}},
     [HUB_LINE_CLUSTER] = {"cluster", 2, {M(NUMBER), M(CLUSTER)}},
     [HUB_LINE_VALUE] =
         {"value", 7, {M(NUMBER), M(APP), M(BUNDLE), M(REVISION), M(REPO), M(HELD), M(SUSPENDED)}},
@@ -98,6 +98,7 @@ static const struct kind {
                           M(UNTIL), M(TO), M(ENDED_BY), M(ENDED_WHY)}},
     [HUB_LINE_FROZEN] = {"frozen", 4, {M(NUMBER), M(CLUSTER), M(FROM), M(TO)}},
     [HUB_LINE_LOST] = {"lost", 0, {0}},
+    [HUB_LINE_BASE] = {"base", 1, {M(AT)}},
     [HUB_LINE_PURGED_KIND] = {"purged", 0, {0}},
 };
 

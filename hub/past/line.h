@@ -6,7 +6,10 @@
 // All that the index of the past (hub/store/past.h) takes in is a line, in the order in which it
 // took it in, so whoever reads them from the first on has the index again:
 //
-//     begin       what was told before is void: all that is known follows, with the same `n`
+//     begin       what was told before is void: all that is known follows, with the same `n`;
+//                 `atMs`: since when it is all, if that is not since ever
+//     base        a month begins: all that is so follows, with the `n` of the line before it. Who
+//                 read that line knows it all; who did not, for that month is not kept, begins here
 //     cluster     a cluster and its number
 //     value       a bundle at a commit, and its number; `image`: one of its images
 //     change      what came to be so on a cluster: hub_past_note
@@ -56,6 +59,7 @@ enum hub_line_kind {
     HUB_LINE_FREEZE,
     HUB_LINE_FROZEN,
     HUB_LINE_LOST,
+    HUB_LINE_BASE,
     HUB_LINE_PURGED_KIND, // {"purged":true}
     HUB_LINE_KINDS
 };

@@ -141,9 +141,10 @@ static void work(const struct hub_request *request, struct hub_answer *answer) {
         hub_child_copy(request, answer);
         return;
     }
-    enum cm_rc rc = request->verb == HUB_REQUEST_MERGE
-                        ? hub_mirror_merge(request->folder, &answer->err)
-                        : compact(request->folder, &answer->err);
+    enum cm_rc rc =
+        request->verb == HUB_REQUEST_MERGE   ? hub_mirror_merge(request->folder, &answer->err)
+        : request->verb == HUB_REQUEST_PRUNE ? hub_mirror_prune(request->folder, &answer->err)
+                                             : compact(request->folder, &answer->err);
     answer->trouble = rc < 0 ? HUB_REPO_LOCAL : HUB_REPO_FINE;
 }
 

@@ -145,6 +145,63 @@ static enum cm_rc rewrite(git_repository *repo, const struct hub_packs *packs, s
     return retire_all(packs, fresh, err);
 }
 
+// ---- What nothing names
+
+#define DEAD_SHARE 8 // an object of so many that is dead makes writing all others anew worth it
+
+static void free_walk(git_revwalk **walk) {
+    git_revwalk_free(*walk);
+}
+
+// insert_named puts all that a reference names, or what it names names, into a builder.
+static enum cm_rc insert_named(git_repository *git, git_packbuilder *builder, struct cm_err *err) {
+    CM_CLEANUP(free_walk) git_revwalk *walk = NULL;
+
+    return git_revwalk_new(&walk, git) < 0 || git_revwalk_push_glob(walk, "refs/*") < 0 ||
+                   git_packbuilder_insert_walk(builder, walk) < 0
+               ? hub_git_fail(err, CM_EIO, "find what is named in '%s'", git_repository_path(git))
+               : CM_OK;
+}
+
+static int count_one(const git_oid *id, void *count) {
+    (void)id;
+    *(size_t *)count += 1;
+    return 0;
+}
+
+static enum cm_rc replace_all(git_repository *git, git_packbuilder *builder,
+                              const struct hub_packs *packs, struct cm_err *err) {
+    if (git_packbuilder_write(builder, NULL, 0, NULL, NULL) < 0) {
+        return hub_git_fail(err, CM_EIO, "write a pack of '%s'", git_repository_path(git));
+    }
+    CM_AUTOFREE char *fresh = cm_strf("pack-%s", git_packbuilder_name(builder));
+    for (size_t i = 0; i < packs->count; i++) {
+        if (strcmp(strrchr(packs->items[i].stem, '/') + 1, fresh) != 0) {
+            hub_packs_remove(&packs->items[i]);
+        }
+    }
+    return CM_OK;
+}
+
+enum cm_rc hub_mirror_prune(const char *repo, struct cm_err *err) {
+    CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
+    CM_CLEANUP(hub_git_repositoryp) git_repository *git = NULL;
+    CM_CLEANUP(hub_git_odbp) git_odb *odb = NULL;
+    CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *builder = NULL;
+    size_t all = 0;
+
+    if (git_repository_open_bare(&git, repo) < 0 || git_repository_odb(&odb, git) < 0 ||
+        git_packbuilder_new(&builder, git) < 0 || git_odb_foreach(odb, count_one, &all) < 0) {
+        return hub_git_fail(err, CM_EIO, "open '%s'", repo);
+    }
+    hub_packs_list(repo, &packs);
+    if (insert_named(git, builder, err) < 0) {
+        return err->code;
+    }
+    size_t named = git_packbuilder_object_count(builder);
+    return (all - named) * DEAD_SHARE < all ? CM_OK : replace_all(git, builder, &packs, err);
+}
+
 enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err) {
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
     CM_CLEANUP(hub_git_repositoryp) git_repository *repo = NULL;

@@ -2,9 +2,10 @@
 // them there.
 //
 // A branch only ever moves forward: the server's must be where ours was once, and still be there
-// when it moves (a compare and swap, as in push.h). Nothing is ever forced. What is at the server
-// and not here is somebody else's, or of a repository that was made anew: CM_EEXISTS, and nothing
-// of that branch is sent.
+// when it moves (a compare and swap, as in push.h). Where months have a history each
+// (state_shards.h), their tags go along, and the branch may move on from one to the next, which Git
+// calls forced; all that was there is behind the tag then. What is at the server and not here is
+// somebody else's, or of a repository that was made anew: CM_EEXISTS, and nothing is sent.
 //
 // Threads: blocks: a worker; one at a time per mirror folder (CM_EBUSY).
 #pragma once
@@ -16,8 +17,6 @@ struct hub_repo_copy {
     const char *const *branches;
     size_t branch_count; // those that are not there are left out
 };
-
-#define HUB_COPY_BRANCHES_MAX 8
 
 // hub_repo_copy pushes them from a child process (source.h). The job's folder keeps what the child
 // needs to speak with the server. *trouble is always set, as in hub_repo_push.

@@ -200,7 +200,7 @@ enum cm_rc hub_request_read(struct cm_arena *a, const char *text, size_t size,
 
         memcpy((char *)&request.limits + numbers[i].offset, &value, sizeof(value));
     }
-    if (request.folder == NULL || verb < HUB_REQUEST_FETCH || verb > HUB_REQUEST_COPY) {
+    if (request.folder == NULL || verb < HUB_REQUEST_FETCH || verb > HUB_REQUEST_PRUNE) {
         return cm_fail(err, CM_EINVAL, "the request names no folder, or nothing to do there");
     }
     request.verb = (enum hub_request_verb)verb;

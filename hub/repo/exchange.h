@@ -23,6 +23,7 @@ enum hub_request_verb {
     HUB_REQUEST_PUSH,
     HUB_REQUEST_MERGE,
     HUB_REQUEST_COPY,
+    HUB_REQUEST_PRUNE,
 };
 
 struct hub_request {

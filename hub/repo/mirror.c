@@ -48,17 +48,6 @@ static void sweep_folder(const char *repo, const char *below) {
     (void)closedir(dir);
 }
 
-static void remove_pack(const struct hub_pack *pack) {
-    // The index goes first: without it nobody looks for the pack.
-    static const char *const parts[] = {"idx", "rev", "pack", "retired"};
-
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
-        CM_AUTOFREE char *file = cm_strf("%s.%s", pack->stem, parts[i]);
-
-        (void)unlink(file);
-    }
-}
-
 void hub_mirror_sweep(const char *repo) {
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
     int64_t now_ms = cm_clock_unix_ms();
@@ -66,12 +55,15 @@ void hub_mirror_sweep(const char *repo) {
     sweep_folder(repo, "");
     sweep_folder(repo, "/refs");
     sweep_folder(repo, "/refs/heads");
+    sweep_folder(repo, "/refs/tags/state/desired");
+    sweep_folder(repo, "/refs/tags/state/actual");
+    sweep_folder(repo, "/refs/tags/state/events");
     sweep_folder(repo, "/objects");
     sweep_folder(repo, "/objects/pack");
     hub_packs_list(repo, &packs);
     for (size_t i = 0; i < packs.count; i++) {
         if (packs.items[i].retired && now_ms - packs.items[i].retired_ms >= HUB_MIRROR_RETIRED_MS) {
-            remove_pack(&packs.items[i]);
+            hub_packs_remove(&packs.items[i]);
         }
     }
 }

@@ -53,3 +53,8 @@ CM_MUSTUSE enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_e
 // least twice as large as all smaller ones together: what was written once is written again only as
 // often as the repository doubles. Others may write packs of their own meanwhile.
 CM_MUSTUSE enum cm_rc hub_mirror_merge(const char *repo, struct cm_err *err);
+
+// hub_mirror_prune writes what is named in a bare repository into one pack, and removes all others,
+// if that frees an eighth of it or more. Nobody else may write there meanwhile, and whoever has it
+// open to write must open it anew: what he sees may be gone.
+CM_MUSTUSE enum cm_rc hub_mirror_prune(const char *repo, struct cm_err *err);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "common/mem.h"
 #include "common/str.h"
@@ -65,4 +66,15 @@ void hub_packs_list(const char *repo, struct hub_packs *out) {
         }
     }
     (void)closedir(dir);
+}
+
+void hub_packs_remove(const struct hub_pack *pack) {
+    // The index goes first: without it nobody looks for the pack.
+    static const char *const parts[] = {"idx", "rev", "pack", "retired"};
+
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+        CM_AUTOFREE char *file = cm_strf("%s.%s", pack->stem, parts[i]);
+
+        (void)unlink(file);
+    }
 }

@@ -25,3 +25,6 @@ void hub_packs_done(struct hub_packs *p); // a zeroed one is fine
 // hub_packs_list finds the packs in the folder `objects/pack` of a repository; none if there is no
 // such folder.
 void hub_packs_list(const char *repo, struct hub_packs *out);
+
+// hub_packs_remove removes the files of a pack.
+void hub_packs_remove(const struct hub_pack *pack);

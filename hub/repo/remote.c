@@ -267,3 +267,17 @@ enum cm_rc hub_remote_check_address(struct hub_remote *r) {
     }
     return rc;
 }
+
+char *hub_remote_said(const struct hub_remote *r) {
+    const char *at = cm_str_get(&r->words);
+    size_t len = strcspn(at, "\r\n");
+
+    while (at[len] != '\0' && (len == 0 || strncmp(at, "Resolving deltas", 16) == 0 ||
+                               strncmp(at, "Unpacking objects", 17) == 0)) {
+        at += len + 1;
+        len = strcspn(at, "\r\n");
+    }
+    char *said = cm_strndup(at, len);
+    hub_git_printable(said);
+    return said;
+}

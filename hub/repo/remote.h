@@ -40,3 +40,7 @@ CM_MUSTUSE enum cm_rc hub_remote_connect(struct hub_remote *r, git_remote *remot
 enum cm_rc hub_remote_explain(struct hub_remote *r, int failure);
 
 git_remote_callbacks hub_remote_callbacks(struct hub_remote *r);
+
+// hub_remote_said gives the first line that the server said, but for how far it is, as printable
+// text; the caller frees it.
+char *hub_remote_said(const struct hub_remote *r);

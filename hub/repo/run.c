@@ -66,8 +66,8 @@ static enum cm_rc run(const struct hub_request *request, int cancel_fd, struct h
 
     if (hub_spawn(request, cancel_fd, answer, &trouble, err) < 0) {
         answer->trouble = trouble;
-        if (request->verb != HUB_REQUEST_MERGE) {
-            clean_up(request->folder); // what is merged is no mirror
+        if (request->verb != HUB_REQUEST_MERGE && request->verb != HUB_REQUEST_PRUNE) {
+            clean_up(request->folder); // these are done to what is no mirror
         }
         return err->code;
     }

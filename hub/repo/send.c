@@ -236,13 +236,11 @@ static bool means_moved(const char *report) {
 
 static enum cm_rc refused(struct send *s) {
     struct hub_answer *answer = s->remote.answer;
-    CM_AUTOFREE char *said = cm_strdup(cm_str_get(&s->remote.words));
+    CM_AUTOFREE char *said = hub_remote_said(&s->remote);
 
     if (means_moved(s->report)) {
         return moved(s);
     }
-    said[strcspn(said, "\r\n")] = '\0'; // the first line says it
-    hub_git_printable(said);
     answer->trouble = HUB_REPO_REFUSED;
     return cm_fail(&answer->err, CM_EAUTH, "the server does not take it: %s%s%.250s", s->report,
                    said[0] != '\0' ? ": " : "", said);

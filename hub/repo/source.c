@@ -222,6 +222,13 @@ enum cm_rc hub_repo_merge(const struct hub_repo_job *job, struct cm_err *err) {
     return hub_request_run(NULL, job, &request, &answer, err);
 }
 
+enum cm_rc hub_repo_prune(const struct hub_repo_job *job, struct cm_err *err) {
+    struct hub_request request = {.verb = HUB_REQUEST_PRUNE};
+    struct hub_answer answer = {0};
+
+    return hub_request_run(NULL, job, &request, &answer, err);
+}
+
 // Moved aside first, so that a fetch that begins meanwhile makes a mirror of its own.
 enum cm_rc hub_repo_discard(const char *folder, struct cm_err *err) {
     CM_CLEANUP(hub_mirror_unlock) struct hub_mirror mirror = {0};

@@ -148,5 +148,9 @@ CM_MUSTUSE enum cm_rc hub_repo_compact(const struct hub_repo_job *job, struct cm
 // that each object is written again only as often as the repository doubles; in a child as well.
 CM_MUSTUSE enum cm_rc hub_repo_merge(const struct hub_repo_job *job, struct cm_err *err);
 
+// hub_repo_prune removes from such a repository what nothing names any more (hub_mirror_prune), in
+// a child process.
+CM_MUSTUSE enum cm_rc hub_repo_prune(const struct hub_repo_job *job, struct cm_err *err);
+
 // hub_repo_discard removes a mirror; a missing one is fine. CM_EBUSY while a fetch is under way.
 CM_MUSTUSE enum cm_rc hub_repo_discard(const char *folder, struct cm_err *err);

@@ -5,15 +5,19 @@
 #include <git2/sys/odb_backend.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/fault.h"
+#include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/repo/git.h"
 #include "hub/repo/mirror.h"
 #include "hub/repo/packs.h"
 #include "hub/repo/state_marks.h"
+#include "hub/repo/state_shards.h"
 #include "hub/repo/state_tree.h"
 
 #define BRANCHES_MAX 4
@@ -25,6 +29,7 @@ struct branch {
     char *name;
     git_oid from; // where the reference is; zero: there is none
     git_oid to;
+    char *ended; // tag of the month that ended at `from`; NULL: none
 };
 
 struct hub_state {
@@ -256,8 +261,8 @@ static enum cm_rc tree_of(struct hub_state *s, const git_oid *commit, struct hub
                : cm_fail(err, CM_EIO, "a commit of '%s' is damaged", s->path);
 }
 
-static void set_branch(struct hub_state *s, const char *name, const git_oid *from,
-                       const git_oid *to) {
+static struct branch *set_branch(struct hub_state *s, const char *name, const git_oid *from,
+                                 const git_oid *to) {
     struct branch *b = find_branch(s, name);
 
     if (b == NULL) {
@@ -266,6 +271,72 @@ static void set_branch(struct hub_state *s, const char *name, const git_oid *fro
         *b = (struct branch){.name = cm_strdup(name), .from = *from};
     }
     b->to = *to;
+    return b;
+}
+
+// month_at gives the month of a commit.
+static enum cm_rc month_at(struct hub_state *s, const git_oid *id, char out[HUB_STATE_MONTH_MAX],
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
+
+    if (git_commit_lookup(&commit, s->git, id) < 0) {
+        return hub_git_fail(err, CM_EIO, "read a commit of '%s'", s->path);
+    }
+    hub_state_month(git_commit_time(commit) * 1000, out);
+    return CM_OK;
+}
+
+// is_named: of a clock that went back over the end of a month that one is named already.
+static bool is_named(struct hub_state *s, const char *branch, const char *month,
+                     const git_oid *tip) {
+    CM_AUTOFREE char *name = hub_shard_ref(branch, month);
+    git_oid id;
+
+    return git_reference_name_to_id(&id, s->git, name) == 0 && !git_oid_equal(&id, tip);
+}
+
+enum cm_rc hub_state_month_ended(struct hub_state *s, const char *branch, int64_t now_ms, bool *out,
+                                 struct cm_err *err) {
+    char now[HUB_STATE_MONTH_MAX];
+    char its[HUB_STATE_MONTH_MAX];
+    git_oid tip;
+    enum cm_rc rc = tip_of(s, branch, &tip, err);
+
+    *out = false;
+    if (rc < 0 || git_oid_is_zero(&tip) || (rc = month_at(s, &tip, its, err)) < 0) {
+        return rc;
+    }
+    hub_state_month(now_ms, now);
+    *out = strcmp(now, its) > 0 && !is_named(s, branch, its, &tip);
+    return CM_OK;
+}
+
+// keep_only makes a tree of one folder of another.
+static enum cm_rc keep_only(struct hub_state *s, const char *folder, struct hub_repo_id *tree,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_git_treep) git_tree *from = NULL;
+    struct hub_state_edit edit = {.path = folder, .what = HUB_STATE_FOLDER};
+    git_oid id;
+
+    memcpy(id.id, tree->bytes, sizeof(id.id));
+    if (git_tree_lookup(&from, s->git, &id) < 0) {
+        return hub_git_fail(err, CM_EIO, "read a folder of '%s'", s->path);
+    }
+    const git_tree_entry *entry = git_tree_entry_byname(from, folder);
+    if (entry != NULL) {
+        memcpy(edit.id.bytes, git_tree_entry_id(entry)->id, sizeof(edit.id.bytes));
+    }
+    return hub_state_tree(s, &edit, entry != NULL ? 1 : 0, tree, err);
+}
+
+// end_month names the month that ends with the commit before.
+static enum cm_rc end_month(struct hub_state *s, struct branch *b, struct cm_err *err) {
+    char month[HUB_STATE_MONTH_MAX];
+    enum cm_rc rc = month_at(s, &b->from, month, err);
+
+    free(b->ended);
+    b->ended = rc < 0 ? NULL : hub_shard_ref(b->name, month);
+    return rc;
 }
 
 static enum cm_rc add_commit(struct hub_state *s, const struct hub_state_change *change,
@@ -274,16 +345,20 @@ static enum cm_rc add_commit(struct hub_state *s, const struct hub_state_change 
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     char hex[HUB_REPO_ID_HEX_MAX];
     long long when_s = (long long)(change->when_ms / 1000);
+    bool follows = !git_oid_is_zero(parent);
 
     hub_repo_id_hex(tree, hex);
     cm_str_addf(&text, "tree %s\n", hex);
-    if (!git_oid_is_zero(parent)) {
-        (void)git_oid_tostr(hex, sizeof(hex), parent);
+    (void)git_oid_tostr(hex, sizeof(hex), parent);
+    if (follows && !change->month) {
         cm_str_addf(&text, "parent %s\n", hex);
     }
     cm_str_addf(&text, "author %s %lld +0000\ncommitter %s %lld +0000\n\n", change->committer,
                 when_s, change->committer, when_s);
     cm_str_add(&text, change->message);
+    if (follows && change->month) {
+        cm_str_addf(&text, HUB_SHARD_BEFORE "%s\n", hex);
+    }
     return add(s, GIT_OBJECT_COMMIT, cm_str_get(&text), text.len, out, err);
 }
 
@@ -297,7 +372,10 @@ enum cm_rc hub_state_stage(struct hub_state *s, const struct hub_state_change *c
     enum cm_rc rc = tip_of(s, change->branch, &parent, err);
 
     bool first = git_oid_is_zero(&parent);
+    bool month = change->month && !first;
+    assert(!month || find_branch(s, change->branch) == NULL);
     rc = rc < 0 || first ? rc : tree_of(s, &parent, &before, err);
+    rc = rc < 0 || !month || change->only == NULL ? rc : keep_only(s, change->only, &before, err);
     rc = rc < 0 ? rc
                 : hub_tree_edit(&desk, first ? NULL : &before, change->edits, change->edit_count,
                                 &tree, err);
@@ -309,10 +387,11 @@ enum cm_rc hub_state_stage(struct hub_state *s, const struct hub_state_change *c
         return CM_OK;
     }
     rc = add_commit(s, change, &tree, &parent, &commit, err);
-    if (rc == CM_OK) {
-        set_branch(s, change->branch, &parent, &commit);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    struct branch *b = set_branch(s, change->branch, &parent, &commit);
+    return month ? end_month(s, b, err) : CM_OK;
 }
 
 // ---- Onto the disk
@@ -349,9 +428,25 @@ static enum cm_rc flush(struct hub_state *s, struct cm_err *err) {
     return rc;
 }
 
+// name_month comes before the branch moves on: without the name nothing would hold the month.
+static enum cm_rc name_month(struct hub_state *s, const struct branch *b, struct cm_err *err) {
+    CM_CLEANUP(hub_git_referencep) git_reference *ref = NULL;
+
+    CM_FAULT_POINT("month-ends");
+    if (git_reference_create(&ref, s->git, b->ended, &b->from, 1, NULL) < 0) {
+        return hub_git_fail(err, CM_EIO, "make '%s' of '%s'", b->ended, s->path);
+    }
+    CM_FAULT_POINT("month-named");
+    return CM_OK;
+}
+
 static enum cm_rc move(struct hub_state *s, struct branch *b, struct cm_err *err) {
     CM_CLEANUP(hub_git_referencep) git_reference *ref = NULL;
     CM_AUTOFREE char *name = cm_strf("refs/heads/%s", b->name);
+
+    if (b->ended != NULL && name_month(s, b, err) < 0) {
+        return err->code;
+    }
     int rc = git_oid_is_zero(&b->from)
                  ? git_reference_create(&ref, s->git, name, &b->to, 0, NULL)
                  : git_reference_create_matching(&ref, s->git, name, &b->to, 1, &b->from, NULL);
@@ -366,7 +461,10 @@ static enum cm_rc move(struct hub_state *s, struct branch *b, struct cm_err *err
 
 static void forget_branches(struct hub_state *s) {
     while (s->branch_count > 0) {
-        free(s->branches[--s->branch_count].name);
+        struct branch *b = &s->branches[--s->branch_count];
+
+        free(b->name);
+        free(b->ended);
     }
 }
 
@@ -481,6 +579,37 @@ enum cm_rc hub_state_last_folder(struct hub_state *s, struct cm_arena *a,
     }
     *out_name = cm_arena_strdup(a, git_tree_entry_name(entry));
     return CM_OK;
+}
+
+// ---- What is not kept
+
+#define OWED "/holdfast-prune" // a file of the repository: there may be what nothing names
+
+// The file comes first: who is killed in between has something to remove.
+enum cm_rc hub_state_forget(struct hub_state *s, const char *oldest, struct cm_err *err) {
+    CM_AUTOFREE char *path = cm_strf("%s" OWED, s->path);
+    bool owed = hub_state_is_owed(s);
+    bool dropped = false;
+    enum cm_rc rc = owed ? CM_OK : cm_fsys_replace(path, "", 0, 0600, err);
+
+    rc = rc < 0 ? rc : hub_shards_drop(s->git, oldest, &dropped, err);
+    CM_FAULT_POINT("months-dropped");
+    if (rc == CM_OK && !dropped && !owed) {
+        hub_state_paid(s);
+    }
+    return rc;
+}
+
+bool hub_state_is_owed(const struct hub_state *s) {
+    CM_AUTOFREE char *path = cm_strf("%s" OWED, s->path);
+
+    return access(path, F_OK) == 0;
+}
+
+void hub_state_paid(const struct hub_state *s) {
+    CM_AUTOFREE char *path = cm_strf("%s" OWED, s->path);
+
+    (void)unlink(path); // else it is looked at again
 }
 
 void hub_state_sweep(const struct hub_state *s) {

@@ -44,6 +44,11 @@ CM_MUSTUSE enum cm_rc hub_state_blob(struct hub_state *s, const void *bytes, siz
 CM_MUSTUSE enum cm_rc hub_state_tree(struct hub_state *s, struct hub_state_edit *edits,
                                      size_t count, struct hub_repo_id *out, struct cm_err *err);
 
+// Months, as text ("2026-11"). hub_state_month_back gives the one so many months earlier.
+#define HUB_STATE_MONTH_MAX 8
+void hub_state_month(int64_t unix_ms, char out[HUB_STATE_MONTH_MAX]);
+void hub_state_month_back(int64_t unix_ms, int64_t months, char out[HUB_STATE_MONTH_MAX]);
+
 struct hub_state_change {
     const char *branch;           // "desired"
     struct hub_state_edit *edits; // sorted in place
@@ -51,10 +56,12 @@ struct hub_state_change {
     const char *message;
     const char *committer; // "holdfast-hub <hub@holdfast.invalid>"
     int64_t when_ms;       // Unix time
+    bool month;            // it begins a month (state_shards.h): the one that was is named first
+    const char *only;      // then: of all that was there this folder stays; NULL: all stays
 };
 
 // hub_state_stage makes a commit on the branch, or on what was staged for it before. Edits that
-// change nothing make none: then *changed is false.
+// change nothing make none: then *changed is false. Nothing may be staged before a new month.
 CM_MUSTUSE enum cm_rc hub_state_stage(struct hub_state *s, const struct hub_state_change *change,
                                       bool *changed, struct cm_err *err);
 
@@ -72,6 +79,18 @@ void hub_state_drop(struct hub_state *s);
 CM_MUSTUSE enum cm_rc hub_state_tip(struct hub_state *s, struct cm_arena *a, const char *branch,
                                     struct hub_repo_id *out, const char **message,
                                     struct cm_err *err);
+
+// hub_state_month_ended tells whether the month of a branch's last commit on disk is over: what
+// comes begins another. One that was begun twice, for the clock was set back, goes on as one.
+CM_MUSTUSE enum cm_rc hub_state_month_ended(struct hub_state *s, const char *branch, int64_t now_ms,
+                                            bool *out, struct cm_err *err);
+
+// hub_state_forget lets go of what ended before this month; hub_state_is_owed tells whether what is
+// nowhere named any more is still to be removed from the disk (hub_repo_prune), which
+// hub_state_paid ends.
+CM_MUSTUSE enum cm_rc hub_state_forget(struct hub_state *s, const char *oldest, struct cm_err *err);
+bool hub_state_is_owed(const struct hub_state *s);
+void hub_state_paid(const struct hub_state *s);
 
 // Files of a folder whose names begin with `prefix`, as the branch is on disk.
 struct hub_state_place {

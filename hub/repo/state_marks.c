@@ -1,9 +1,14 @@
 #include "hub/repo/state_marks.h"
 
+#include <string.h>
+
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/repo/git.h"
+#include "hub/repo/state.h"
+
+#define MARKS "refs/moments/"
 
 enum { HOUR_TEXT = 13 }; // 2026-11-29T12
 
@@ -15,7 +20,7 @@ static char *name_of(const char *branch, int64_t slot) {
     char text[CM_CLOCK_TEXT_MAX];
 
     cm_clock_format(slot * HUB_MARKS_MS, text);
-    return cm_strf("refs/moments/%s/%.*s", branch, HOUR_TEXT, text);
+    return cm_strf(MARKS "%s/%.*s", branch, HOUR_TEXT, text);
 }
 
 // slot_at gives that of a commit; negative: it cannot be read.
@@ -36,6 +41,33 @@ void hub_marks_put(git_repository *git, const char *branch, const git_oid *from,
 
         (void)git_reference_create(&ref, git, name, from, 1, NULL); // without it, it is slower
     }
+}
+
+static bool is_before(git_repository *git, const char *name, const char *month) {
+    CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
+    char its[HUB_STATE_MONTH_MAX];
+    git_oid id;
+
+    if (git_reference_name_to_id(&id, git, name) < 0 || git_commit_lookup(&commit, git, &id) < 0) {
+        return true;
+    }
+    hub_state_month(git_commit_time(commit) * 1000, its);
+    return strcmp(its, month) < 0;
+}
+
+void hub_marks_drop(git_repository *git, const char *month) {
+    git_strarray names = {0};
+
+    if (git_reference_list(&names, git) < 0) {
+        return; // what they name is then kept a while longer
+    }
+    for (size_t i = 0; i < names.count; i++) {
+        if (strncmp(names.strings[i], MARKS, strlen(MARKS)) == 0 &&
+            is_before(git, names.strings[i], month)) {
+            (void)git_reference_remove(git, names.strings[i]);
+        }
+    }
+    git_strarray_dispose(&names);
 }
 
 bool hub_marks_find(git_repository *git, const char *branch, int64_t at_ms, git_oid *out) {

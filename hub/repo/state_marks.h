@@ -20,5 +20,8 @@
 // hub_marks_put makes the marks that a branch owes that goes from one commit to another.
 void hub_marks_put(git_repository *git, const char *branch, const git_oid *from, const git_oid *to);
 
+// hub_marks_drop removes marks of commits from before a month ("2026-11").
+void hub_marks_drop(git_repository *git, const char *month);
+
 // hub_marks_find gives a commit of the branch not long after a moment, or says that there is none.
 bool hub_marks_find(git_repository *git, const char *branch, int64_t at_ms, git_oid *out);

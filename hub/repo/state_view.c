@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/repo/git.h"
 #include "hub/repo/state_marks.h"
+#include "hub/repo/state_shards.h"
 
 struct hub_view {
     git_repository *git;
@@ -56,16 +58,41 @@ static bool is_after(const git_commit *commit, int64_t at_ms) {
     return git_commit_time(commit) > at_ms / 1000;
 }
 
+// find_ended finds the end of the month before one that begins with a commit.
+static enum cm_rc find_ended(struct hub_view *v, const char *branch, const git_commit *first,
+                             git_commit **out, struct cm_err *err) {
+    char text[CM_CLOCK_TEXT_MAX];
+    git_oid id;
+
+    if (!hub_shard_before(first, &id)) {
+        return cm_fail(err, CM_ENOTFOUND, "'%s' of the state repository begins later than that",
+                       branch);
+    }
+    int rc = git_commit_lookup(out, v->git, &id);
+    if (rc == 0) {
+        return CM_OK;
+    }
+    cm_clock_format(git_commit_time(first) * 1000, text);
+    return hub_git_code(rc) == CM_ENOTFOUND
+               ? cm_fail(err, CM_ENOTFOUND,
+                         "what was before %.19sZ is not kept in the state repository any more "
+                         "(--state-keep-months): look in an archive of that month, or in a copy",
+                         text)
+               : hub_git_fail(err, CM_EIO, "read the history of '%s' of '%s'", branch, v->path);
+}
+
 // step goes to the commit before. Branches of the state repository have no merges.
 static enum cm_rc step(struct hub_view *v, const char *branch, git_commit **at,
                        struct cm_err *err) {
     git_commit *before = NULL;
 
     if (git_commit_parentcount(*at) == 0) {
-        return cm_fail(err, CM_ENOTFOUND, "'%s' of the state repository begins later than that",
-                       branch);
-    }
-    if (git_commit_parent(&before, *at, 0) < 0) {
+        enum cm_rc rc = find_ended(v, branch, *at, &before, err);
+
+        if (rc < 0) {
+            return rc;
+        }
+    } else if (git_commit_parent(&before, *at, 0) < 0) {
         return hub_git_fail(err, CM_EIO, "read the history of '%s' of '%s'", branch, v->path);
     }
     git_commit_free(*at);
@@ -239,21 +266,14 @@ static int walk_entry(const char *root, const git_tree_entry *entry, void *paylo
     return w->rc < 0 ? -1 : 0;
 }
 
-enum cm_rc hub_view_walk(struct hub_view *v, const char *branch, const char *folder,
-                         const struct hub_view_visitor *visitor, struct hub_repo_id *out_commit,
-                         struct cm_err *err) {
-    CM_CLEANUP(hub_git_commitp) git_commit *tip = NULL;
+static enum cm_rc walk_commit(struct hub_view *v, const git_oid *commit, const char *folder,
+                              const struct hub_view_visitor *visitor, struct cm_err *err) {
     CM_CLEANUP(hub_git_treep) git_tree *tree = NULL;
     struct walking w = {.view = v, .to = visitor, .err = err};
     struct hub_view_side side = {.folder = folder};
-    enum cm_rc rc = find_tip(v, branch, &tip, err);
 
-    if (rc < 0) {
-        return rc;
-    }
-    memcpy(side.commit.bytes, git_commit_id(tip)->id, sizeof(side.commit.bytes));
-    *out_commit = side.commit;
-    rc = find_folder(v, &side, &tree, err);
+    memcpy(side.commit.bytes, commit->id, sizeof(side.commit.bytes));
+    enum cm_rc rc = find_folder(v, &side, &tree, err);
     if (rc < 0 || tree == NULL) {
         return rc;
     }
@@ -261,4 +281,32 @@ enum cm_rc hub_view_walk(struct hub_view *v, const char *branch, const char *fol
     return w.rc < 0 || walked == 0
                ? w.rc
                : hub_git_fail(err, CM_EIO, "read '%s' of the state repository", folder);
+}
+
+static enum cm_rc walk_ended(struct hub_view *v, const char *branch, const char *folder,
+                             const struct hub_view_visitor *visitor, struct cm_err *err) {
+    CM_CLEANUP(hub_shards_done) struct hub_shards months = {0};
+    enum cm_rc rc = hub_shards_list(v->git, branch, &months, err);
+    git_oid id;
+
+    for (size_t i = 0; rc == CM_OK && i < months.count; i++) {
+        rc = git_reference_name_to_id(&id, v->git, months.names[i]) < 0
+                 ? hub_git_fail(err, CM_EIO, "read '%s' of '%s'", months.names[i], v->path)
+                 : walk_commit(v, &id, folder, visitor, err);
+    }
+    return rc;
+}
+
+enum cm_rc hub_view_walk(struct hub_view *v, const char *branch, const char *folder,
+                         const struct hub_view_visitor *visitor, struct hub_repo_id *out_commit,
+                         struct cm_err *err) {
+    CM_CLEANUP(hub_git_commitp) git_commit *tip = NULL;
+    enum cm_rc rc = find_tip(v, branch, &tip, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    memcpy(out_commit->bytes, git_commit_id(tip)->id, sizeof(out_commit->bytes));
+    rc = walk_ended(v, branch, folder, visitor, err);
+    return rc < 0 ? rc : walk_commit(v, git_commit_id(tip), folder, visitor, err);
 }

@@ -22,8 +22,8 @@ CM_MUSTUSE enum cm_rc hub_view_open(const char *path, struct hub_view **out, str
 void hub_view_close(struct hub_view *v); // NULL is fine
 
 // hub_view_at finds the commit that a branch was at at a moment (Unix ms), as its committers' times
-// tell it; Git keeps seconds. CM_ENOTFOUND: the branch is younger, or has more commits since than
-// HUB_VIEW_COMMITS_MAX.
+// tell it; Git keeps seconds. CM_ENOTFOUND: the branch is younger, that month (state_shards.h) is
+// not kept, or there are more commits since than HUB_VIEW_COMMITS_MAX.
 CM_MUSTUSE enum cm_rc hub_view_at(struct hub_view *v, const char *branch, int64_t at_ms,
                                   struct hub_repo_id *out, struct cm_err *err);
 
@@ -56,8 +56,9 @@ CM_MUSTUSE enum cm_rc hub_view_compare(struct hub_view *v, const struct hub_view
                                        struct cm_err *err);
 
 // hub_view_walk visits all files of a folder of a branch, and of the folders in it, in the order of
-// their paths; `from` NULL, `to` its bytes. *out_commit is where the branch is; a folder that is
-// not there has none. CM_ENOTFOUND: there is no such branch.
+// their paths; `from` NULL, `to` its bytes; first as they were at the end of each month that is
+// kept, oldest first. *out_commit is where the branch is; a folder that is not there has none.
+// CM_ENOTFOUND: there is no such branch.
 CM_MUSTUSE enum cm_rc hub_view_walk(struct hub_view *v, const char *branch, const char *folder,
                                     const struct hub_view_visitor *visitor,
                                     struct hub_repo_id *out_commit, struct cm_err *err);

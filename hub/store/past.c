@@ -232,8 +232,9 @@ enum cm_rc hub_past_replay(struct hub_db *db, const struct hub_past_change *chan
     struct hub_cell now;
     int64_t cluster = 0;
     enum cm_rc rc = find_place(db, change, &cluster, &now, err);
+    bool told = now.value == (uint32_t)change->value && now.since_ms == change->at_ms;
 
-    return rc < 0 ? rc : apply(db, change, cluster, &now, err);
+    return rc < 0 || told ? rc : apply(db, change, cluster, &now, err);
 }
 
 static enum cm_rc replay_now(struct hub_db *db, const struct hub_past_change *change,

@@ -75,8 +75,9 @@ struct hub_past_change {
 CM_MUSTUSE enum cm_rc hub_past_note(struct hub_db *db, const struct hub_past_change *change,
                                     struct cm_err *err);
 
-// hub_past_replay writes a change that is known to be one: of lines, which tell only such
-// (hub/past/line.h). hub_past_replay_row does so with all of a row.
+// hub_past_replay writes a change that is known to be one, or how it is since when: of lines, which
+// tell only such (hub/past/line.h); the same twice counts once. hub_past_replay_row does so with
+// all of a row.
 CM_MUSTUSE enum cm_rc hub_past_replay(struct hub_db *db, const struct hub_past_change *change,
                                       struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_past_replay_row(struct hub_db *db, const struct hub_past_change *change,
@@ -106,6 +107,10 @@ CM_MUSTUSE enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct 
 #define HUB_PAST_ROWS 1000
 #define HUB_PAST_DAYS 400
 CM_MUSTUSE enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err);
+
+// In the table `meta`: from when on all is known (Unix ms; 0: no such moment), for the index was
+// made anew of months that are left.
+#define HUB_PAST_KEPT_FROM "past_kept_from"
 
 // hub_past_drop drops it alone.
 CM_MUSTUSE enum cm_rc hub_past_drop(struct hub_db *db, int64_t now_ms, struct cm_err *err);

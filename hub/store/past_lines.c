@@ -151,19 +151,20 @@ struct listing {
     size_t count;
 };
 
-static enum cm_rc list_query(const struct listing *l, const char *sql, struct cm_err *err) {
+static enum cm_rc list_query(struct hub_db *db, const struct hub_past_lines_visitor *to,
+                             const char *sql, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(l->db, &stmt, err, sql, "");
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
 
-    return rc < 0 ? rc : visit_rows(stmt, l->to, err);
+    return rc < 0 ? rc : visit_rows(stmt, to, err);
 }
 
-static enum cm_rc list_queries(const struct listing *l, const char *const *sqls,
-                               struct cm_err *err) {
+static enum cm_rc list_queries(struct hub_db *db, const struct hub_past_lines_visitor *to,
+                               const char *const *sqls, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
 
     for (; rc == CM_OK && *sqls != NULL; sqls++) {
-        rc = list_query(l, *sqls, err);
+        rc = list_query(db, to, *sqls, err);
     }
     return rc;
 }
@@ -172,7 +173,7 @@ static enum cm_rc read_names(struct listing *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_past_clusters(l->db, &l->count, err);
 
-    l->names = rc < 0 ? NULL : cm_arena_get(l->arena, (l->count + 1) * sizeof(*l->names));
+    l->names = cm_arena_get(l->arena, (l->count + 1) * sizeof(*l->names));
     rc = rc < 0 ? rc : hub_db_query(l->db, &stmt, err, "SELECT number, name FROM past_cluster", "");
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         l->names[hub_stmt_int(stmt, 0)] = cm_arena_strdup(l->arena, hub_stmt_text(stmt, 1));
@@ -274,10 +275,10 @@ static enum cm_rc list_all(struct listing *l, struct cm_err *err) {
         NULL};
     enum cm_rc rc = read_names(l, err);
 
-    rc = rc < 0 ? rc : list_queries(l, before, err);
+    rc = rc < 0 ? rc : list_queries(l->db, l->to, before, err);
     rc = rc < 0 ? rc : list_oldest(l, err);
     rc = rc < 0 ? rc : list_rows(l, err);
-    return rc < 0 ? rc : list_queries(l, after, err);
+    return rc < 0 ? rc : list_queries(l->db, l->to, after, err);
 }
 
 enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_visitor *to,
@@ -286,4 +287,35 @@ enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_vi
     struct listing l = {.db = db, .to = to, .arena = a};
 
     return list_all(&l, err);
+}
+
+// ---- All that is so
+
+// Releases that are there; of the other axes a value is none.
+#define NOW "SELECT value FROM past_now WHERE axis < 2"
+#define LINE_NOW                                                                                   \
+    "json_object('kind','change','app',t.app,'axis'," LINE_AXIS(                                   \
+        "t.") ",'cluster',c.name,"                                                                 \
+              "'value',t.value,'atMs',t.since_ms,'seenMs',t.since_ms)"
+
+enum cm_rc hub_past_lines_base(struct hub_db *db, const struct hub_past_lines_visitor *to,
+                               struct cm_err *err) {
+    static const char *const sqls[] = {
+        "SELECT 0, " LINE_CLUSTER("t.") " FROM past_cluster t ORDER BY number",
+        "SELECT 0, " LINE_VALUE("t.") " FROM past_value t WHERE number IN (" NOW
+                                      ") ORDER BY number",
+        "SELECT 0, " LINE_IMAGE("t.") " FROM past_value_image t WHERE value IN (" NOW ")"
+                                      " ORDER BY image, value",
+        "SELECT 0, " LINE_NOW " FROM past_now t JOIN past_cluster c ON c.number = t.cluster"
+        " ORDER BY t.since_ms, t.app, t.axis, c.name",
+        "SELECT 0, " LINE_DECISION_WEIGHED("t.") " FROM decision t ORDER BY number",
+        "SELECT 0, " LINE_VERDICT("t.") " FROM verdict t ORDER BY at_ms",
+        "SELECT 0, " LINE_PROVEN("t.") " FROM proven t ORDER BY cluster, key",
+        "SELECT 0, " LINE_FREEZE("t.") " FROM freeze_past t WHERE to_ms = 0 ORDER BY id",
+        "SELECT 0, " LINE_FROZEN("t.") " FROM freeze_past_cluster t WHERE freeze IN (SELECT id FROM"
+                                       " freeze_past WHERE to_ms = 0) ORDER BY freeze, cluster,"
+                                       " from_ms",
+        NULL};
+
+    return list_queries(db, to, sqls, err);
 }

@@ -72,6 +72,10 @@ CM_MUSTUSE enum cm_rc hub_past_lines_each(struct hub_db *db, int64_t after, size
                                           const struct hub_past_lines_visitor *to,
                                           struct cm_err *err);
 
+// hub_past_lines_base visits lines that tell how all is now, and nothing of how it came.
+CM_MUSTUSE enum cm_rc
+hub_past_lines_base(struct hub_db *db, const struct hub_past_lines_visitor *to, struct cm_err *err);
+
 // hub_past_lines_list visits lines that make the index as it is.
 CM_MUSTUSE enum cm_rc
 hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_visitor *to, struct cm_err *err);

@@ -5,11 +5,13 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/store/db.h"
+#include "hub/store/meta.h"
 
 // ---- Names
 
@@ -100,13 +102,30 @@ static enum cm_rc find_clusters(struct past_read *r, struct past_scope *s, struc
     return all || find_cluster(r, s) ? CM_OK : find_members(r, s, err);
 }
 
+// check_kept: what is known of before came to be so then, and all else is not known.
+static enum cm_rc check_kept(struct past_read *r, int64_t at_ms, struct cm_err *err) {
+    char text[CM_CLOCK_TEXT_MAX];
+    int64_t from_ms = 0;
+    enum cm_rc rc = hub_meta_get_int(r->db, HUB_PAST_KEPT_FROM, &from_ms, err);
+
+    if (rc < 0 || at_ms >= from_ms) {
+        return rc == CM_ENOTFOUND ? CM_OK : rc;
+    }
+    cm_clock_format(from_ms, text);
+    return cm_fail(err, CM_ENOTFOUND,
+                   "how it was before %.19sZ is not kept: months before that were gone when the "
+                   "index was made anew (reindex, with them in state.git, brings them back)",
+                   text);
+}
+
 enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
                            struct past_scope *out, struct cm_err *err) {
     *out = (struct past_scope){.select = *select};
     enum cm_rc rc = find_clusters(r, out, err);
 
     out->when = (struct hub_past_when){.at_ms = select->at_ms, .known = r->ask->known};
-    return rc == CM_OK && select->back > 0 ? past_back_find(r, out, &out->when.at_ms, err) : rc;
+    rc = rc == CM_OK && select->back > 0 ? past_back_find(r, out, &out->when.at_ms, err) : rc;
+    return rc < 0 ? rc : check_kept(r, out->when.at_ms, err);
 }
 
 void past_members_set(struct past_read *r, const struct past_scope *scope, struct cm_json *answer) {

@@ -221,13 +221,32 @@ static enum cm_rc take_begin(struct hub_db *db, const struct hub_line *line, str
 typedef enum cm_rc take_fn(struct hub_db *db, const struct hub_line *line, struct cm_err *err);
 
 static take_fn *const takes[HUB_LINE_KINDS] = {
-    [HUB_LINE_BEGIN] = take_begin,           [HUB_LINE_CLUSTER] = take_cluster,
-    [HUB_LINE_VALUE] = take_value,           [HUB_LINE_IMAGE] = take_image,
-    [HUB_LINE_CHANGE] = take_change,         [HUB_LINE_ROW] = take_row,
-    [HUB_LINE_CHECKPOINT] = take_checkpoint, [HUB_LINE_DECISION] = take_decision,
-    [HUB_LINE_VERDICT] = take_verdict,       [HUB_LINE_PROVEN] = take_proven,
-    [HUB_LINE_FREEZE] = take_freeze,         [HUB_LINE_FROZEN] = take_frozen,
+    [HUB_LINE_BEGIN] = take_begin,
+    [HUB_LINE_CLUSTER] = take_cluster,
+    [HUB_LINE_VALUE] = take_value,
+    [HUB_LINE_IMAGE] = take_image,
+    [HUB_LINE_CHANGE] = take_change,
+    [HUB_LINE_ROW] = take_row,
+    [HUB_LINE_CHECKPOINT] = take_checkpoint,
+    [HUB_LINE_DECISION] = take_decision,
+    [HUB_LINE_VERDICT] = take_verdict,
+    [HUB_LINE_PROVEN] = take_proven,
+    [HUB_LINE_FREEZE] = take_freeze,
+    [HUB_LINE_FROZEN] = take_frozen,
+    [HUB_LINE_BASE] = take_begin,
 };
+
+// begins tells whether a line is one with which all that is known begins. A `base` does not if the
+// line before it is known.
+static bool begins(struct hub_past_rebuild *r, const struct hub_line *line) {
+    bool same = line->epoch == r->last_epoch && line->n == r->last_n;
+
+    if (line->kind == HUB_LINE_BASE && r->began && (same || r->hidden)) {
+        r->listing = false; // what follows is repeated
+        return false;
+    }
+    return line->kind == HUB_LINE_BASE || line->kind == HUB_LINE_BEGIN;
+}
 
 // is_news tells whether a line was not told before, and remembers it.
 static bool is_news(struct hub_past_rebuild *r, const struct hub_line *line) {
@@ -235,10 +254,14 @@ static bool is_news(struct hub_past_rebuild *r, const struct hub_line *line) {
     bool later =
         line->epoch > r->last_epoch || (line->epoch == r->last_epoch && line->n > r->last_n);
 
-    if (line->kind == HUB_LINE_BEGIN) {
+    if (begins(r, line)) {
         r->began = true;
         r->listing = true;
         r->begun = line->epoch;
+        r->kept_from_ms = NUM(AT);
+    } else if (line->kind == HUB_LINE_BASE) {
+        r->last_n = line->n;
+        return false;
     } else if (!later && !(same && r->listing)) {
         return false;
     } else if (!same) {
@@ -253,9 +276,12 @@ enum cm_rc hub_past_rebuild_take(struct hub_past_rebuild *r, const struct hub_li
                                  struct cm_err *err) {
     if (line->kind == HUB_LINE_PURGED_KIND) {
         r->purged++;
+        r->hidden = true;
         return CM_OK;
     }
-    if (!is_news(r, line) || !r->began) {
+    bool news = is_news(r, line) && r->began;
+    r->hidden = false;
+    if (!news) {
         r->repeated++;
         return CM_OK;
     }
@@ -399,6 +425,7 @@ enum cm_rc hub_past_rebuild_end(struct hub_past_rebuild *r, int64_t now_ms, stru
     rc = rc < 0 ? rc : hub_past_drop(r->db, now_ms, err);
     rc = rc < 0 ? rc : hub_freezes_keep(r->db, now_ms - HUB_PAST_DAYS * DAY_MS, err);
     rc = rc < 0 ? rc : end_freezes(r->db, now_ms, err);
+    rc = rc < 0 ? rc : hub_meta_set_int(r->db, HUB_PAST_KEPT_FROM, r->kept_from_ms, err);
     rc = rc < 0 ? rc : count(r->db, "SELECT count(*) FROM past_cluster", &r->clusters, err);
     rc = rc < 0 ? rc : count(r->db, "SELECT count(*) FROM past_value", &r->values, err);
     return rc < 0 ? rc : count(r->db, "SELECT count(*) FROM past_change", &r->rows, err);

@@ -34,8 +34,10 @@ struct hub_past_rebuild {
     int64_t last_n;
     bool listing; // a `begin` was the last that had another number
     bool began;
-    size_t lines;    // that were taken
-    size_t repeated; // that were told before
+    bool hidden;          // the last line was purged, so its number is not known
+    int64_t kept_from_ms; // all is known since then; 0: since the first line ever
+    size_t lines;         // that were taken
+    size_t repeated;      // that were told before
     size_t purged;
     size_t lost;
     size_t unknown; // releases of which no line tells
@@ -51,7 +53,8 @@ struct hub_past_rebuild {
 CM_MUSTUSE enum cm_rc hub_past_rebuild_begin(struct hub_past_rebuild *r, struct hub_db *db,
                                              struct cm_err *err);
 
-// hub_past_rebuild_take takes the next line in. Before a `begin` nothing counts.
+// hub_past_rebuild_take takes the next line in. Before a `begin` or `base` nothing counts; a `base`
+// to which lines are missing makes void what stands before it.
 CM_MUSTUSE enum cm_rc hub_past_rebuild_take(struct hub_past_rebuild *r, const struct hub_line *line,
                                             struct cm_err *err);
 

@@ -11,7 +11,7 @@ endfunction()
 
 add_fault_part(hub_session hub/session/link.c)
 add_fault_part(hub_jobs hub/jobs/prover.c hub/jobs/writer.c hub/jobs/writer_flush.c)
-add_fault_part(hub_repo hub/repo/send.c)
+add_fault_part(hub_repo hub/repo/send.c hub/repo/state.c)
 add_executable(holdfast-hub.points ${PROJECT_SOURCE_DIR}/hub/main.c ${PROJECT_SOURCE_DIR}/hub/hub.c
     ${PROJECT_SOURCE_DIR}/tests/fault/points.c ${fault_parts})
 target_compile_definitions(holdfast-hub.points PRIVATE HOLDFAST_FAULT_POINTS)

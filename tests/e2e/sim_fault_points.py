@@ -18,6 +18,8 @@ WORDS = "Failed checks threshold reached 5"
 # In the order in which a decision comes to them.
 POINTS = ("before-ack", "proof-asked", "intent-recorded", "before-push", "commits-made", "after-push",
           "before-record")
+# Of the state repository: sim_state_months.py.
+MONTHS = ("month-ends", "month-named", "months-dropped")
 
 
 def web(point, image):
@@ -63,7 +65,7 @@ class FaultPoints(SimStory):
         found = set()
         for path in [*(ROOT / "hub").rglob("*.c"), *(ROOT / "common").rglob("*.c")]:
             found |= set(re.findall(r'CM_FAULT_POINT\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
-        self.assertEqual(found, set(POINTS))
+        self.assertEqual(found, {*POINTS, *MONTHS})
 
     def test_killed_there_no_commit_is_lost_and_none_is_doubled(self):
         self.deliver({path: text for point in POINTS for path, text in web(point, "bad").items()})

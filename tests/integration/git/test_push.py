@@ -73,12 +73,13 @@ class Everywhere(rig.Case):
                 run("git", "-C", folder, "update-ref", f"refs/heads/{branch}", self.first)
         return folder
 
+    def git_in(self, folder, *words):
+        return subprocess.run(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.com", *words],
+                              env=rig.git_env(), check=True, capture_output=True, text=True).stdout.strip()
+
     def commit_to(self, folder, branch, text):
-        def git(*words):
-            return subprocess.run(["git", "-C", folder, "-c", "user.name=A", "-c", "user.email=a@example.com", *words],
-                                  env=rig.git_env(), check=True, capture_output=True, text=True).stdout.strip()
-        made = git("commit-tree", "-p", branch, "-m", text, f"{branch}^{{tree}}")
-        git("update-ref", f"refs/heads/{branch}", made)
+        made = self.git_in(folder, "commit-tree", "-p", branch, "-m", text, f"{branch}^{{tree}}")
+        self.git_in(folder, "update-ref", f"refs/heads/{branch}", made)
         return made
 
     def copy(self):
@@ -108,6 +109,45 @@ class Everywhere(rig.Case):
         self.assertEqual(self.there("desired"), theirs)
         self.assertNotEqual(ours, theirs)
 
+    def end_month(self, month):
+        """The branch begins anew, and its end till now has a name."""
+        self.git_in(self.own(), "update-ref", f"refs/tags/state/desired/{month}", "desired")
+        first = self.git_in(self.own(), "commit-tree", "-m", f"after {month}", "desired^{tree}")
+        self.git_in(self.own(), "update-ref", "refs/heads/desired", first)
+        return first
+
+    def test_a_branch_moves_on_to_the_next_month_and_the_one_before_keeps_its_name(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        self.commit_to(self.own(), "desired", "more")  # which is not there when the month ends
+        self.end_month("2026-11")
+        answer = self.copy()
+        self.assertEqual((answer["rc"], answer["trouble"]), (0, "none"), answer)
+        first = self.end_month("2026-12")
+        self.assertEqual(self.copy()["rc"], 0)
+        self.assertEqual(self.there("desired"), first)
+        self.assertEqual(self.bare("for-each-ref", "--format=%(refname:short)", "refs/tags").split(),
+                         ["state/desired/2026-11", "state/desired/2026-12"])
+        self.assertEqual(self.bare("rev-list", "--count", "state/desired/2026-11").strip(), "2")
+        self.bare("fsck", "--strict")
+
+    def test_what_no_month_holds_is_not_forced_away(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        theirs = self.commit_to(self.repo.bare, "desired", "theirs")
+        self.end_month("2026-11")
+        answer = self.copy()
+        self.assertEqual((answer["rc"], answer["trouble"]), (EEXISTS, "moved"), answer)
+        self.assertEqual(self.there("desired"), theirs)
+        self.assertEqual(self.bare("for-each-ref", "refs/tags"), "")
+
+    def test_a_server_that_lets_no_branch_go_back_is_told_what_to_allow(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        self.bare("config", "receive.denyNonFastForwards", "true")
+        self.end_month("2026-11")
+        answer = self.copy()
+        self.assertEqual(answer["trouble"], "refused", answer)
+        self.assertIn("let the hub move its branches on to a new month", answer["message"])
+        self.assertIn("state/desired/2026-11", self.bare("for-each-ref"))  # that is there all the same
+
     def test_a_new_branch_is_made_if_it_is_not_there(self):
         ref = "refs/heads/holdfast/checkout"
         answer = self.send(ref=ref, expected="0" * 40)
@@ -121,6 +161,7 @@ class Everywhere(rig.Case):
 
 class ToAFolder(Everywhere):
     """What does not depend on how the commit gets there, too."""
+    test_a_server_that_lets_no_branch_go_back_is_told_what_to_allow = None  # there is no server
 
     def words(self, **more):
         return {"url": self.repo.url, **more}

@@ -42,6 +42,7 @@ struct history {
     int64_t now_ms;
     int64_t began_ms;
     uint64_t epoch;
+    int64_t keep_months;
     struct cm_err err;
 };
 
@@ -64,6 +65,7 @@ static void begin_passes(struct history *h) {
                                            .registry = h->registry,
                                            .epoch = h->epoch,
                                            .value_key = key,
+                                           .keep_months = h->keep_months,
                                            .cancel_fd = -1};
 
     hub_state_pass_free(h->pass);
@@ -529,6 +531,133 @@ static void what_is_made_anew_is_the_same(void **state) {
         assert_int_equal(facts.kept, 0);
         scratch_run(h.scratch, "rm -rf hub.db* state.git");
     }
+}
+
+// ---- Months
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+// live_months lives a day every six days, for so many months; passes are made at the time.
+static struct history live_months(void *state, uint32_t seed, size_t months) {
+    struct history h = history_of(state, seed);
+
+    h.keep_months = 24;
+    begin_passes(&h);
+    cm_clock_fake(h.now_ms);
+    write_down(&h, true);
+    for (size_t i = 0; i < months * 5; i++) {
+        h.now_ms += 6 * DAY_MS;
+        go_on(&h, 200);
+        cm_clock_fake(h.now_ms);
+        write_down(&h, dice(&h, 3) != 0);
+    }
+    return h;
+}
+
+static void months_done(struct history *h) {
+    cm_clock_fake(-1);
+    history_done(h);
+}
+
+static void of_all_months_the_index_is_made_as_it_was(void **state) {
+    for (uint32_t seed = 40; seed <= 41; seed++) {
+        CM_CLEANUP(months_done) struct history h = live_months(*state, seed, 4);
+        CM_CLEANUP(before_done) struct before b = {.answers = NULL};
+        struct hub_reindex_facts facts = {0};
+
+        go_on(&h, 50);
+        b = remember(&h);
+        scratch_run(h.scratch, "test $(git -C state.git tag -l 'state/events/*' | wc -l) -ge 3");
+        must(&h, reindex(&h, &facts));
+        assert_true(facts.kept_from_ms == 0 && facts.lost == 0 && facts.repeated > 100);
+        compare(&h, &b);
+        cm_clock_fake(-1);
+        scratch_run(h.scratch, "rm -rf hub.db* state.git");
+    }
+}
+
+static int order_texts(const void *left, const void *right) {
+    return strcmp(*(char *const *)left, *(char *const *)right);
+}
+
+// add_show tells how all was at a moment. Items that are as large have no order.
+static void add_show(struct history *h, const char *at, struct cm_str *out) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE char *all = cm_strf("@{%s}", at);
+    const struct hub_past_ask ask = {.select = all, .now_ms = h->now_ms};
+    struct cm_json *answer = NULL;
+    char *rows[256];
+    size_t count = 0;
+
+    cm_str_addf(out, "%s:\n", at);
+    if (hub_past_show(h->db, a, &ask, &answer, &h->err) < 0) {
+        cm_str_addf(out, "%s\n", h->err.msg);
+        return;
+    }
+    for (const struct cm_json *item = cm_json_get(answer, "items")->first; item != NULL;
+         item = item->next) {
+        CM_CLEANUP(cm_str_done) struct cm_str row = {0};
+
+        cm_json_write_compact(item, &row);
+        assert_true(count < sizeof(rows) / sizeof(rows[0]));
+        rows[count++] = cm_str_take(&row);
+    }
+    assert_true(count > 0);
+    qsort(rows, count, sizeof(rows[0]), order_texts);
+    for (size_t i = 0; i < count; i++) {
+        cm_str_addf(out, "%s\n", rows[i]);
+        free(rows[i]);
+    }
+}
+
+static char *show_since(struct history *h, int64_t from_ms) {
+    CM_CLEANUP(cm_str_done) struct cm_str out = {0};
+
+    for (int i = 0; i <= 30; i++) {
+        char at[CM_CLOCK_TEXT_MAX];
+
+        cm_clock_format(from_ms + (h->now_ms - from_ms) / 30 * i, at);
+        add_show(h, at, &out);
+    }
+    return cm_strdup(out.data);
+}
+
+static void of_months_that_are_left_the_index_tells_how_it_was_since_then(void **state) {
+    CM_CLEANUP(months_done) struct history h = live_months(*state, 42, 4);
+    struct hub_reindex_facts facts = {0};
+    int64_t from_ms = 0;
+
+    write_down(&h, true);
+    CM_AUTOFREE char *from =
+        scratch_sh(h.scratch, "cd state.git; for t in $(git tag -l 'state/events/*' | head -2); do"
+                              " git tag -d $t >/dev/null; done;"
+                              " t=$(git tag -l 'state/events/*' | head -1); git log -1 --format=%cI"
+                              " $(git rev-list --max-parents=0 $t) | tr -d '\\n'");
+    assert_true(cm_clock_parse(from, &from_ms));
+    CM_AUTOFREE char *before = show_since(&h, from_ms + 1000);
+    must(&h, reindex(&h, &facts));
+    assert_in_range(facts.kept_from_ms, from_ms, from_ms + 999);
+    CM_AUTOFREE char *after = show_since(&h, from_ms + 1000);
+    assert_string_equal(after, before);
+    CM_AUTOFREE char *earlier = show_since(&h, from_ms - 40 * DAY_MS);
+    assert_non_null(strstr(earlier, "is not kept"));
+    write_down(&h, true); // and the hub goes on from there
+    must(&h, reindex(&h, &facts));
+    assert_in_range(facts.kept_from_ms, from_ms, from_ms + 999);
+}
+
+// What is between is not known, so the index begins after it.
+static void where_a_month_is_missing_the_index_begins_after_it(void **state) {
+    CM_CLEANUP(months_done) struct history h = live_months(*state, 43, 4);
+    struct hub_reindex_facts facts = {0};
+
+    write_down(&h, true);
+    CM_AUTOFREE char *before = show_since(&h, h.now_ms - DAY_MS);
+    scratch_run(h.scratch, "cd state.git; git tag -d $(git tag -l 'state/events/*' | sed -n 2p)");
+    must(&h, reindex(&h, &facts));
+    assert_true(facts.kept_from_ms > h.began_ms + 32 * DAY_MS);
+    CM_AUTOFREE char *after = show_since(&h, h.now_ms - DAY_MS);
+    assert_string_equal(after, before);
 }
 
 static void run_text(struct history *h, const char *sql) {
@@ -1099,6 +1228,9 @@ static void the_next_day_has_a_folder_of_its_own(void **state) {
 int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(what_is_made_anew_is_the_same),
+        TEST(of_all_months_the_index_is_made_as_it_was),
+        TEST(of_months_that_are_left_the_index_tells_how_it_was_since_then),
+        TEST(where_a_month_is_missing_the_index_begins_after_it),
         TEST(what_a_hub_of_before_knew_is_told_once),
         TEST(checkpoints_are_made_where_they_were),
         TEST(a_listing_that_is_killed_is_made_again),

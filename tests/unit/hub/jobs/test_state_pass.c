@@ -6,11 +6,13 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/clock.h"
 #include "hub/render/bundle.h"
 #include "hub/repo/source.h"
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/past_lines.h"
 #include "hub/store/status.h"
 #include "hub/store/unwritten.h"
 #include "proto/holdfast.pb-c.h"
@@ -22,6 +24,7 @@ struct fixture {
     char *folder;
     char *db_path;
     int cancel_fd;
+    int64_t keep_months;
     struct hub_state_done done;
     struct cm_err err;
 };
@@ -33,6 +36,7 @@ static void begin(struct fixture *f, uint64_t epoch) {
                                            .hub_id = "hub-1",
                                            .epoch = epoch,
                                            .value_key = key,
+                                           .keep_months = f->keep_months,
                                            .cancel_fd = f->cancel_fd};
 
     hub_state_pass_free(f->pass);
@@ -124,7 +128,8 @@ static void expect(const struct fixture *f, const char *script, const char *want
 }
 
 static void check(const struct fixture *f) {
-    scratch_run(f->scratch, "test -z \"$(git -C state.git fsck --full --strict 2>&1)\"");
+    scratch_run(f->scratch,
+                "test -z \"$(git -C state.git fsck --full --strict --no-dangling 2>&1)\"");
 }
 
 #define NAMES "git -C state.git ls-tree -r --name-only desired | tr '\\n' ' '"
@@ -665,6 +670,154 @@ static void a_merge_that_is_cut_short_spoils_nothing(void **state) {
     assert_int_equal(close(f.cancel_fd), 0);
 }
 
+// ---- Months
+
+#define BRANCHES                                                                                   \
+    "git -C state.git for-each-ref --format='%(refname:short)' refs/heads refs/tags | tr '\\n' ' " \
+    "'"
+
+static void go_to(const char *time) {
+    int64_t ms = 0;
+
+    assert_true(cm_clock_parse(time, &ms));
+    cm_clock_fake(ms);
+}
+
+// happen is a pass of all branches that there are.
+static void happen(struct fixture *f, const char *text) {
+    put(f, "c01", "shop", text);
+    add_event(f, "a", cm_clock_unix_ms());
+    pass(f);
+}
+
+static struct fixture months_of(void *state, const char *time, int64_t keep) {
+    struct fixture f = fixture_of(state);
+
+    f.keep_months = keep;
+    go_to(time);
+    begin(&f, 1);
+    put(&f, "c01", "shop", "first\n");
+    first_pass(&f);
+    pass(&f); // lines of the past are told from now on
+    assert_int_equal(hub_past_lines_want(f.db, true, &f.err), CM_OK);
+    happen(&f, "zero\n");
+    return f;
+}
+
+static void months_done(struct fixture *f) {
+    cm_clock_fake(-1);
+    fixture_done(f);
+}
+
+static void when_a_month_is_over_each_branch_begins_anew_with_what_comes(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2027-12-31T23:59:59.999Z", 12);
+
+    pass(&f);
+    expect(&f, BRANCHES, "desired events ");
+    go_to("2028-01-01T00:00:00Z"); // a leap year, that is
+    pass(&f);                      // nothing happens, but how all is begins a month of events
+    expect(&f, BRANCHES, "desired events state/events/2027-12 ");
+    happen(&f, "one\n");
+    expect(&f, BRANCHES, "desired events state/desired/2027-12 state/events/2027-12 ");
+    expect(&f, COMMITS, "1");
+    expect(&f, "git -C state.git show desired:12/c01/shop/shop/ConfigMap.core.cfg.json", "one");
+    expect(&f, "git -C state.git ls-tree -r --name-only events | tr '\\n' ' '",
+           "changes/2028-01/01/00000.jsonl events/2028/01/01/00-0000.jsonl ");
+    go_to("2028-02-29T23:00:00Z");
+    happen(&f, "two\n");
+    go_to("2028-03-01T00:00:01Z");
+    happen(&f, "three\n");
+    expect(&f, "git -C state.git tag -l 'state/desired/*' | tr '\\n' ' '",
+           "state/desired/2027-12 state/desired/2028-01 state/desired/2028-02 ");
+    check(&f);
+}
+
+static void where_all_is_one_history_it_goes_on(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-11-30T12:00:00Z", 0);
+
+    go_to("2026-12-01T12:00:00Z");
+    happen(&f, "one\n");
+    expect(&f, BRANCHES, "desired events ");
+    expect(&f, COMMITS, "3");
+}
+
+static void months_in_which_nothing_was_there_to_write_are_not_there(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-09-30T12:00:00Z", 12);
+
+    begin(&f, 1); // the hub was down
+    go_to("2027-02-10T12:00:00Z");
+    happen(&f, "one\n");
+    go_to("2027-03-10T12:00:00Z");
+    happen(&f, "two\n");
+    expect(&f, BRANCHES,
+           "desired events state/desired/2026-09 state/desired/2027-02 state/events/2026-09 "
+           "state/events/2027-02 ");
+}
+
+static void a_clock_that_goes_back_over_the_end_of_a_month_begins_none(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-11-30T12:00:00Z", 12);
+
+    go_to("2026-12-01T00:00:01Z");
+    happen(&f, "one\n");
+    go_to("2026-11-30T23:59:59Z");
+    happen(&f, "two\n");
+    go_to("2026-12-01T00:00:03Z");
+    happen(&f, "three\n");
+    expect(&f, BRANCHES, "desired events state/desired/2026-11 state/events/2026-11 ");
+    expect(&f, COMMITS, "3");
+    go_to("2027-01-01T00:00:00Z");
+    happen(&f, "four\n");
+    expect(&f, "git -C state.git tag -l 'state/desired/*' | tr '\\n' ' '",
+           "state/desired/2026-11 state/desired/2026-12 ");
+}
+
+static void what_is_older_than_shall_be_kept_goes_from_the_disk(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 2);
+
+    for (int i = 0; i < 9; i++) {
+        CM_AUTOFREE char *text = cm_strf("of October, number %d\n", i);
+        happen(&f, text);
+    }
+    scratch_run(f.scratch, "git -C state.git rev-parse "
+                           "desired:12/c01/shop/shop/ConfigMap.core.cfg.json >id");
+    static const char *const times[] = {"2026-11-10T12:00:00Z", "2026-12-10T12:00:00Z",
+                                        "2027-01-10T12:00:00Z"};
+    for (size_t i = 0; i < 3; i++) {
+        go_to(times[i]);
+        happen(&f, times[i]);
+        assert_int_equal(f.done.merge.code, CM_OK);
+    }
+    expect(&f, BRANCHES,
+           "desired events state/desired/2026-11 state/desired/2026-12 state/events/2026-11 "
+           "state/events/2026-12 ");
+    expect(&f, "git -C state.git cat-file -t $(cat id) 2>/dev/null || echo gone", "gone");
+    expect(&f, "ls state.git/objects/pack/*.pack | wc -l", "1");
+    happen(&f, "of October, number 8\n"); // it is there no more, and comes again
+    expect(&f, "git -C state.git cat-file -t $(cat id)", "blob");
+    check(&f);
+}
+
+static void a_hub_that_was_killed_before_it_had_room_again_has_it_later(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 1);
+
+    f.cancel_fd = eventfd(1, EFD_CLOEXEC); // the hub is stopping
+    go_to("2026-12-10T12:00:00Z");
+    begin(&f, 1);
+    happen(&f, "one\n");
+    assert_int_equal(f.done.merge.code, CM_ECANCELED);
+    expect(&f, "ls state.git/holdfast-prune", "state.git/holdfast-prune");
+    assert_int_equal(close(f.cancel_fd), 0);
+    f.cancel_fd = -1;
+    begin(&f, 1);
+    pass(&f);
+    assert_int_equal(f.done.merge.code, CM_OK);
+    expect(&f,
+           "ls state.git/holdfast-prune 2>/dev/null || ls state.git/objects/pack/*.pack | wc -l",
+           "1");
+    expect(&f, BRANCHES, "desired events ");
+    check(&f);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
 
 int main(int argc, char **argv) {
@@ -696,6 +849,12 @@ int main(int argc, char **argv) {
         TEST(a_failed_pass_is_made_again_in_full),
         TEST(packs_are_merged_when_there_are_many),
         TEST(a_merge_that_is_cut_short_spoils_nothing),
+        TEST(when_a_month_is_over_each_branch_begins_anew_with_what_comes),
+        TEST(where_all_is_one_history_it_goes_on),
+        TEST(months_in_which_nothing_was_there_to_write_are_not_there),
+        TEST(a_clock_that_goes_back_over_the_end_of_a_month_begins_none),
+        TEST(what_is_older_than_shall_be_kept_goes_from_the_disk),
+        TEST(a_hub_that_was_killed_before_it_had_room_again_has_it_later),
     };
 
     hub_repo_child_main(argc, argv);

@@ -47,6 +47,7 @@ static const char *const lines[] = {
     "{\"epoch\":2,\"n\":11,\"kind\":\"freeze\",\"number\":0,\"name\":\"stop\",\"fromMs\":5}",
     "{\"epoch\":2,\"n\":12,\"kind\":\"frozen\",\"number\":1,\"cluster\":\"paris\",\"toMs\":5}",
     "{\"epoch\":2,\"n\":13,\"kind\":\"lost\"}",
+    "{\"epoch\":1,\"n\":8,\"kind\":\"base\",\"atMs\":1800000000000}",
     "{\"purged\":true}",
 };
 enum { LINES = sizeof(lines) / sizeof(lines[0]) };

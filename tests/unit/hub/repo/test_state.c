@@ -40,13 +40,18 @@ static struct hub_state_edit file(struct fixture *f, const char *path, const cha
 
 static int64_t when_ms = INT64_C(1700000000000); // 2023-11-14T22:13:20Z
 
+static bool month;       // the next commit begins one
+static const char *only; // of what was there
+
 static bool stage(struct fixture *f, struct hub_state_edit *edits, size_t count) {
     struct hub_state_change change = {.branch = "desired",
                                       .edits = edits,
                                       .edit_count = count,
                                       .message = "said\n\nHoldfast-Action: change\n",
                                       .committer = "hub <hub@example.com>",
-                                      .when_ms = when_ms};
+                                      .when_ms = when_ms,
+                                      .month = month,
+                                      .only = only};
     bool changed = false;
 
     if (hub_state_stage(f->state, &change, &changed, &f->err) < 0) {
@@ -271,6 +276,131 @@ static void where_a_branch_was_every_six_hours_is_marked(void **state) {
                              "refs/moments/desired/2023-11-16T00 3;");
 }
 
+// ---- Months
+
+#define DAY_MS (INT64_C(24) * 3600 * 1000)
+
+// put makes a commit so many days after 2023-11-14.
+static void put(struct fixture *f, const char *path, const char *text, int64_t days, bool begins) {
+    struct hub_state_edit edit[] = {file(f, path, text)};
+
+    when_ms = INT64_C(1700000000000) + days * DAY_MS;
+    month = begins;
+    commit(f, edit, 1);
+    when_ms = INT64_C(1700000000000);
+    month = false;
+}
+
+static void
+a_month_ends_with_its_last_commit_and_the_next_begins_with_all_that_is_there(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "a/x", "1", 0, true); // the first one ever
+    put(&f, "b", "2", 1, false);
+    put(&f, "a/y", "3", 20, true); // 2023-12-04
+    put(&f, "a/y", "4", 21, false);
+    expect(&f, "git -C state.git for-each-ref --format='%(refname)' refs/tags",
+           "refs/tags/state/desired/2023-11");
+    expect(&f, "git -C state.git rev-list --count state/desired/2023-11", "2");
+    expect(&f, "git -C state.git rev-list --count desired", "2");
+    expect(&f, NAMES, "a/x a/y b ");
+    expect(&f,
+           "cd state.git; test $(git log -1 --format='%(trailers:key=Holdfast-Before,valueonly)' "
+           "desired~1) = $(git rev-parse state/desired/2023-11) && echo it is",
+           "it is");
+    check(&f);
+}
+
+static void a_month_may_begin_with_one_folder_of_what_was_there(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "a/x", "1", 0, false);
+    put(&f, "b/y", "2", 0, false);
+    only = "b";
+    put(&f, "c", "3", 20, true);
+    only = "none";
+    put(&f, "d", "4", 50, true);
+    only = NULL;
+    expect(&f, "git -C state.git ls-tree -r --name-only state/desired/2023-12 | tr '\\n' ' '",
+           "b/y c ");
+    expect(&f, NAMES, "d ");
+    check(&f);
+}
+
+static void a_month_whose_naming_was_cut_short_is_named(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "a", "1", 0, false);
+    hub_state_close(f.state);
+    scratch_run(f.scratch, "mkdir -p state.git/refs/tags/state/desired &&"
+                           " touch state.git/refs/tags/state/desired/2023-11.lock");
+    open_state(&f);
+    put(&f, "a", "2", 20, true);
+    expect(&f, "git -C state.git show state/desired/2023-11:a", "1");
+}
+
+static void prune(struct fixture *f) {
+    const struct hub_repo_job job = {.folder = f->folder, .cancel_fd = -1};
+
+    assert_true(hub_state_is_owed(f->state));
+    if (hub_repo_prune(&job, &f->err) < 0) {
+        fail_msg("%s", f->err.msg);
+    }
+    hub_state_paid(f->state);
+    hub_state_close(f->state);
+    open_state(f);
+}
+
+static void what_is_older_than_is_kept_is_gone_from_the_disk(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "stays", "from the beginning", 0, false);
+    for (int i = 0; i < 8; i++) {
+        CM_AUTOFREE char *text = cm_strf("of November, number %d", i);
+        put(&f, "a", text, 1, false);
+    }
+    put(&f, "a", "of December", 20, true);
+    put(&f, "a", "of January", 50, true); // 2024-01-03
+    expect(&f,
+           "echo of November, number 3 | tr -d '\\n' | git hash-object --stdin >id; "
+           "git -C state.git cat-file -t $(cat id)",
+           "blob");
+    assert_int_equal(hub_state_forget(f.state, "2023-12", &f.err), CM_OK);
+    prune(&f);
+    expect(&f,
+           "git -C state.git for-each-ref --format='%(refname:short)' refs/heads refs/tags | tr "
+           "'\\n' ' '",
+           "desired state/desired/2023-12 ");
+    expect(&f, "git -C state.git cat-file -t $(cat id) 2>/dev/null || echo gone", "gone");
+    expect(&f, "git -C state.git show state/desired/2023-12:stays", "from the beginning");
+    put(&f, "a", "of November, number 3", 51, false); // what was there once comes again
+    check(&f);
+    assert_int_equal(hub_state_forget(f.state, "2023-12", &f.err), CM_OK);
+    assert_false(hub_state_is_owed(f.state));
+}
+
+static void months_are_counted_back_over_years(void **state) {
+    static const struct {
+        int64_t at_ms;
+        int64_t back;
+        const char *month;
+    } cases[] = {
+        {INT64_C(1704067199999), 0, "2023-12"}, // 2023-12-31T23:59:59.999Z
+        {INT64_C(1704067200000), 0, "2024-01"}, // 2024-01-01T00:00Z
+        {INT64_C(1704067200000), 1, "2023-12"},  {INT64_C(1709164800000), 0, "2024-02"}, // the 29th
+        {INT64_C(1709251199000), 12, "2023-02"}, {INT64_C(1709251200000), 1, "2024-02"},
+        {INT64_C(1709251200000), 27, "2021-12"}, {INT64_C(1709251200000), 1200, "1924-03"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char month_then[HUB_STATE_MONTH_MAX];
+
+        hub_state_month_back(cases[i].at_ms, cases[i].back, month_then);
+        assert_string_equal(month_then, cases[i].month);
+    }
+}
+
 static void what_is_no_repository_is_said_and_left_as_it_is(void **state) {
     CM_AUTOFREE char *folder = scratch_path(*state, "state.git");
     struct hub_state *s = NULL;
@@ -297,6 +427,11 @@ int main(int argc, char **argv) {
         TEST(a_large_pack_stays_when_small_ones_are_merged),
         TEST(where_a_branch_was_every_six_hours_is_marked),
         TEST(what_is_no_repository_is_said_and_left_as_it_is),
+        TEST(a_month_ends_with_its_last_commit_and_the_next_begins_with_all_that_is_there),
+        TEST(a_month_may_begin_with_one_folder_of_what_was_there),
+        TEST(a_month_whose_naming_was_cut_short_is_named),
+        TEST(what_is_older_than_is_kept_is_gone_from_the_disk),
+        TEST(months_are_counted_back_over_years),
     };
 
     hub_repo_child_main(argc, argv);

@@ -109,6 +109,39 @@ static void a_moment_long_ago_is_found_by_the_mark_after_it(void **state) {
                      CM_ENOTFOUND);
 }
 
+#define NEXT_MONTH                                                                                 \
+    "cd state.git && git update-ref refs/tags/state/actual/2023-11 actual &&"                      \
+    " export GIT_COMMITTER_DATE='1702000000 +0000' &&"                                             \
+    " git update-ref refs/heads/actual $(printf 'x\n\nHoldfast-Before: %s\n' $(git rev-parse "     \
+    "actual) | git -c user.name=h -c user.email=h@e commit-tree 'actual^{tree}')"
+
+static void a_moment_of_a_month_that_has_ended_is_found(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_view_side then = at(&f, 1700000000, "16/paris");
+    struct hub_repo_id found;
+
+    scratch_run(*state, NEXT_MONTH);
+    assert_int_equal(hub_view_at(f.view, "actual", INT64_C(1700000000000), &found, &f.err), CM_OK);
+    assert_true(hub_repo_id_equal(&found, &then.commit));
+    assert_int_equal(hub_view_at(f.view, "actual", INT64_C(1600000000000), &found, &f.err),
+                     CM_ENOTFOUND);
+    assert_non_null(strstr(f.err.msg, "begins later"));
+}
+
+static void of_a_month_that_is_not_kept_it_is_said_that_it_is_not(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    struct hub_repo_id found;
+
+    scratch_run(*state, NEXT_MONTH " && git update-ref -d refs/tags/state/actual/2023-11 &&"
+                                   " git -c gc.reflogExpire=now gc -q --prune=now");
+    hub_view_close(f.view);
+    assert_int_equal(hub_view_open(f.folder, &f.view, &f.err), CM_OK);
+    assert_int_equal(hub_view_at(f.view, "actual", INT64_C(1702000000000), &found, &f.err), CM_OK);
+    assert_int_equal(hub_view_at(f.view, "actual", INT64_C(1701999999999), &found, &f.err),
+                     CM_ENOTFOUND);
+    assert_non_null(strstr(f.err.msg, "before 2023-12-08T01:46:40Z is not kept"));
+}
+
 static void folders_of_two_clusters_are_compared(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -157,6 +190,8 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(files_that_differ_are_told_with_both_contents),
         TEST(a_moment_is_in_the_second_of_its_commit),
+        TEST(a_moment_of_a_month_that_has_ended_is_found),
+        TEST(of_a_month_that_is_not_kept_it_is_said_that_it_is_not),
         TEST(folders_of_two_clusters_are_compared),
         TEST(a_moment_long_ago_is_found_by_the_mark_after_it),
         TEST(a_folder_that_is_not_there_is_empty),
