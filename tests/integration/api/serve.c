@@ -58,7 +58,7 @@ static void set_limit(struct hub_api_limits *limits, const char *text) {
             *known[i].small = (unsigned)strtoul(text + len, NULL, 10);
             return;
         }
-        if (strncmp(text, known[i].name, len) == 0) {
+        if (strncmp(text, known[i].name, len) == 0 && known[i].large != NULL) {
             *known[i].large = strtoll(text + len, NULL, 10);
             return;
         }

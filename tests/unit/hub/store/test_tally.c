@@ -158,8 +158,6 @@ static void change_by_hand(struct hub_db *db) {
         "UPDATE pair SET revision = '0ddddddd' WHERE cluster = 'c1'",
         "UPDATE pair SET waits = 'r2', stale = 1 WHERE app = 'a1'",
         "UPDATE status SET health = 3 WHERE cluster = 'c2'",
-        "UPDATE pair SET cluster = 'c3' WHERE cluster = 'c4' AND NOT EXISTS (SELECT 1 FROM pair p"
-        " WHERE p.cluster = 'c3' AND p.app = pair.app)",
         "DELETE FROM presence WHERE cluster = 'c5'",
         "DELETE FROM status WHERE app = 'a2'",
     };
