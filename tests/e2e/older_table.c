@@ -16,7 +16,7 @@
 #include "tests/unit/proto/older.pb-c.h"
 
 // As the linker calls them.
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 struct cm_buf *__real_wire_pack(const ProtobufCMessage *message);
 enum cm_rc __real_wire_unpack(struct cm_arena *a, const ProtobufCMessageDescriptor *type,
                               const void *bytes, size_t size, ProtobufCMessage **out,
@@ -32,7 +32,7 @@ bool __wrap_wire_is_skipped(uint16_t type);
 size_t __wrap_wire_max_payload(uint16_t type);
 enum cm_rc __wrap_cm_net_send(struct cm_net_conn *conn, uint16_t type, uint16_t flags,
                               struct cm_buf *payload, struct cm_err *err);
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 static const ProtobufCMessageDescriptor *const older[] = {
     &holdfast__older__hello__descriptor,

@@ -19,12 +19,12 @@
 static unsigned told; // blocks that were given back with the secret in them
 
 // As the linker calls them.
-// NOLINTBEGIN(bugprone-reserved-identifier)
+// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 void __real_free(void *p);
 void *__real_realloc(void *p, size_t size);
 void __wrap_free(void *p);
 void *__wrap_realloc(void *p, size_t size);
-// NOLINTEND(bugprone-reserved-identifier)
+// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
 
 static void look_at(void *p) {
     told += p != NULL && memmem(p, malloc_usable_size(p), SECRET, strlen(SECRET)) != NULL;
