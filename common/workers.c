@@ -24,6 +24,7 @@ struct cm_workers {
 
     pthread_mutex_t mu; // guards everything below
     pthread_cond_t work;
+    struct queue urgent;
     struct queue waiting;
     bool shut;
     bool left;    // nobody waits for what its jobs say
@@ -41,13 +42,6 @@ static void push(struct queue *q, struct cm_job *job) {
     q->len++;
 }
 
-static void push_first(struct queue *q, struct cm_job *job) {
-    job->next = q->first;
-    q->last = q->first == NULL ? job : q->last;
-    q->first = job;
-    q->len++;
-}
-
 static struct cm_job *pop(struct queue *q) {
     struct cm_job *job = q->first;
 
@@ -62,6 +56,17 @@ static void call_done(void *ctx) {
     struct cm_job *job = ctx;
 
     job->done(job);
+}
+
+// put_before puts all of `a` before what is in `q`.
+static void put_before(struct queue *q, const struct queue *a) {
+    if (a->len == 0) {
+        return;
+    }
+    a->last->next = q->first;
+    q->last = q->len == 0 ? a->last : q->last;
+    q->first = a->first;
+    q->len += a->len;
 }
 
 // send_home hands the job to its loop. The job may be gone when this returns.
@@ -87,28 +92,52 @@ static bool goes_along(const struct cm_workers *w, const struct queue *batch) {
     return batch->len == 0 || (!batch->first->apart && !w->waiting.first->apart);
 }
 
+static void fill(struct cm_workers *w, struct queue *batch) {
+    while (goes_along(w, batch)) {
+        push(batch, pop(&w->waiting));
+    }
+}
+
 // take_batch waits for work and moves at most batch_max jobs to *out; none means: it is time to
 // end.
 static void take_batch(struct cm_workers *w, struct queue *out) {
     (void)pthread_mutex_lock(&w->mu);
-    while (w->waiting.len == 0 && !w->shut) {
+    while (w->urgent.len + w->waiting.len == 0 && !w->shut) {
         (void)pthread_cond_wait(&w->work, &w->mu);
     }
-    while (goes_along(w, out)) {
-        push(out, pop(&w->waiting));
+    if (w->urgent.len > 0) {
+        push(out, pop(&w->urgent));
+    } else {
+        fill(w, out);
     }
     (void)pthread_mutex_unlock(&w->mu);
 }
 
-static void run_batch(struct cm_workers *w, const struct queue *batch) {
+// give_way puts back what a batch has not run yet if something is urgent.
+static bool give_way(struct cm_workers *w, struct queue *rest) {
+    (void)pthread_mutex_lock(&w->mu);
+    bool urgent = w->urgent.len > 0;
+    if (urgent) {
+        put_before(&w->waiting, rest);
+        (void)pthread_cond_signal(&w->work);
+    }
+    (void)pthread_mutex_unlock(&w->mu);
+    return urgent;
+}
+
+// run_batch leaves in *batch what it has run.
+static void run_batch(struct cm_workers *w, struct queue *batch) {
+    struct queue rest = *batch;
     struct cm_err err = {0};
 
+    *batch = (struct queue){0};
     if (w->batch.begin != NULL) {
         w->batch.begin(w->batch.ctx);
     }
-    for (struct cm_job *job = batch->first; job != NULL; job = job->next) {
-        job->run(job);
-    }
+    do {
+        push(batch, pop(&rest));
+        batch->last->run(batch->last);
+    } while (rest.len > 0 && !give_way(w, &rest));
     if (w->batch.end == NULL || w->batch.end(w->batch.ctx, &err) == CM_OK) {
         return;
     }
@@ -191,35 +220,42 @@ struct cm_workers *cm_workers_new(const char *name, size_t threads,
 }
 
 // enqueue tells whether the pool still takes jobs.
-static bool enqueue(struct cm_workers *w, struct cm_job *job,
-                    void (*put)(struct queue *q, struct cm_job *job)) {
+static bool enqueue(struct cm_workers *w, struct queue *q, struct cm_job *job) {
     (void)pthread_mutex_lock(&w->mu);
     bool open = !w->shut;
     if (open) {
-        put(&w->waiting, job);
+        push(q, job);
         (void)pthread_cond_signal(&w->work);
     }
     (void)pthread_mutex_unlock(&w->mu);
     return open;
 }
 
-static void submit(struct cm_workers *w, struct cm_job *job,
-                   void (*put)(struct queue *q, struct cm_job *job)) {
+static void submit(struct cm_workers *w, struct queue *q, struct cm_job *job) {
     assert(job->run != NULL && job->done != NULL && job->home != NULL);
     job->canceled = false;
     job->failed = (struct cm_err){0};
-    if (!enqueue(w, job, put)) {
+    if (!enqueue(w, q, job)) {
         job->canceled = true;
         send_home(job);
     }
 }
 
 void cm_workers_submit(struct cm_workers *w, struct cm_job *job) {
-    submit(w, job, push);
+    submit(w, &w->waiting, job);
 }
 
 void cm_workers_submit_first(struct cm_workers *w, struct cm_job *job) {
-    submit(w, job, push_first);
+    submit(w, &w->urgent, job);
+}
+
+static struct queue take_all(struct cm_workers *w) {
+    struct queue all = w->waiting;
+
+    put_before(&all, &w->urgent);
+    w->urgent = (struct queue){0};
+    w->waiting = (struct queue){0};
+    return all;
 }
 
 // shut lets no new job in; without `drain` it also takes out those that wait.
@@ -229,8 +265,7 @@ static struct queue shut(struct cm_workers *w, bool drain) {
     (void)pthread_mutex_lock(&w->mu);
     w->shut = true;
     if (!drain) {
-        left = w->waiting;
-        w->waiting = (struct queue){0};
+        left = take_all(w);
     }
     (void)pthread_cond_broadcast(&w->work);
     (void)pthread_mutex_unlock(&w->mu);
@@ -268,8 +303,7 @@ static bool await_end(struct cm_workers *w, int64_t wait_ms, struct queue *out) 
         rc = pthread_cond_timedwait(&w->work, &w->mu, &until);
     }
     w->left = w->ended < w->thread_count;
-    *out = w->waiting;
-    w->waiting = (struct queue){0};
+    *out = take_all(w);
     bool all = !w->left;
     (void)pthread_mutex_unlock(&w->mu);
     return all;
@@ -300,7 +334,7 @@ void cm_workers_free(struct cm_workers *w) {
 
 size_t cm_workers_waiting(struct cm_workers *w) {
     (void)pthread_mutex_lock(&w->mu);
-    size_t len = w->waiting.len;
+    size_t len = w->urgent.len + w->waiting.len;
     (void)pthread_mutex_unlock(&w->mu);
     return len;
 }

@@ -47,7 +47,8 @@ struct cm_workers *cm_workers_new(const char *name, size_t threads,
 
 void cm_workers_submit(struct cm_workers *w, struct cm_job *job);
 
-// cm_workers_submit_first has a job run before all that waits: for what is urgent and rare.
+// cm_workers_submit_first has a job run before all that waits, in a batch of its own; a batch that
+// is under way ends before its next job. It is for what is urgent and rare.
 void cm_workers_submit_first(struct cm_workers *w, struct cm_job *job);
 
 // cm_workers_stop lets running jobs end, cancels those that wait (their `done` is posted to their

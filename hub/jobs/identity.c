@@ -320,5 +320,5 @@ void hub_identity_revoke(struct hub_store *store, const char *cluster, const cha
     r->made_by = cm_strdup(made_by);
     r->done = done;
     r->ctx = ctx;
-    hub_store_submit(store, &r->job);
+    hub_store_submit_first(store, &r->job);
 }

@@ -52,8 +52,8 @@ bool hub_store_is_failing(const struct hub_store *store);
 
 void hub_store_submit(struct hub_store *store, struct hub_store_job *job);
 
-// hub_store_submit_first has a job carried out before all that waits: for what is urgent and rare,
-// and has nothing to do with that.
+// hub_store_submit_first has a job carried out and committed before all that waits: for what is
+// urgent and rare, and has nothing to do with that.
 void hub_store_submit_first(struct hub_store *store, struct hub_store_job *job);
 
 // hub_store_submit_large is for a job that changes thousands of rows: it has a transaction of its

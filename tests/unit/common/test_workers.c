@@ -312,6 +312,33 @@ static void a_job_apart_shares_its_batch_with_no_other(void **state) {
     }
 }
 
+static void what_is_urgent_waits_for_one_job_of_the_batch_under_way(void **state) {
+    (void)state;
+    struct gate before = GATE;
+    struct gate under_way = GATE;
+    struct books books = {0};
+    struct work works[5] = {{.gate = &before}, {.gate = &under_way}};
+    struct work urgent = {.job = {.run = run_work, .done = work_done, .home = loop}};
+    struct cm_workers *w = batch_pool(&books, 10);
+
+    submit(w, &works[0]);
+    await_gate(&before);
+    for (int i = 1; i < 5; i++) {
+        submit(w, &works[i]);
+    }
+    open_gate(&before);
+    await_gate(&under_way);
+    cm_workers_submit_first(w, &urgent.job);
+    open_gate(&under_way);
+    run_until_done(6);
+    end_pool(w);
+    assert_int_equal(books.begun, 4); // 1, the one under way, what is urgent, and 3
+    assert_int_equal(urgent.sequence, 3);
+    for (int i = 2; i < 5; i++) {
+        assert_int_equal(works[i].sequence, i + 2);
+    }
+}
+
 static void nobody_is_told_before_the_batch_has_ended(void **state) {
     (void)state;
     struct gate gate = GATE;
@@ -390,6 +417,7 @@ int main(void) {
         POOL_TEST(a_job_submitted_after_the_stop_is_cancelled),
         POOL_TEST(jobs_that_wait_share_a_batch_of_limited_size),
         POOL_TEST(a_job_apart_shares_its_batch_with_no_other),
+        POOL_TEST(what_is_urgent_waits_for_one_job_of_the_batch_under_way),
         POOL_TEST(nobody_is_told_before_the_batch_has_ended),
         POOL_TEST(a_batch_that_fails_tells_each_of_its_jobs),
         POOL_TEST(what_hangs_is_left_and_is_told_no_more),
