@@ -127,7 +127,7 @@ enum cm_rc hub_post_hook(struct hub_request *r, struct cm_err *err) {
         return CM_OK;
     }
     // Nobody waits for a loop that has ten thousand agents to serve: what was told lasts no longer
-    // than the hub runs anyway, and whoever missed it polls.
+    // than the hub runs anyway, and the next one begins with fetching everything.
     tell(r->api, r->repository);
     hub_answer_empty(r, 202);
     return CM_OK;

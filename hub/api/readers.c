@@ -65,6 +65,9 @@ void hub_readers_give(struct hub_readers *r, struct hub_db *db) {
     if (db == NULL) {
         return;
     }
+    if (hub_db_in_transaction(db)) { // it was interrupted: its next reader would see the past
+        hub_db_rollback(db);
+    }
     (void)pthread_mutex_lock(&r->mu);
     if (r->count < IDLE_MAX) {
         r->idle[r->count++] = CM_TAKE(db);

@@ -317,13 +317,14 @@ static void keep_commit(struct hub_source_state *source, struct hub_commit *comm
 }
 
 // Who waits for a commit that was pushed over before it was fetched waits for the one that has it.
-// Nothing else depends on that, so what cannot be read is left out.
+// Nothing else depends on that, so what cannot be read is left out. Trees that Apps want are at
+// tags and ranges, too: a commit may have come with several of them.
 static void note_passed(struct hub_source_state *source, struct hub_reading *r, size_t at) {
     struct cm_err ignored;
 
     free(source->passed);
     source->passed = NULL;
-    if (source->has_pending && source->last[0] != '\0' &&
+    if (source->has_pending && !source->tree_only && source->last[0] != '\0' &&
         hub_reading_passed(r, at, source->last, &source->commit, &source->passed, &ignored) < 0) {
         source->passed = NULL;
     }

@@ -126,8 +126,8 @@ enum cm_rc hub_repo_read_tree(struct hub_repo *repo, const git_oid *id, size_t m
     return CM_OK;
 }
 
-static enum cm_rc read_commit(struct hub_repo *repo, const git_oid *id, git_commit **out,
-                              struct cm_err *err) {
+enum cm_rc hub_repo_read_commit(struct hub_repo *repo, const git_oid *id, git_commit **out,
+                                struct cm_err *err) {
     if (read_header(repo, id, GIT_OBJECT_COMMIT, COMMIT_MAX_BYTES, err) < 0) {
         return err->code;
     }
@@ -143,7 +143,7 @@ enum cm_rc hub_repo_commit_tree(struct hub_repo *repo, const struct hub_repo_id 
     git_oid id;
 
     memcpy(id.id, commit->bytes, HUB_REPO_ID_SIZE);
-    if (read_commit(repo, &id, &found, err) < 0) {
+    if (hub_repo_read_commit(repo, &id, &found, err) < 0) {
         return err->code;
     }
     *out = *git_commit_tree_id(found);
@@ -208,7 +208,7 @@ enum cm_rc hub_repo_describe(struct hub_repo *repo, const git_oid *id, struct hu
                              struct cm_err *err) {
     CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
 
-    if (read_commit(repo, id, &commit, err) < 0) {
+    if (hub_repo_read_commit(repo, id, &commit, err) < 0) {
         return err->code;
     }
     describe(commit, out);
@@ -297,7 +297,7 @@ static enum cm_rc go_back(struct hub_repo *repo, git_oid *id, unsigned back, str
     while (back-- > 0) {
         CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
 
-        if (read_commit(repo, id, &commit, err) < 0) {
+        if (hub_repo_read_commit(repo, id, &commit, err) < 0) {
             return err->code;
         }
         if (git_commit_parentcount(commit) == 0) {

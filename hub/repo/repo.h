@@ -20,6 +20,10 @@ CM_MUSTUSE enum cm_rc hub_repo_read_tree(struct hub_repo *repo, const git_oid *i
 CM_MUSTUSE enum cm_rc hub_repo_commit_tree(struct hub_repo *repo, const struct hub_repo_id *commit,
                                            git_oid *out, struct cm_err *err);
 
-// hub_repo_describe reads a commit.
+// hub_repo_read_commit reads a commit of a size that is looked at first.
+CM_MUSTUSE enum cm_rc hub_repo_read_commit(struct hub_repo *repo, const git_oid *id,
+                                           git_commit **out, struct cm_err *err);
+
+// hub_repo_describe tells what a commit says.
 CM_MUSTUSE enum cm_rc hub_repo_describe(struct hub_repo *repo, const git_oid *id,
                                         struct hub_commit *out, struct cm_err *err);

@@ -61,14 +61,15 @@ CM_MUSTUSE enum cm_rc hub_repo_resolve(struct hub_repo *repo, const char *revisi
                                        struct hub_commit *out, struct cm_err *err);
 
 // hub_repo_history visits a commit and those before it, along all parents, the newest first as
-// their clocks have it, until a visit returns false. The commit is borrowed.
+// their clocks have it, until a visit returns false. The commit is borrowed. Of more
+// than 20,000 commits that come before one another only so many are looked at.
 CM_MUSTUSE enum cm_rc hub_repo_history(struct hub_repo *repo, const struct hub_repo_id *from,
                                        bool (*visit)(void *ctx, const struct hub_commit *commit),
                                        void *ctx, struct cm_err *err);
 
 // hub_repo_passed lists the commits that came with `now` since `old` was looked at, without these
-// two, as hexadecimal ids with a space after each, the newest first, at most `max`. An `old` that
-// is not here brings nothing. The caller frees *out.
+// two, as hexadecimal ids with a space after each, the newest first, at most `max`. The
+// caller frees *out. It fails if `old` is not here, and if it would read more than 20,000 commits.
 CM_MUSTUSE enum cm_rc hub_repo_passed(struct hub_repo *repo, const char *old,
                                       const struct hub_repo_id *now, size_t max, char **out,
                                       struct cm_err *err);

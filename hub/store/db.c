@@ -66,6 +66,10 @@ void hub_db_set_deadline(struct hub_db *db, int64_t deadline_ms) {
     sqlite3_progress_handler(db->handle, deadline_ms == 0 ? 0 : STEPS_PER_LOOK, is_late, db);
 }
 
+void hub_db_set_triggers(struct hub_db *db, bool on) {
+    (void)sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_TRIGGER, on ? 1 : 0, NULL);
+}
+
 void hub_db_set_stop(struct hub_db *db, const atomic_bool *stop) {
     db->stop = stop;
 }

@@ -32,6 +32,9 @@ void hub_db_closep(struct hub_db **db);
 // with CM_EBUSY.
 void hub_db_set_deadline(struct hub_db *db, int64_t deadline_ms);
 
+// hub_db_set_triggers: without them a change is nothing but itself.
+void hub_db_set_triggers(struct hub_db *db, bool on);
+
 // hub_db_set_stop lets queries with a deadline also end, with the same error, once *stop is true,
 // which any thread may set. It is borrowed until the next call; NULL: none.
 void hub_db_set_stop(struct hub_db *db, const atomic_bool *stop);

@@ -289,8 +289,13 @@ enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *r
     return rc < 0 ? rc : add_passed(db, row, err);
 }
 
+#define PASSED_MAX INT64_C(100000)
+
 enum cm_rc hub_revisions_keep(struct hub_db *db, int64_t since_ms, struct cm_err *err) {
-    return hub_db_run(db, err, "DELETE FROM passed WHERE at_ms < ?1", "i", since_ms);
+    return hub_db_run(db, err,
+                      "DELETE FROM passed WHERE at_ms < max(?1, ifnull((SELECT at_ms FROM passed"
+                      " ORDER BY at_ms DESC LIMIT 1 OFFSET ?2), 0))",
+                      "ii", since_ms, PASSED_MAX);
 }
 
 enum cm_rc hub_problems_begin(struct hub_db *db, struct cm_err *err) {

@@ -212,7 +212,8 @@ struct hub_revision_row {
 CM_MUSTUSE enum cm_rc hub_revisions_add(struct hub_db *db, const struct hub_revision_row *row,
                                         struct cm_err *err);
 
-// hub_revisions_keep forgets commits that were not looked at and came before then (Unix time).
+// hub_revisions_keep forgets commits that were not looked at and came before then (Unix time),
+// and all but the last 100,000.
 CM_MUSTUSE enum cm_rc hub_revisions_keep(struct hub_db *db, int64_t since_ms, struct cm_err *err);
 
 // hub_revisions_each_newest visits the newest commit of each repository; `in_use`: some document is

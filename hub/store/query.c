@@ -185,6 +185,7 @@ static void write_where(const struct hub_list *list, const struct hub_page *page
     for (size_t i = 0; i < list->key_count; i++) {
         cm_str_addf(&keys, i == 0 ? "%s" : ", %s", list->keys[i].sql);
     }
+    cm_str_add(out, where); // a list may have several rows of a key
     cm_str_addf(out, " AND (%s) IN (SELECT %s", cm_str_get(&keys), cm_str_get(&keys));
     write_rest(list, page, where, out);
     cm_str_add_char(out, ')');

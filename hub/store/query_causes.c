@@ -15,7 +15,7 @@
 #include "hub/store/query_details.h"
 #include "hub/store/query_lists.h"
 
-enum { CAUSES_MAX = 1000, ANSWERED_MAX = 20, EXAMPLES_MAX = 3, FAILED = 4 };
+enum { CAUSES_MAX = 1000, TEXTS_MAX = 4000, ANSWERED_MAX = 20, EXAMPLES_MAX = 3, FAILED = 4 };
 
 #define OTHERS "other causes, too many to tell apart"
 
@@ -91,7 +91,9 @@ static struct cause *cause_of(struct causes *all, const char *state, const char 
     struct cause *known = cm_map_get(all->by_text, cm_str_get(&text));
     if (known == NULL) {
         known = fold(all, state, why);
-        cm_map_put(all->by_text, cm_str_get(&text), known);
+        if (cm_map_len(all->by_text) < TEXTS_MAX) {
+            cm_map_put(all->by_text, cm_str_get(&text), known);
+        }
     }
     return known;
 }

@@ -87,7 +87,7 @@ static enum cm_rc find_revision(struct hub_db *db, struct cm_arena *a, const cha
     rc = hub_db_query(db, &stmt, err,
                       "SELECT id FROM (SELECT id, number, 1 AS looked_at FROM revision"
                       " WHERE substr(id, 1, length(?1)) = ?1 UNION ALL"
-                      " SELECT tip, at_ms, 0 FROM passed WHERE substr(id, 1, length(?1)) = ?1)"
+                      " SELECT tip, at_ms, 0 FROM passed WHERE id >= ?1 AND id < ?1 || 'g')"
                       " ORDER BY looked_at DESC, number DESC LIMIT 1",
                       "t", text);
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);

@@ -542,7 +542,7 @@ static const char *const step_38[] = {
 static const char *const step_39[] = {
     // Commits that came with another one (`tip`) and were not looked at themselves.
     "CREATE TABLE passed (repo TEXT NOT NULL, id TEXT NOT NULL, tip TEXT NOT NULL,"
-    " at_ms INTEGER NOT NULL, PRIMARY KEY (repo, id)) WITHOUT ROWID",
+    " at_ms INTEGER NOT NULL, PRIMARY KEY (id, repo)) WITHOUT ROWID",
     NULL,
 };
 
@@ -553,6 +553,9 @@ static const char *const step_39[] = {
     "INSERT INTO tally (" TALLY_KEY ", pairs, drifted) SELECT " TALLY_KEY ", " sign "1, " sign     \
     "drifted FROM pair_now WHERE " where " ON CONFLICT (" TALLY_KEY ") DO UPDATE SET pairs ="      \
     " pairs + excluded.pairs, drifted = drifted + excluded.drifted"
+#define TALLY_ALL                                                                                  \
+    "INSERT INTO tally (" TALLY_KEY ", pairs, drifted) SELECT " TALLY_KEY ", count(*),"            \
+    " sum(drifted) FROM pair_now GROUP BY " TALLY_KEY
 #define TALLY_TRIGGER(name, when, sign, where)                                                     \
     "CREATE TRIGGER tally_" name " " when " BEGIN " TALLY(sign, where) "; END"
 #define TALLY_TAKE(name, when, row)                                                                \
@@ -578,8 +581,7 @@ static const char *const step_40[] = {
     " ifnull(s.drifted, 0) AS drifted FROM pair p"
     " LEFT JOIN status s ON s.cluster = p.cluster AND s.app = p.app"
     " LEFT JOIN presence r ON r.cluster = p.cluster",
-    "INSERT INTO tally (" TALLY_KEY ", pairs, drifted) SELECT " TALLY_KEY ", count(*),"
-    " sum(drifted) FROM pair_now GROUP BY " TALLY_KEY,
+    TALLY_ALL,
     "CREATE TRIGGER tally_none AFTER UPDATE ON tally WHEN new.pairs = 0 BEGIN DELETE FROM tally"
     " WHERE app = new.app AND repo = new.repo AND revision = new.revision"
     " AND applied = new.applied AND current = new.current AND health = new.health"
@@ -718,6 +720,12 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
         }
     }
     return CM_OK;
+}
+
+enum cm_rc hub_schema_count_anew(struct hub_db *db, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM tally", "");
+
+    return rc < 0 ? rc : hub_db_run(db, err, TALLY_ALL, "");
 }
 
 int hub_schema_steps(void) {

@@ -8,6 +8,7 @@
 #include "common/str.h"
 #include "hub/store/db.h"
 #include "hub/store/past.h"
+#include "hub/store/schema.h"
 
 enum cm_rc hub_status_find(struct hub_db *db, const char *cluster, const char *app,
                            struct hub_status_before *out, struct cm_err *err) {
@@ -463,7 +464,10 @@ static enum cm_rc end_connections(struct hub_db *db, int64_t now_ms, const char 
                    "it", now_ms, why);
 
     rc = rc < 0 ? rc : hub_past_unseen(db, now_ms, err);
-    return rc < 0 ? rc : hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
+    hub_db_set_triggers(db, false); // of presence they do nothing but count
+    rc = rc < 0 ? rc : hub_db_run(db, err, "UPDATE presence SET connected = 0", "");
+    hub_db_set_triggers(db, true);
+    return rc < 0 ? rc : hub_schema_count_anew(db, err);
 }
 
 enum cm_rc hub_presence_all_offline(struct hub_db *db, int64_t now_ms, const char *why,

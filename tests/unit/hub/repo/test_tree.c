@@ -568,6 +568,8 @@ static void commits_that_come_with_another_one_are_listed(void **state) {
     CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = open_repo(*state);
     char side[HUB_REPO_ID_HEX_MAX];
     char main[HUB_REPO_ID_HEX_MAX];
+    char *ids = NULL;
+    struct cm_err err;
 
     hub_repo_id_hex(&b, side);
     hub_repo_id_hex(&c, main);
@@ -580,7 +582,41 @@ static void commits_that_come_with_another_one_are_listed(void **state) {
     expect_passed(repo, &a, &d, 1, newer);
     expect_passed(repo, &a, &b, 10, "");
     expect_passed(repo, &d, &a, 10, "");
-    expect_passed(repo, &nobody, &d, 10, "");
+    expect_passed(repo, &d, &d, 10, "");
+    expect_passed(repo, &d, &c, 10, "");
+    assert_int_equal(hub_repo_passed(repo, "01", &d, 10, &ids, &err), CM_EINVAL);
+    hub_repo_id_hex(&nobody, side);
+    assert_int_equal(hub_repo_passed(repo, side, &d, 10, &ids, &err), CM_ENOTFOUND);
+}
+
+// A merge of 21,000 commits without parents, with times in no order.
+#define HYDRA                                                                                      \
+    "awk 'BEGIN {"                                                                                 \
+    "for (i = 1; i <= 21000; i++) printf(\"commit refs/heads/r\\nmark :%d\\ncommitter a <a@b> %d " \
+    "+0000\\ndata 0\\n\\nreset refs/heads/r\\n\\n\", i, 1600000000 + i * 7919 % 21000);"           \
+    "print \"commit refs/heads/h\\ncommitter a <a@b> 1700000000 +0000\\ndata 0\";"                 \
+    "for (i = 1; i <= 21000; i++) print \"merge :\" i; print \"\" }' | git -C r fast-import "      \
+    "--quiet; git -C r rev-parse h"
+
+static bool count_commit(void *ctx, const struct hub_commit *commit) {
+    (void)commit;
+    ++*(size_t *)ctx;
+    return true;
+}
+
+static void of_a_history_as_wide_as_a_repository_no_more_is_read_than_of_any(void **state) {
+    struct hub_repo_id a = make_commit(*state, "");
+    struct hub_repo_id many = scratch_id(*state, HYDRA);
+    CM_CLEANUP(hub_repo_closep) struct hub_repo *repo = open_repo(*state);
+    char hex[HUB_REPO_ID_HEX_MAX];
+    char *ids = NULL;
+    size_t count = 0;
+    struct cm_err err;
+
+    hub_repo_id_hex(&a, hex);
+    assert_int_equal(hub_repo_passed(repo, hex, &many, 10, &ids, &err), CM_EINVAL);
+    assert_int_equal(hub_repo_history(repo, &many, count_commit, &count, &err), CM_OK);
+    assert_int_equal(count, 20000);
 }
 
 static void a_local_repository_is_found_from_below_and_when_bare(void **state) {
@@ -632,6 +668,7 @@ int main(void) {
         TEST(what_is_no_commit_is_not_found),
         TEST(ancestors_are_told_from_commits_that_were_forced_away),
         TEST(commits_that_come_with_another_one_are_listed),
+        TEST(of_a_history_as_wide_as_a_repository_no_more_is_read_than_of_any),
         TEST(a_local_repository_is_found_from_below_and_when_bare),
     };
 
