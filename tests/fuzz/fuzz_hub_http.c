@@ -2,6 +2,8 @@
 // when he does, never calls it a failure of its own, and tells nothing that is for those with a
 // token.
 #include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -107,6 +109,21 @@ int LLVMFuzzerInitialize(int *argc, char ***argv) {
     return atexit(end);
 }
 
+// reach connects; the signal that ends the fuzzer may come meanwhile.
+static bool reach(int fd, const struct sockaddr_in *to) {
+    struct pollfd ready = {.fd = fd, .events = POLLOUT};
+    int failed = 0;
+    socklen_t size = sizeof(failed);
+
+    if (connect(fd, (const struct sockaddr *)to, sizeof(*to)) == 0) {
+        return true;
+    }
+    while (errno == EINTR && poll(&ready, 1, -1) != 1) {
+    }
+    return errno == EINTR && getsockopt(fd, SOL_SOCKET, SO_ERROR, &failed, &size) == 0 &&
+           failed == 0;
+}
+
 // dial comes from another address each time: one has ports for half a minute of connections only,
 // for closed ones keep theirs for a minute.
 static int dial(void) {
@@ -120,7 +137,7 @@ static int dial(void) {
     to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     require(fd >= 0 && setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) == 0);
     require(bind(fd, (const struct sockaddr *)&from, sizeof(from)) == 0);
-    require(connect(fd, (struct sockaddr *)&to, sizeof(to)) == 0);
+    require(reach(fd, &to));
     return fd;
 }
 
