@@ -124,6 +124,8 @@ BROKEN = (
      "hub.access.test_authority", "keys_are_readable_by_the_owner_only"),
     ("T26", "common/net/frame.c", "if (r->header.size > max) {", "if (false) {",
      "common.net.test_net", "a_frame_too_long_for_its_type_closes_the_connection"),
+    ("T26", "common/tls/session.c", "if (s->late <= LATE_MAX) {", "if (true) {",
+     "common.tls.test_session", "keys_are_not_changed_without_end"),
     ("T26", "hub/session/link.c", "if (session->reports == REPORTS_MAX) {", "if (false) {",
      "hub.session.test_sessions", "too_many_reports_at_once_end_the_link"),
     ("T26", "hub/session/resync.c", "all->count < all->max && all->waiting_count == 0", "true",

@@ -1,5 +1,6 @@
 #include "common/tls/session.h"
 
+#include <openssl/ssl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -432,6 +433,70 @@ static void garbage_is_no_handshake(void **state) {
     assert_int_equal(cm_tls_handshake(pair->server.session), CM_TLS_FAILED);
 }
 
+// A peer that does what our own sessions do not.
+struct stranger {
+    SSL_CTX *ctx;
+    SSL *ssl;
+    BIO *in;
+    BIO *out;
+};
+
+static struct stranger stranger_new(void) {
+    struct stranger s = {.ctx = SSL_CTX_new(TLS_client_method()),
+                         .in = BIO_new(BIO_s_mem()),
+                         .out = BIO_new(BIO_s_mem())};
+
+    s.ssl = SSL_new(s.ctx);
+    SSL_set_bio(s.ssl, s.in, s.out);
+    SSL_set_connect_state(s.ssl);
+    return s;
+}
+
+static void stranger_done(struct stranger *s) {
+    SSL_free(s->ssl);
+    SSL_CTX_free(s->ctx);
+}
+
+// stranger_step lets it do what it wants to, with all that the other end has sent.
+static void stranger_step(struct stranger *s, struct end *other) {
+    uint8_t bytes[4096];
+    struct end self = {.in = other->out, .out = other->in};
+    long n;
+
+    while ((n = wire_recv(&self, bytes, sizeof(bytes))) > 0) {
+        assert_int_equal(BIO_write(s->in, bytes, (int)n), n);
+    }
+    (void)SSL_do_handshake(s->ssl);
+    while ((n = BIO_read(s->out, bytes, sizeof(bytes))) > 0) {
+        assert_int_equal(wire_send(&self, bytes, (size_t)n), n);
+    }
+}
+
+static void keys_are_not_changed_without_end(void **state) {
+    enum { ALLOWED = 32 };
+    struct cm_tls_context *ctx = pki_hub_context(*state, CM_TLS_SERVER);
+    CM_CLEANUP(free_pair) struct pair *pair = new_pair();
+    CM_CLEANUP(stranger_done) struct stranger peer = stranger_new();
+    char text[16];
+
+    open_end(&pair->server, ctx, &pair->wires[1], &pair->wires[0]);
+    cm_tls_context_unref(ctx);
+    for (int i = 0; i < 4; i++) {
+        stranger_step(&peer, &pair->server);
+        step(&pair->server);
+    }
+    assert_int_equal(pair->server.handshake, CM_TLS_OK);
+    for (int i = 1; i <= ALLOWED + 1; i++) {
+        size_t size = sizeof(text);
+
+        assert_int_equal(SSL_key_update(peer.ssl, SSL_KEY_UPDATE_REQUESTED), 1);
+        stranger_step(&peer, &pair->server);
+        assert_int_equal(cm_tls_recv(pair->server.session, text, &size),
+                         i <= ALLOWED ? CM_TLS_AGAIN : CM_TLS_FAILED);
+    }
+    assert_non_null(strstr(cm_tls_error(pair->server.session), "one handshake after the other"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(both_ends_know_who_the_other_is),
@@ -453,6 +518,7 @@ int main(void) {
         cmocka_unit_test(a_config_that_cannot_work_is_refused),
         cmocka_unit_test(tls_1_2_is_refused),
         cmocka_unit_test(garbage_is_no_handshake),
+        cmocka_unit_test(keys_are_not_changed_without_end),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
