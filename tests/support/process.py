@@ -5,7 +5,9 @@ kernel kills them (PR_SET_PDEATHSIG) if the test itself is killed. Only processe
 ever signalled, by their pid.
 """
 import atexit
+import contextlib
 import ctypes
+import functools
 import os
 import pathlib
 import random
@@ -14,6 +16,7 @@ import socket
 import subprocess
 import sys
 import time
+import unittest
 
 STOP_SECONDS = 30  # a bound for a busy machine
 LOG_TAIL_LINES = 40
@@ -62,6 +65,17 @@ def free_port():
             except OSError:
                 continue
     raise RuntimeError("no free port between 20000 and 32000")
+
+
+def _looking_in(look):
+    """Our programs let nobody look into them (common/harden.h), whose ever they are: that takes a right."""
+    @functools.wraps(look)
+    def looked(self):
+        try:
+            return look(self)
+        except PermissionError as error:
+            raise unittest.SkipTest(f"only with CAP_SYS_PTRACE {self.name} can be looked into: {error}") from error
+    return looked
 
 
 class Process:
@@ -159,9 +173,18 @@ class Process:
                     return int(line.split()[1])
         raise RuntimeError(f"{self.name} has no memory: it has ended")
 
+    @_looking_in
+    def sockets(self):
+        """How many sockets it has open."""
+        held = 0
+        for descriptor in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                held += os.readlink(descriptor).startswith("socket:")
+        return held
+
+    @_looking_in
     def memory(self):
-        """What the program has in its memory, but for the files that it maps; PermissionError if nobody
-        may look."""
+        """What the program has in its memory, but for the files that it maps."""
         with open(f"/proc/{self.pid}/maps", encoding="ascii") as maps:
             lines = [line.split() for line in maps]
         ranges = [line[0].split("-") for line in lines if "w" in line[1]]
