@@ -31,7 +31,7 @@ static void grow(struct cm_str *s, size_t n) {
     while (capacity < needed) {
         capacity *= 2;
     }
-    s->data = cm_resize_wiped(s->data, s->len, capacity);
+    s->data = cm_resize_wiped(s->data, s->capacity, capacity); // it may have been longer
     s->capacity = capacity;
 }
 

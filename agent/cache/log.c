@@ -108,7 +108,7 @@ struct scan {
 };
 
 static void scan_done(struct scan *s) {
-    free(s->payload);
+    cm_free_wiped(s->payload, s->capacity); // it may be of a Secret
 }
 
 // read_frame reads the frame at s->at; false if no whole one is there. What the disk does not give
@@ -127,7 +127,8 @@ static enum cm_rc read_frame(struct scan *s, size_t *out_size, bool *out_whole,
         return rc;
     }
     if (size > s->capacity) {
-        s->payload = cm_resize(s->payload, size);
+        scan_done(s);
+        s->payload = cm_resize(NULL, size);
         s->capacity = size;
     }
     rc = agent_log_read(s->fd, s->at + sizeof(header), s->payload, size, err);

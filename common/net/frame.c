@@ -46,7 +46,9 @@ void cm_net_reader_init(struct cm_net_reader *r, size_t (*max_payload)(uint16_t 
 }
 
 static void forget_payload(struct cm_net_reader *r) {
-    cm_free_wiped(r->payload, r->capacity);
+    if (r->payload != NULL) {
+        cm_free_wiped(r->payload, r->have - CM_NET_HEADER_SIZE);
+    }
     r->payload = NULL;
     r->capacity = 0;
 }

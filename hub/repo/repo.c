@@ -93,6 +93,12 @@ static enum cm_rc read_header(struct hub_repo *repo, const git_oid *id, git_obje
     return CM_OK;
 }
 
+// wipe leaves nothing of a file, which may be a Secret, in memory that libgit2 gives back. It is
+// nobody else's: libgit2's cache takes no files (their largest size in it is 0).
+static void wipe(git_odb_object *file) {
+    explicit_bzero((void *)(uintptr_t)git_odb_object_data(file), git_odb_object_size(file));
+}
+
 enum cm_rc hub_repo_read_blob(struct hub_repo *repo, const struct hub_repo_id *id, size_t max,
                               struct cm_buf **out, struct cm_err *err) {
     CM_CLEANUP(hub_git_odb_objectp) git_odb_object *object = NULL;
@@ -106,6 +112,7 @@ enum cm_rc hub_repo_read_blob(struct hub_repo *repo, const struct hub_repo_id *i
         return hub_git_fail(err, CM_EIO, "read a file");
     }
     *out = cm_buf_copy(git_odb_object_data(object), git_odb_object_size(object));
+    wipe(object);
     return CM_OK;
 }
 

@@ -78,6 +78,14 @@ static void a_string_that_grows_or_goes_leaves_nothing(void **state) {
     s.len = 0; // somebody cut it
     cm_str_done(&s);
     assert_int_equal(told, 0);
+    for (int i = 0; i < 2; i++) {
+        cm_str_add(&s, "0123456789");
+        cm_str_add(&s, SECRET);
+        s.len = 10;
+        cm_str_reserve(&s, 1000); // it grows when it was cut
+        cm_str_done(&s);
+        assert_int_equal(told, 0);
+    }
 }
 
 static void an_arena_leaves_nothing(void **state) {
