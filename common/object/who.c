@@ -8,8 +8,8 @@
 #define ACCOUNT "system:serviceaccount:"
 #define CONTROL_PLANE "system:kube-controller-manager"
 
-// Controllers that decide about releases or scale, what their ServiceAccounts' names have in them,
-// and the user that may be one without.
+// Controllers that decide about releases or scale, what their ServiceAccounts' names have in them
+// (with a colon: the namespace that they are of), and the user that may be one without.
 static const struct controller {
     const char *manager;
     const char *account;
@@ -22,11 +22,21 @@ static const struct controller {
     {"keda-operator", "keda", NULL},
 };
 
-static bool is_controller(const struct controller *c, const char *user) {
-    bool account = strncmp(user, ACCOUNT, strlen(ACCOUNT)) == 0;
+// is_account tells whether a ServiceAccount is one of a controller's. A namespace of that name
+// makes none: people call theirs after what they run.
+static bool is_account(const struct controller *c, const char *account) {
+    if (strchr(c->account, ':') != NULL) {
+        return strncmp(account, c->account, strlen(c->account)) == 0;
+    }
+    const char *name = strrchr(account, ':');
+    return name != NULL && strstr(name, c->account) != NULL;
+}
 
-    return (account && strstr(user + strlen(ACCOUNT), c->account) != NULL) ||
-           (c->user != NULL && strcmp(user, c->user) == 0);
+static bool is_controller(const struct controller *c, const char *user) {
+    if (strncmp(user, ACCOUNT, strlen(ACCOUNT)) == 0) {
+        return is_account(c, user + strlen(ACCOUNT));
+    }
+    return c->user != NULL && strcmp(user, c->user) == 0;
 }
 
 bool cm_who_lies(const char *manager, const char *user) {

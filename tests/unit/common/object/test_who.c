@@ -34,6 +34,9 @@ static void who_takes_a_controllers_name_is_told_from_it(void **state) {
     assert_false(cm_who_lies("kube-controller-manager",
                              "system:serviceaccount:kube-system:deployment-controller"));
     assert_true(cm_who_lies("kube-controller-manager", "alice"));
+    assert_true(cm_who_lies("flagger", "system:serviceaccount:flagger-demo:default"));
+    assert_true(cm_who_lies("kube-controller-manager", "system:serviceaccount:not-kube-system:x"));
+    assert_true(cm_who_lies("kube-controller-manager", "system:serviceaccount:a:kube-system"));
     assert_false(cm_who_lies("flagger", "")); // nobody knows
 }
 
