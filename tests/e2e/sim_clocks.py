@@ -2,19 +2,17 @@
 """Machines without a clock, and with a wrong one: agents in 1970 and two years ahead enroll, run what
 Git says, and are let in again; a hub that was a day ahead and is put right keeps its fleet, and each
 agent got a new certificate twice."""
-import os
 import pathlib
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "fault"))
 
 from support import manifests as m, story  # noqa: E402
+from support.faults import set_clock  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SOON, Sim, SimStory, cluster, files  # noqa: E402
+from support.simstory import SOON, SimStory, cluster, files  # noqa: E402
 
-SHIM = os.environ["HOLDFAST_FAULT_SHIM"]
 WEB = "ConfigMap/default/web"
 DAY_MS = 86400 * 1000
 AHEAD = {"early": -int(time.time() * 1000) + 60000, "late": 2 * 365 * DAY_MS}
@@ -22,13 +20,6 @@ AHEAD = {"early": -int(time.time() * 1000) + 60000, "late": 2 * 365 * DAY_MS}
 
 def web(number):
     return files("web", m.config_map("web", version=number))
-
-
-def clock(folder, name, ahead_ms):
-    """The environment of a program whose clock is so much ahead (tests/fault/shim.c)."""
-    path = folder / f"{name}.faults"
-    path.write_bytes(bytes(16) + ahead_ms.to_bytes(8, "little", signed=True) + bytes(8))
-    return {"LD_PRELOAD": SHIM, "HOLDFAST_FAULTS": str(path)}
 
 
 class Clocks(SimStory):
@@ -44,7 +35,7 @@ class Clocks(SimStory):
         cls.sims = {"right": cls.sim}
         for name, ahead_ms in AHEAD.items():
             cls.sims[name] = cls.make_sim(name, name=name)
-            cls.sims[name].env.update(clock(cls.folder, name, ahead_ms))
+            set_clock(cls.sims[name], ahead_ms)
             cls.sims[name].start()
 
     @classmethod
@@ -79,12 +70,11 @@ class Clocks(SimStory):
             self.assertNotIn("agent.manifest_refused", sim.log_text())
 
     def test_4_a_hub_that_was_ahead_and_is_put_right_keeps_its_fleet(self):
-        before = dict(self.hub.env)
-        self.hub.env.update(clock(self.folder, "hub", DAY_MS))
+        set_clock(self.hub, DAY_MS)
         self.hub.start_and_wait()
         self.wait_connected(*self.sims)
         self.hub.terminate()
-        self.hub.env = before
+        set_clock(self.hub, 0)
         self.hub.start_and_wait()
         self.wait_connected(*self.sims)
         self.commit(web("4"))

@@ -9,12 +9,12 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, raw_agent as raw, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
+from support.faults import set_clock  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.raw_agent import RawAgent, field  # noqa: E402
 from support.simstory import SOON, Sim, SimStory, cluster, files, fleet  # noqa: E402
 
 OTHERS = pathlib.Path(os.environ.get("HOLDFAST_OTHER_VERSIONS", "."))
-SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
 WEB = "ConfigMap/shop/web"
 SHOP = "Deployment.apps/shop/shop"
 DAY_MS = 86400 * 1000
@@ -188,11 +188,9 @@ class UpgradedInPlace(Tables):
         self.wait_connected("c01", "c02")
 
     def set_clock(self, days):
-        """Starts the hub with its clock so much ahead (tests/fault/shim.c)."""
+        """Starts the hub with its clock so much ahead."""
         self.hub.terminate()
-        faults = self.folder / "hub.faults"
-        faults.write_bytes(bytes(16) + (days * DAY_MS).to_bytes(8, "little") + bytes(8))
-        self.hub.env |= {"LD_PRELOAD": SHIM, "HOLDFAST_FAULTS": str(faults)}
+        set_clock(self.hub, days * DAY_MS)
         self.begin(self.hub)
 
     def test_1_all_are_of_the_older_version(self):

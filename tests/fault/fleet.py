@@ -5,12 +5,10 @@ they return, and write down what others did. The last commit is what must hold i
 """
 import errno
 import json
-import mmap
 import os
 import re
 import shutil
 import sqlite3
-import struct
 import time
 import uuid
 
@@ -18,6 +16,7 @@ import checker
 import leaving
 from identities import Identities
 from support import gitservers, manifests as m
+from support.faults import SHIM, Faults
 from support.gitrepo import GitRepo
 from support.hub import Hub
 from support.process import TimedOut, wait_for
@@ -30,7 +29,6 @@ DRIFT = {"kept": "correct", "told": "report"}
 CHANGES_MAX = 3  # of an object in one version: after five the agent would leave it alone
 PATIENT = 150  # seconds; a bound for a busy machine
 EVENTS_MAX = 5000
-SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
 
 REPOSITORIES = """repositories:
 - name: fleet
@@ -40,36 +38,6 @@ REPOSITORIES = """repositories:
   timeout: 6s
   allowPrivateHosts: true
 """
-
-
-class Faults:
-    """What a program's shim (shim.c) does; changed while the program runs."""
-
-    SYNC, WRITE, CLOCK_MS, KILL_IN = range(4)
-
-    def __init__(self, path):
-        path.write_bytes(bytes(32))
-        self.path = path
-        with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 32)
-
-    def set(self, which, number):
-        struct.pack_into("<q", self.map, 8 * which, number)
-
-    def give(self, program, synced=None):
-        """Lets a process have them, if there is a shim; this says in a folder what it synced."""
-        program.env["HOLDFAST_FAULTS"] = str(self.path)
-        if synced:
-            program.env["HOLDFAST_SYNCED"] = str(synced)
-        if SHIM:
-            program.env["LD_PRELOAD"] = SHIM
-
-    def get(self, which):
-        return struct.unpack_from("<q", self.map, 8 * which)[0]
-
-    def end(self):
-        for which in (self.SYNC, self.WRITE, self.KILL_IN):  # the clock stays where it is
-            self.set(which, 0)
 
 
 class Liar(gitservers.Handler):

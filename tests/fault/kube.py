@@ -8,9 +8,10 @@ import json
 import random
 import re
 
-from fleet import NAMESPACE, Fleet, Faults
+from fleet import NAMESPACE, Fleet
 from support import manifests as m
 from support.agent import Agent
+from support.faults import Faults
 from support.kube import KubeCluster
 from support.kubeproxy import DROPPED, EXPIRED_ANSWER, KubeProxy, Refusal
 from support.process import wait_for

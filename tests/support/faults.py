@@ -1,0 +1,42 @@
+"""What a program's shim (tests/fault/shim.c) does to its disk and clock; changed while the program runs."""
+import mmap
+import os
+import struct
+
+SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
+
+
+class Faults:
+    SYNC, WRITE, CLOCK_MS, KILL_IN = range(4)
+
+    def __init__(self, path):
+        path.write_bytes(bytes(32))
+        self.path = path
+        with open(path, "r+b") as file:
+            self.map = mmap.mmap(file.fileno(), 32)
+
+    def set(self, which, number):
+        struct.pack_into("<q", self.map, 8 * which, number)
+
+    def give(self, program, synced=None):
+        """Lets a process have them, if there is a shim; this says in a folder what it synced."""
+        program.env["HOLDFAST_FAULTS"] = str(self.path)
+        if synced:
+            program.env["HOLDFAST_SYNCED"] = str(synced)
+        if SHIM:
+            program.env["LD_PRELOAD"] = SHIM
+
+    def get(self, which):
+        return struct.unpack_from("<q", self.map, 8 * which)[0]
+
+    def end(self):
+        for which in (self.SYNC, self.WRITE, self.KILL_IN):  # the clock stays where it is
+            self.set(which, 0)
+
+
+def set_clock(program, ahead_ms):
+    """Gives a program that does not run a clock that is so much ahead."""
+    assert SHIM, "$HOLDFAST_FAULT_SHIM does not name the shim"
+    faults = Faults(program.log.with_suffix(".faults"))
+    faults.set(Faults.CLOCK_MS, ahead_ms)
+    faults.give(program)
