@@ -42,10 +42,6 @@ class Site(SimStory):
     apps = files("kept", m.config_map("kept", colour="green", size="1"), drift="correct")
     repo_more = "  write: direct\n"
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "origin")
-        return self.repo.git(*words)
-
     def files_of(self, folder="exemptions"):
         """{path: text} in Git."""
         tip = self.git("rev-parse", "origin/main").strip()

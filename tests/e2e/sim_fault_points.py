@@ -34,14 +34,6 @@ class FaultPoints(SimStory):
     hub_binary = HUB
     sim_options = ("--reconnect-max", "1s")
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "origin")
-        return self.repo.git(*words)
-
-    def images(self, app):
-        made = [self.sim.object(name, f"Deployment.apps/default/{app}") for name in ("c01", "c02")]
-        return [item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1] for item in made]
-
     def commits(self, app):
         """Of which it is told that a release was rejected."""
         said = self.git("log", "--format=%s", "origin/main").splitlines()
@@ -81,7 +73,7 @@ class FaultPoints(SimStory):
                  "nothing to be written any more", 0.1)
         for point in POINTS:
             with self.subTest(point=point):
-                wait_for(lambda p=point: self.images(p) == ["good", "bad"], PATIENT,
+                wait_for(lambda p=point: self.images(p, 2) == ["good", "bad"], PATIENT,
                          "each cluster to run its own", 0.1)
                 self.assertEqual((len(self.commits(point)), len(self.holds(point))), (1, 1))
         self.assertEqual(sorted(row["app"] for row in self.events("release.rejected")), sorted(POINTS))

@@ -38,10 +38,6 @@ class Freeze(SimStory):
                               capture_output=True, text=True)
         return done.stdout if done.returncode == 0 else None
 
-    def follow(self):
-        self.repo.git("fetch", "--quiet", "origin")
-        self.repo.git("reset", "--quiet", "--hard", "origin/main")
-
     def freeze(self, name="stop"):
         rows = [row for row in self.hub.get("freezes") if row["name"] == name]
         return rows[0] if rows else None

@@ -43,27 +43,12 @@ class Groups(SimStory):
     apps = both("1", onReject="group")
     repo_more = "  write: direct\n"
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "origin")
-        return self.repo.git(*words)
-
     def held(self, cluster):
         """The Apps of which Git has a Hold for a cluster."""
         tip = self.git("rev-parse", "origin/main").strip()
         paths = self.repo.git("ls-tree", "-r", "--name-only", tip, "holds").split()
         return sorted(path.split("/")[1] for path in paths
                       if f"- {cluster}\n" in self.repo.git("show", f"{tip}:{path}"))
-
-    def follow(self):
-        self.git("reset", "--quiet", "--hard", "origin/main")
-
-    def image(self, app, cluster):
-        made = self.sim.object(cluster, key(app))
-        return made["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
-
-    def wait_images(self, app, *expected):
-        wait_for(lambda: tuple(self.image(app, name) for name in CLUSTERS) == expected, SOON,
-                 f"{app}: {expected}", 0.1)
 
     def problems(self):
         return [(row["app"], row["cluster"], row["message"]) for row in self.hub.get("problems")]
@@ -75,11 +60,6 @@ class Groups(SimStory):
     def wait_none(self):
         wait_for(lambda: not self.problems(), SOON, "no problem to be left", 0.1)
 
-    def wait_written(self):
-        """Until nothing is left to be written: what a verb waits for is then a push of its own."""
-        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), SOON,
-                 "all to be in Git", 0.1)
-
     def needs(self, app, cluster):
         return next(row["needsHuman"] for row in self.hub.get("status")
                     if (row["app"], row["cluster"]) == (app, cluster))
@@ -88,8 +68,8 @@ class Groups(SimStory):
         self.deliver(both("2", onReject="group"))
         before = self.git("rev-parse", "origin/main").strip()
         self.sim.ask("decide", "c02", key("web"), "rejected", WORDS)
-        self.wait_images("web", "2", "1", "2")
-        self.wait_images("pay", "2", "1", "2")
+        self.wait_images("2", "1", "2")
+        self.wait_images("2", "1", "2", app="pay")
         wait_for(lambda: self.held("c02") == ["pay", "web"], SOON, "both Holds in Git", 0.2)
         said = self.git("log", "--format=%s", f"{before}..origin/main").splitlines()
         self.assertEqual(sorted(line.partition(":")[0] for line in said),
@@ -102,21 +82,21 @@ class Groups(SimStory):
     def test_2_each_ends_by_its_own_identity(self):
         self.follow()
         self.deliver(one("pay", "3", releaseGroup="checkout"))
-        self.wait_images("pay", "3", "3", "3")
-        self.wait_images("web", "2", "1", "2")
+        self.wait_images("3", "3", "3", app="pay")
+        self.wait_images("2", "1", "2")
         wait_for(lambda: self.held("c02") == ["web"], SOON, "one Hold to go", 0.2)
 
     def test_3_where_the_app_goes_back_alone_people_are_told_of_the_rest(self):
         self.follow()
         self.deliver(both("4"))
         self.sim.ask("decide", "c03", key("web"), "rejected", WORDS)
-        self.wait_images("web", "4", "4", "2")
-        self.wait_images("pay", "4", "4", "4")
+        self.wait_images("4", "4", "2")
+        self.wait_images("4", "4", "4", app="pay")
         self.wait_problem("pay", "c03", "release group 'checkout' is split: App 'web' is held at 2")
         wait_for(lambda: self.held("c03") == ["web"], SOON, "the Hold in Git", 0.2)
         self.wait_written()
         self.hub.run("hold", "pay", "reg/pay:3", "--clusters", "c03", "--wait")
-        self.wait_images("pay", "4", "4", "3")
+        self.wait_images("4", "4", "3", app="pay")
         self.wait_none()
 
     def test_4_what_failed_and_serves_needs_people_until_a_release_is_promoted(self):

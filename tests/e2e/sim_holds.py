@@ -34,10 +34,6 @@ class Holds(SimStory):
             **files("kept", m.config_map("kept", colour="green", size="1"), drift="correct")}
     repo_more = "  write: direct\n"
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "origin")
-        return self.repo.git(*words)
-
     def holds(self):
         """{path: text} of the Holds in Git."""
         tip = self.git("rev-parse", "origin/main").strip()
@@ -56,17 +52,6 @@ class Holds(SimStory):
 
     def wait_no_hold(self):
         wait_for(lambda: self.holds() == {}, SOON, "no Hold to be left", 0.2)
-
-    def follow(self):
-        self.git("reset", "--quiet", "--hard", "origin/main")
-
-    def images(self):
-        made = [self.sim.object(name, KEY) for name in ("c01", "c02", "c03")]
-        return [item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
-                for item in made]
-
-    def wait_images(self, *expected):
-        wait_for(lambda: self.images() == list(expected), SOON, f"images {expected}", 0.1)
 
     def test_1_what_a_cluster_rejects_is_a_commit(self):
         type(self).bad = self.deliver(web("2", A="a"))

@@ -27,10 +27,6 @@ class HoldsAndGit(SimStory):
     apps = web("1")
     repo_more = "  write: direct\n"
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "--force", "origin", "main:refs/remotes/origin/main")
-        return self.repo.git(*words)
-
     def held(self):
         tip = self.git("rev-parse", "origin/main").strip()
         paths = self.repo.git("ls-tree", "-r", "--name-only", tip, "holds").split()
@@ -41,16 +37,6 @@ class HoldsAndGit(SimStory):
 
     def subjects(self, since):
         return self.git("log", "--format=%s", f"{since}..origin/main").splitlines()
-
-    def image(self, cluster):
-        made = self.sim.object(cluster, KEY)
-        return made["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
-
-    def wait_images(self, *expected):
-        wait_for(lambda: tuple(map(self.image, NAMES)) == expected, SOON, f"{expected}", 0.1)
-
-    def follow(self):
-        self.git("reset", "--quiet", "--hard", "origin/main")
 
     def release(self, image):
         """Delivers another release, from the tip; returns the commit once nothing is held."""
@@ -71,17 +57,11 @@ class HoldsAndGit(SimStory):
         self.assertIn("no retry", self.git("log", "-1", "--format=%B", "origin/main"))
         self.assertEqual(self.git("rev-parse", "origin/main~1").strip(), second)
 
-    def away(self):
-        """Takes the server's repository away; what is returned brings it back."""
-        gone = self.folder / "away"
-        self.repo.bare.rename(gone)
-        return lambda: gone.rename(self.repo.bare)
-
     def test_2_what_is_rejected_while_git_is_away_and_the_hub_killed_is_one_commit(self):
         self.release("3")  # what both run when they reject the next one
         fourth = self.release("4")
         base = self.git("rev-parse", "origin/main").strip()
-        bring_back = self.away()
+        _, bring_back = self.away()
         for cluster in NAMES:
             self.sim.ask("decide", cluster, KEY, "rejected", WORDS)
         wait_for(lambda: len(self.events("release.held", revision=fourth)) == 2, SOON,
@@ -93,13 +73,12 @@ class HoldsAndGit(SimStory):
         bring_back()
         self.hub.run("sync")
         self.wait_held("4")
-        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), SOON,
-                 "all to be in Git", 0.1)
+        self.wait_written()
         self.assertEqual([line.partition("(")[0] for line in self.subjects(base)], ["hold"])
 
     def test_3_two_hubs_by_mistake_write_each_thing_once_and_lose_nothing(self):
         fifth = self.release("5")
-        bring_back = self.away()
+        _, bring_back = self.away()
         self.sim.ask("decide", "c02", KEY, "rejected", WORDS)
         self.wait_event("release.held", revision=fifth)
         wait_for(lambda: [row for row in self.hub.get("writes") if row["state"] == "waiting"], SOON,

@@ -46,14 +46,6 @@ class PullRequests(SimStory):
         (cls.folder / "token").write_text(cls.gitea.token, encoding="ascii")
         return FLEET.format(gitea=cls.gitea, folder=cls.folder)
 
-    def images(self):
-        made = [self.sim.object(name, KEY) for name in ("c01", "c02", "c03")]
-        return [item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
-                for item in made]
-
-    def wait_images(self, *expected):
-        wait_for(lambda: self.images() == list(expected), SOON, f"images {expected}", 0.1)
-
     def follow(self):
         self.repo.git("fetch", "--quiet", "--prune", "origin")
         self.repo.git("reset", "--quiet", "--hard", "origin/main")

@@ -34,10 +34,6 @@ class Reverts(SimStory):
     apps = web("1")
     repo_more = "  write: direct\n"
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "--force", "origin", "main:refs/remotes/origin/main")
-        return self.repo.git(*words)
-
     def says(self, file=DOCUMENT):
         return self.git("show", f"origin/main:{file}")
 
@@ -50,28 +46,8 @@ class Reverts(SimStory):
         wait_for(lambda: (self.says(file), self.held()) == (text, list(held)), PATIENT,
                  f"Git to hold {held} and say {text}", 0.2)
 
-    def image(self, cluster):
-        made = self.sim.object(cluster, KEY)
-        return made["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
-
-    def wait_images(self, *expected):
-        wait_for(lambda: tuple(map(self.image, NAMES)) == expected, SOON, f"{expected}", 0.1)
-
-    def wait_written(self):
-        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), PATIENT,
-                 "all to be in Git", 0.1)
-
     def last(self):
         return self.git("log", "-1", "--format=%B", "origin/main")
-
-    def follow(self):
-        self.git("reset", "--quiet", "--hard", "origin/main")
-
-    def away(self):
-        """Takes the server's repository away; returns where it is, and what brings it back."""
-        gone = self.folder / "away"
-        self.repo.bare.rename(gone)
-        return gone, lambda: gone.rename(self.repo.bare)
 
     def reject(self, revision, *clusters):
         """All of them, so that the hub knows of all before it writes."""

@@ -38,18 +38,9 @@ class WhatWins(SimStory):
     apps = {**kept(colour="green", size="1"), **web("1")}
     repo_more = "  write: direct\n"
 
-    def git(self, *words):
-        self.repo.git("fetch", "--quiet", "origin")
-        return self.repo.git(*words)
-
     def deliver(self, changes, stage="healthy"):
         self.git("reset", "--quiet", "--hard", "origin/main")
         return super().deliver(changes, stage)
-
-    def wait_written(self):
-        """Until nothing is left to be written: what a verb waits for is then a push of its own."""
-        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), SOON,
-                 "all to be in Git", 0.1)
 
     def exempt(self, app, name, key, *words):
         self.wait_written()

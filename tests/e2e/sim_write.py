@@ -108,11 +108,6 @@ class Write(SimStory):
     def file(self, path, revision="main"):
         return self.bare("show", f"{revision}:{path}")
 
-    def follow(self):
-        """Brings the working clone to where the hub has brought the branch."""
-        self.repo.git("fetch", "--quiet", "origin")
-        self.repo.git("reset", "--quiet", "--hard", "origin/main")
-
     def ask(self, *words):
         return json.loads(self.hub.run(*words, "-o", "json").stdout)
 

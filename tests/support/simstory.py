@@ -157,6 +157,28 @@ class SimStory(story.Story):
         wait_for(lambda: revision in [row["id"] for row in self.hub.get("revisions")], SOON,
                  "the commit to be resolved", 0.1)
 
+    # What the hub wrote into Git
+
+    def git(self, *words):
+        """What git prints in the working clone, to which origin/main is what the server has."""
+        self.repo.git("fetch", "--quiet", "origin")
+        return self.repo.git(*words)
+
+    def follow(self):
+        """Brings the working clone to where the hub has brought the branch."""
+        self.git("reset", "--quiet", "--hard", "origin/main")
+
+    def away(self):
+        """Takes the server's repository away; returns where it is, and what brings it back."""
+        gone = self.folder / "away"
+        self.repo.bare.rename(gone)
+        return gone, lambda: gone.rename(self.repo.bare)
+
+    def wait_written(self):
+        """Until nothing is left to be written: what a verb waits for is then a push of its own."""
+        wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), PATIENT,
+                 "all to be in Git", 0.1)
+
     # What the hub knows
 
     def rows(self, *words):
@@ -213,6 +235,18 @@ class SimStory(story.Story):
     def wait_data(self, name, key, expected):
         wait_for(lambda: self.data(name, key) == expected, SOON,
                  f"{key} on {name} to be {expected}", 0.1)
+
+    def image(self, name, app="web"):
+        """The tag of what the Deployment of an App runs on a cluster, or None."""
+        item = self.sim.object(name, f"Deployment.apps/default/{app}")
+        return item and item["spec"]["template"]["spec"]["containers"][0]["image"].split(":")[1]
+
+    def images(self, app="web", clusters=3):
+        """Of c01, c02 and so on."""
+        return [self.image(f"c{i + 1:02}", app) for i in range(clusters)]
+
+    def wait_images(self, *expected, app="web"):
+        wait_for(lambda: self.images(app, len(expected)) == list(expected), SOON, f"{app} to run {expected}", 0.1)
 
 
 def pause(seconds):
