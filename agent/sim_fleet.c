@@ -189,7 +189,6 @@ static enum cm_rc read_tokens(struct sim_fleet *f, struct cm_err *err) {
         rc = add_line(f, line, ++number, err);
     }
     explicit_bzero(text, bytes->size); // NOLINT(clang-analyzer-core.NonNullParamChecker)
-    explicit_bzero(bytes->data, bytes->size);
     return rc;
 }
 

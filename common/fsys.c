@@ -101,7 +101,6 @@ enum cm_rc cm_fsys_read(const char *path, size_t max, struct cm_buf **out, struc
     if (rc == CM_OK) {
         *out = cm_buf_copy(text.data, text.len);
     }
-    explicit_bzero(text.data, text.capacity);
     return rc;
 }
 

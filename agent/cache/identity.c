@@ -280,6 +280,5 @@ enum cm_rc agent_identity_load(const char *path, struct agent_identity *out, str
         return rc;
     }
     rc = agent_identity_parse((const char *)text->data, text->size, out, err);
-    explicit_bzero(text->data, text->size);
     return rc < 0 ? cm_wrap(err, "%s", path) : CM_OK;
 }

@@ -170,7 +170,6 @@ static enum cm_rc read_token(struct agent_options *o, struct cm_err *err) {
     free(o->join_token);
     o->join_token = cm_strndup((const char *)text->data, text->size);
     o->join_token[strcspn(o->join_token, " \t\r\n")] = '\0';
-    explicit_bzero(text->data, text->size);
     return CM_OK;
 }
 

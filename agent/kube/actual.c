@@ -55,6 +55,5 @@ void kube_actual_find(struct cm_arena *a, const struct kube_comparison *c,
         cm_json_write_canonical(actual, &text);
         found->actual = cm_arena_strndup(a, cm_str_get(&text), text.len);
         found->actual_size = text.len;
-        explicit_bzero(text.data, text.len);
     }
 }

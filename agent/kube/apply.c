@@ -538,7 +538,6 @@ static void send_apply(struct kube_op *op) {
     op->newest_before = k->newest;
     op->entry_before = op->entry->version;
     op->call = kube_call(k, &request);
-    explicit_bzero(body.data, body.len);
     cm_str_done(&body);
 }
 

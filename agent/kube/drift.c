@@ -31,9 +31,6 @@ static void noise_of(const struct cm_difference *d, char out[NOISE_HEX + 1]) {
     uint64_t hash = kube_hash(0, d->path, strlen(d->path) + 1);
     hash = kube_hash(hash, cm_str_get(&value), value.len);
     (void)snprintf(out, NOISE_HEX + 1, "%012" PRIx64, hash & UINT64_C(0xffffffffffff));
-    if (value.data != NULL) {
-        explicit_bzero(value.data, value.len);
-    }
     cm_str_done(&value);
 }
 

@@ -210,7 +210,6 @@ static enum cm_rc read_text(const char *path, char **out, struct cm_err *err) {
     }
     *out = cm_new(1, buf->size + 1);
     memcpy(*out, buf->data, buf->size);
-    explicit_bzero(buf->data, buf->size);
     return CM_OK;
 }
 

@@ -86,9 +86,6 @@ void kube_object_write(const struct cm_json *object, struct cm_str *out) {
         }
     }
     cm_str_add_n(out, from, (size_t)(at - from));
-    if (json.data != NULL) {
-        explicit_bzero(json.data, json.len); // it may be a Secret
-    }
     cm_str_done(&json);
 }
 

@@ -89,13 +89,6 @@ static void free_authority(struct hub_authority **a) {
     hub_authority_free(*a);
 }
 
-static void unref_secret(struct cm_buf **buf) {
-    if (*buf != NULL) {
-        explicit_bzero((*buf)->data, (*buf)->size);
-    }
-    cm_buf_unref(*buf);
-}
-
 // ---- Opening
 
 // What ends with its root cannot be made to live longer.
@@ -255,7 +248,7 @@ static enum cm_rc open_facts(struct hub_authority *a, struct cm_err *err) {
     CM_AUTOFREE char *id_path = cm_strf("%s/hub.id", a->dir);
     CM_AUTOFREE char *key_path = cm_strf("%s/secrets.key", a->dir);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *id = NULL;
-    CM_CLEANUP(unref_secret) struct cm_buf *key = NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *key = NULL;
     enum cm_rc rc = cm_fsys_read(id_path, 64, &id, err);
 
     if (rc == CM_ENOTFOUND) {

@@ -20,15 +20,8 @@ void keypair_done(struct keypair *p) {
     *p = (struct keypair){0};
 }
 
-static void unref_secret(struct cm_buf **buf) {
-    if (*buf != NULL) {
-        explicit_bzero((*buf)->data, (*buf)->size);
-    }
-    cm_buf_unref(*buf);
-}
-
 enum cm_rc keys_read_key(const char *path, struct cm_key **out, struct cm_err *err) {
-    CM_CLEANUP(unref_secret) struct cm_buf *pem = NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *pem = NULL;
     enum cm_rc rc = cm_fsys_read(path, PEM_MAX, &pem, err);
 
     rc = rc < 0 ? rc : cm_key_from_pem((const char *)pem->data, pem->size, out, err);

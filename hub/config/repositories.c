@@ -103,7 +103,6 @@ static enum cm_rc read_secret(const char *file, char **out, struct cm_err *err) 
         return cm_fail(err, CM_EINVAL, "'%s' is empty", file);
     }
     *out = cm_strndup((const char *)text->data, len);
-    explicit_bzero(text->data, text->size);
     return CM_OK;
 }
 

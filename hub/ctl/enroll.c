@@ -60,7 +60,6 @@ static void print_manifests(struct ctl *c, const char *address, const char *toke
     m.token = token;
     ctl_manifests_write(c->arena, &m, &text);
     (void)fwrite(text.data, 1, text.len, stdout);
-    explicit_bzero(text.data, text.len);
 }
 
 static enum cm_rc print_command(struct ctl *c, const struct cm_json *answer) {

@@ -163,9 +163,6 @@ static void serve(void) {
         work(&request, &answer);
     }
     reply(&answer);
-    if (text.data != NULL) {
-        explicit_bzero(text.data, text.len); // it has credentials
-    }
 }
 
 void hub_repo_child_main(int argc, char **argv) {

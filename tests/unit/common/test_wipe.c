@@ -1,10 +1,8 @@
 // What a buffer, a string, an arena or a frame held is in no block that is given back.
-#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -13,32 +11,7 @@
 #include "common/buf.h"
 #include "common/net/frame.h"
 #include "common/str.h"
-
-#define SECRET "a-secret-of-the-test"
-
-static unsigned told; // blocks that were given back with the secret in them
-
-// As the linker calls them.
-// NOLINTBEGIN(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
-void __real_free(void *p);
-void *__real_realloc(void *p, size_t size);
-void __wrap_free(void *p);
-void *__wrap_realloc(void *p, size_t size);
-// NOLINTEND(bugprone-reserved-identifier,cert-dcl37-c,cert-dcl51-cpp)
-
-static void look_at(void *p) {
-    told += p != NULL && memmem(p, malloc_usable_size(p), SECRET, strlen(SECRET)) != NULL;
-}
-
-void __wrap_free(void *p) {
-    look_at(p);
-    __real_free(p);
-}
-
-void *__wrap_realloc(void *p, size_t size) {
-    look_at(p); // it may go elsewhere
-    return __real_realloc(p, size);
-}
+#include "tests/support/told.h"
 
 static int forget(void **state) {
     (void)state;
