@@ -132,9 +132,9 @@ class Secrets(SimStory):
 
         def git(*words):
             return subprocess.run(["git", "-C", state, *words], capture_output=True, check=False, timeout=60).stdout
-        wait_for(lambda: b"drift.found" in git("grep", "-h", "-e", "drift.found", "events", "--"), SOON,
-                 "the drift to be in the state repository", 0.1)
-        self.assertIn(b"hmac", git("grep", "-h", "-e", "hmac", "desired", "--"))
+        for branch, word in (("events", "drift.found"), ("desired", "hmac")):  # they move one after the other
+            wait_for(lambda b=branch, w=word: git("grep", "-h", "-e", w, b, "--"), SOON,
+                     f"{word} to be in the state repository", 0.1)
         self.assertIn(b"Secret", git("cat-file", "--batch-all-objects", "--batch"))
         self.assert_silent("the state repository", git("cat-file", "--batch-all-objects", "--batch"))
 
