@@ -80,6 +80,8 @@ BROKEN = (
      "common.tls.test_session", "a_chain_without_the_pinned_root_is_refused"),
     ("T15", "common/object/who.c", "strchr(manager, '(') == NULL", "manager[0] != '('",
      "common.object.test_who", "no_managers_name_is_taken_for_words_about_him"),
+    ("T15", "common/object/who.c", "const char *name = strrchr(account, ':');", "const char *name = account;",
+     "common.object.test_who", "who_takes_a_controllers_name_is_told_from_it"),
     ("T15", "agent/kube/audit.c", "w->settled || w->from_ms > at_ms", "w->from_ms > at_ms",
      "agent.kube.test_audit", "a_field_stays_its_users_when_another_one_writes_under_that_name"),
     ("T16", "hub/repo/url.c", "len > HOST_MAX || host[0] == '-' ||", "len > HOST_MAX ||",
