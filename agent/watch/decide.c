@@ -398,13 +398,19 @@ static void log_another(const struct agent_item *item, const struct agent_decisi
            what->text, NULL);
 }
 
+// is_answered: a hub that knows no decisions would leave an App held back for ever.
+static bool is_answered(const struct agent_watch *w) {
+    return !w->connected || w->takes_decisions;
+}
+
+// write_down keeps it until a hub takes it, whichever one is connected now.
 static void write_down(struct agent_watch *w, const struct known *k) {
     enum agent_verdict verdict = k->what->verdict;
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = pack(w, k);
     bool weighty = verdict != AGENT_VERDICT_STARTED && verdict != AGENT_VERDICT_WEIGHT &&
                    verdict != AGENT_VERDICT_PROMOTED;
 
-    if (is_rejection(verdict)) {
+    if (is_rejection(verdict) && is_answered(w)) {
         hold_back(w, k, bytes);
     }
     agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
@@ -426,10 +432,10 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct known k = learn(w, item, what);
 
     log_decision(&k);
-    if (!w->connected || w->takes_decisions) { // else it would never be answered
-        write_down(w, &k);
+    write_down(w, &k);
+    if (w->author_until_ms == 0) { // what comes meanwhile makes nobody wait longer
+        w->author_until_ms = cm_clock_now_ms() + AUTHOR_WAIT_MS;
     }
-    w->author_until_ms = cm_clock_now_ms() + AUTHOR_WAIT_MS;
 }
 
 // ---- Telling
@@ -499,6 +505,7 @@ void watch_tell_decisions(struct agent_watch *w) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
     w->decisions_sent = w->host.decide(w->host.ctx, bytes);
     if (w->decisions_sent) {
+        w->author_until_ms = 0;
         agent_cache_decided_sent(w->cache, p.m.decisions[p.m.n_decisions - 1]->number);
     }
 }
@@ -518,7 +525,8 @@ void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_
     watch_schedule(w);
 }
 
-// release_all: a hub that does not know decisions would never answer them.
+// release_all: a hub that does not know decisions would never answer them. They stay written down
+// for one that does.
 static void release_all(struct agent_watch *w) {
     CM_AUTOFREE const char **apps = agent_cache_hold_apps(w->cache);
     size_t count = agent_cache_hold_count(w->cache);
@@ -528,7 +536,6 @@ static void release_all(struct agent_watch *w) {
 
         agent_cache_drop_hold(w->cache, app);
     }
-    agent_cache_decided_told(w->cache, UINT64_MAX);
     if (count > 0) {
         agent_cache_commit(w->cache, NULL, NULL);
         w->host.held(w->host.ctx);

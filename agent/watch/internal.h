@@ -158,7 +158,7 @@ struct agent_watch {
     bool decisions_sent;     // a piece of them
     size_t deciding;         // decisions on their way to the disk
     struct cm_timer author;  // while it may still become known who decided
-    int64_t author_until_ms; // monotonic
+    int64_t author_until_ms; // monotonic, since the first that is not told; 0: all are
     struct cm_map *weights;  // by key of a workload: when a share of its traffic was told
 
     struct cm_timer lateness; // when the next App may be late

@@ -1815,6 +1815,24 @@ static void who_decided_is_not_waited_for_for_ever(void **state) {
     assert_string_equal(decided(f)->user, "");
 }
 
+// Somebody who makes controllers decide again and again hides nothing by that.
+static void what_is_decided_meanwhile_makes_nobody_wait_longer(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision next = rejection;
+
+    start(f, &shop);
+    connect(f);
+    f->author = "";
+    decide(f, &rejection);
+    for (int i = 0; i < 3 && f->decisions == NULL; i++) {
+        cm_clock_advance(900);
+        next.at_ms += 900;
+        agent_watch_decided(f->watch, &next);
+        settle(f);
+    }
+    assert_non_null(f->decisions);
+}
+
 // What came since the release was taken up is not undone: not even its token is another one.
 static void
 what_is_decided_about_a_template_that_somebody_changed_holds_nothing_back(void **state) {
@@ -1928,15 +1946,19 @@ static void what_was_decided_while_the_hub_is_away_is_told_when_it_is_back(void 
 }
 
 // Nothing would let the App go on but another connection.
-static void a_rejection_holds_nothing_back_while_the_hub_knows_no_decisions(void **state) {
+static void a_hub_that_knows_no_decisions_holds_nothing_back_and_the_next_one_hears(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
     agent_watch_connected(f->watch, false, true, false);
     decide(f, &rejection);
     assert_null(agent_cache_hold(f->cache, "shop"));
-    assert_int_equal(agent_cache_decided_count(f->cache), 0);
     assert_int_equal(f->held, 0);
+    assert_int_equal(f->tellings, 0);
+    assert_true(f->count > 0); // nobody waits for it
+    agent_watch_disconnected(f->watch);
+    come_back(f);
+    assert_string_equal(decided(f)->text, "the words");
 }
 
 // A hub that was restored from a backup would never answer it else.
@@ -2071,7 +2093,7 @@ static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **s
     settle(f);
     assert_int_equal(f->tellings, 0);
     assert_null(agent_cache_hold(f->cache, "shop"));
-    assert_int_equal(agent_cache_decided_count(f->cache), 0);
+    assert_int_equal(agent_cache_decided_count(f->cache), 1); // for the next one
     assert_int_equal(f->held, 2);
 }
 
@@ -2082,7 +2104,7 @@ static const struct CMUnitTest tests[] = {
     TEST(of_an_app_that_is_gone_nothing_is_held_back),
     TEST(no_report_comes_before_what_was_decided),
     TEST(what_was_decided_while_the_hub_is_away_is_told_when_it_is_back),
-    TEST(a_rejection_holds_nothing_back_while_the_hub_knows_no_decisions),
+    TEST(a_hub_that_knows_no_decisions_holds_nothing_back_and_the_next_one_hears),
     TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
@@ -2122,6 +2144,7 @@ static const struct CMUnitTest tests[] = {
     TEST(who_changed_a_field_is_told_when_it_becomes_known),
     TEST(a_rejection_holds_at_once_and_waits_a_moment_for_who_it_was),
     TEST(who_decided_is_not_waited_for_for_ever),
+    TEST(what_is_decided_meanwhile_makes_nobody_wait_longer),
     TEST(that_more_differs_than_is_named_is_told_and_taken_back),
     TEST(a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret),
     TEST(what_a_new_process_finds_without_a_hub_has_the_names_that_it_had),
