@@ -259,8 +259,9 @@ struct agent_observation {
     // compared.
     const char *actual;
     size_t actual_size;
-    bool due;   // to be applied again, though nobody changed what was applied: see apply
-    bool ended; // missing, because it had run to its end and goes by itself then; no drift
+    bool drift_stands; // of drift and actual nothing is said yet: what was told last stands
+    bool due;          // to be applied again, though nobody changed what was applied: see apply
+    bool ended;        // missing, because it had run to its end and goes by itself then; no drift
 };
 
 // What the core offers to the driver. Called on the loop.

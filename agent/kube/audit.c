@@ -423,6 +423,18 @@ const char *kube_audit_user(struct kube_audit_book *b, const struct kube_audit_f
     return o->user == NULL ? "" : o->user;
 }
 
+bool kube_audit_waits(struct kube_audit_wait *w, uint64_t differences, int64_t now_ms) {
+    if (differences == w->told) {
+        return false;
+    }
+    w->since_ms = w->since_ms == 0 ? now_ms : w->since_ms;
+    return now_ms - w->since_ms < KUBE_AUDIT_WAIT_MS;
+}
+
+void kube_audit_told(struct kube_audit_wait *w, uint64_t differences) {
+    *w = (struct kube_audit_wait){.told = differences};
+}
+
 void kube_audit_settle(struct kube_audit_book *b, const char *key, int64_t newest_ms) {
     struct cm_sha256 object = object_of(key);
 

@@ -69,6 +69,18 @@ struct kube_audit_field {
 const char *kube_audit_user(struct kube_audit_book *b, const struct kube_audit_field *field,
                             int64_t now_ms, bool *waits);
 
+// What differs of an object is told once its fields have names, or it has waited long enough for
+// them: since the first change that was not told, however often it is changed meanwhile. What was
+// told without a name does not wait again.
+struct kube_audit_wait {
+    uint64_t told;    // hash of the differences that were told last; 0: there were none
+    int64_t since_ms; // monotonic; 0: nothing waits
+};
+
+// kube_audit_waits tells whether differences of that hash, some of which have no name, wait.
+bool kube_audit_waits(struct kube_audit_wait *w, uint64_t differences, int64_t now_ms);
+void kube_audit_told(struct kube_audit_wait *w, uint64_t differences);
+
 // kube_audit_settle: all fields that differ of an object have been asked for, as it was when
 // somebody had changed it last at newest_ms. Writes that were found by that or are older account
 // for no other field, and what was not asked for differs no more.

@@ -1,8 +1,9 @@
 // Who did what, as the audit log says: followed once it is known what kinds there are, of objects
 // that are tracked and of those by which releases are decided.
 //
-// The log is often a moment behind the watch. So what is new is not told at once: it is judged anew
-// when the log says of a write of that object, and told in any case after KUBE_AUDIT_WAIT_MS.
+// The log is often a moment behind the watch. So drift that is new is not told at once: it is
+// judged anew when the log says of a write of that object under that manager's name, and told in
+// any case KUBE_AUDIT_WAIT_MS after the first change that was not. Health waits for nobody.
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +11,7 @@
 #include "agent/kube/audit_log.h"
 #include "agent/kube/drift.h"
 #include "agent/kube/internal.h"
+#include "agent/kube/object.h"
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
@@ -20,21 +22,41 @@
 #define VALUE_WHOLE_MAX 200 // bytes; a longer one may have been cut
 #define HIDDEN "***"
 
-static bool judge_unnamed(void *ctx, const char *key, void *value) {
+// judge_due judges what has waited long enough, and finds when the next one will have.
+static bool judge_due(void *ctx, const char *key, void *value) {
+    int64_t *next_ms = ctx;
     struct kube_entry *e = value;
+    int64_t left_ms = e->wait.since_ms + KUBE_AUDIT_WAIT_MS - cm_clock_now_ms();
 
-    (void)ctx;
     (void)key;
-    if (e->unnamed) {
+    if (e->wait.since_ms != 0 && left_ms <= 0) {
         kube_entry_judge_anew(e);
+    } else if (e->wait.since_ms != 0 && left_ms < *next_ms) {
+        *next_ms = left_ms;
     }
     return true;
 }
 
 static void on_time(void *ctx) {
     struct agent_kube *k = ctx;
+    int64_t next_ms = INT64_MAX;
 
-    cm_map_each(k->table.by_key, judge_unnamed, NULL);
+    cm_map_each(k->table.by_key, judge_due, &next_ms);
+    if (next_ms != INT64_MAX) {
+        cm_timer_start(k->loop, &k->audited.timer, next_ms);
+    }
+}
+
+bool kube_audited_waits(struct kube_entry *e, uint64_t differences) {
+    struct agent_kube *k = e->k;
+
+    if (!e->unnamed || !kube_audit_waits(&e->wait, differences, cm_clock_now_ms())) {
+        return false;
+    }
+    if (k->audited.timer.at == 0 && !k->stopping) {
+        cm_timer_start(k->loop, &k->audited.timer, KUBE_AUDIT_WAIT_MS);
+    }
+    return true;
 }
 
 void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers *disk) {
@@ -49,6 +71,10 @@ void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers
 // decides tells whether releases are decided by objects of a kind, which need not be ours.
 static bool decides(const struct kube_resource *r) {
     return strcmp(r->group, "flagger.app") == 0 || strcmp(r->group, "argoproj.io") == 0;
+}
+
+static uint64_t bit_of(const char *manager) {
+    return (uint64_t)1 << kube_hash(0, manager, strlen(manager)) % 64;
 }
 
 static void on_write(void *ctx, const struct kube_audit_write *w) {
@@ -66,7 +92,7 @@ static void on_write(void *ctx, const struct kube_audit_write *w) {
     if (tracked || decides(r)) {
         kube_audit_note(k->audited.book, key, w);
     }
-    if (tracked && e->drifted) {
+    if (tracked && (e->nameless & bit_of(w->manager)) != 0) {
         kube_entry_judge_anew(e);
     }
 }
@@ -111,8 +137,8 @@ static int64_t newest_of(const struct cm_json *live) {
     return newest_ms;
 }
 
-// name_field fills in one name; it tells whether the log may still say it.
-static bool name_field(struct kube_entry *e, struct cm_arena *a, struct agent_field_drift *f) {
+// name_field fills in one name, if the log says it.
+static void name_field(struct kube_entry *e, struct cm_arena *a, struct agent_field_drift *f) {
     bool whole = strlen(f->actual) < VALUE_WHOLE_MAX && strstr(f->actual, HIDDEN) == NULL;
     bool waits = false;
     const char *user = kube_audit_user(e->k->audited.book,
@@ -125,7 +151,10 @@ static bool name_field(struct kube_entry *e, struct cm_arena *a, struct agent_fi
                                        cm_clock_now_ms(), &waits);
 
     f->user = cm_arena_strdup(a, user);
-    return waits && f->difference == AGENT_DIFFERENCE_FOREIGN && f->manager[0] != '\0';
+    if (user[0] == '\0' && f->difference == AGENT_DIFFERENCE_FOREIGN && f->manager[0] != '\0') {
+        e->nameless |= bit_of(f->manager);
+        e->unnamed |= waits;
+    }
 }
 
 void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
@@ -136,12 +165,9 @@ void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm
         return;
     }
     for (size_t i = 0; i < drift->count; i++) {
-        e->unnamed |= name_field(e, a, &drift->fields[i]);
+        name_field(e, a, &drift->fields[i]);
     }
     kube_audit_settle(d->book, place_of(e), newest_of(live));
-    if (e->unnamed && d->timer.at == 0 && !e->k->stopping) {
-        cm_timer_start(e->k->loop, &d->timer, KUBE_AUDIT_WAIT_MS);
-    }
 }
 
 const char *kube_audited_author(struct agent_kube *k, const char *key, const char *name,

@@ -32,6 +32,7 @@
 
 #include "agent/driver.h"
 #include "agent/kube/applyset.h"
+#include "agent/kube/audit.h"
 #include "agent/kube/health.h"
 #include "agent/kube/kubeconfig.h"
 #include "agent/kube/resources.h"
@@ -322,6 +323,8 @@ struct kube_entry {
     uint64_t version;  // newest resourceVersion seen
     uint64_t print;    // of the last live form that had no drift; 0: none
     uint64_t said;     // hash of the last observation
+    uint64_t nameless; // a bit of each manager who set what differs, while nobody knows who he is
+    struct kube_audit_wait wait; // for these
     struct kube_watch *watch;
     struct cm_list at_watch;
     struct cm_list at_look; // in table.looks
@@ -655,6 +658,9 @@ void kube_audited_free(struct agent_kube *k);
 // the arena's. It makes the entry unnamed if the log may still say more of what is foreign.
 void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                        struct kube_drift *drift);
+// kube_audited_waits tells whether differences of that hash are to be told later: they are judged
+// anew as soon as the log says more, and when they have waited long enough.
+bool kube_audited_waits(struct kube_entry *e, uint64_t differences);
 // kube_audited_author: see `author` in agent/driver.h.
 const char *kube_audited_author(struct agent_kube *k, const char *key, const char *name,
                                 int64_t at_ms, bool *never);

@@ -147,7 +147,8 @@ static uint64_t hash_text(uint64_t hash, const char *text) {
 }
 
 static uint64_t hash_of(const struct agent_observation *o) {
-    char fixed[4] = {(char)o->health, (char)o->drift_more, (char)o->due, (char)o->ended};
+    char fixed[5] = {(char)o->health, (char)o->drift_more, (char)o->due, (char)o->ended,
+                     (char)o->drift_stands};
     uint64_t hash = kube_hash(0, fixed, sizeof(fixed));
 
     hash = hash_text(hash_text(hash, o->uid), o->message);
@@ -162,6 +163,18 @@ static uint64_t hash_of(const struct agent_observation *o) {
     return o->actual == NULL ? hash : kube_hash(hash, o->actual, o->actual_size);
 }
 
+// differences_of is a hash of what differs, whoever set it; 0: nothing does.
+static uint64_t differences_of(const struct kube_drift *drift) {
+    uint64_t hash = 0;
+
+    for (size_t i = 0; drift != NULL && i < drift->count; i++) {
+        const struct agent_field_drift *f = &drift->fields[i];
+
+        hash = hash_text(hash_text(hash_text(hash, f->path), f->actual), f->manager);
+    }
+    return hash;
+}
+
 // words_of says why an object is not healthy, with what its pods say. The text is the arena's.
 static const char *words_of(struct cm_arena *a, const struct kube_entry *e) {
     const char *cause = kube_pods_cause(e);
@@ -170,8 +183,7 @@ static const char *words_of(struct cm_arena *a, const struct kube_entry *e) {
     return cause[0] == '\0' ? message : cm_arena_strf(a, "%s; %s", message, cause);
 }
 
-// say tells the core how an object is, if that is news or `anyhow`.
-static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyhow) {
+static void tell(struct kube_entry *e, const struct kube_drift *drift, bool stands, bool anyhow) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct agent_observation o = {
         .key = e->key,
@@ -183,6 +195,7 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
         .drift_more = drift != NULL && drift->more,
         .actual = drift == NULL ? NULL : drift->actual,
         .actual_size = drift == NULL ? 0 : drift->actual_size,
+        .drift_stands = stands,
         .due = e->due,
         .ended = e->ended && e->health == AGENT_HEALTH_MISSING,
     };
@@ -192,6 +205,13 @@ static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyho
         e->said = hash;
         e->k->host.observed(e->k->host.ctx, &o);
     }
+}
+
+// say tells the core how an object is, if that is news or `anyhow`.
+static void say(struct kube_entry *e, const struct kube_drift *drift, bool anyhow) {
+    e->unnamed = false;
+    kube_audit_told(&e->wait, differences_of(drift));
+    tell(e, drift, false, anyhow);
 }
 
 static void set_health(struct kube_entry *e, enum agent_health health, const char *message) {
@@ -343,6 +363,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     *out = (struct kube_drift){0};
     e->by_hand = false;
     e->unnamed = false;
+    e->nameless = 0;
     if (bytes == NULL) {
         return e->tracked ? UNWANTED : NOT_YET;
     }
@@ -418,10 +439,11 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
         e->print = compared == COMPARED && !e->drifted ? print : 0;
         ask_for_kinds(e, &drift);
     }
-    if (e->unnamed && !anyhow) {
-        return; // it is judged anew as soon as the log says more
+    if (!anyhow && kube_audited_waits(e, differences_of(&drift))) {
+        tell(e, NULL, true, false);
+    } else {
+        say(e, &drift, anyhow);
     }
-    say(e, &drift, anyhow);
 }
 
 // follow_mark: what carries our label again, or is not there, needs no watch of its own. What the
@@ -525,6 +547,9 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->unwanted = false;
     e->due = false;
     e->had = 0;
+    e->nameless = 0;
+    e->unnamed = false;
+    kube_audit_told(&e->wait, 0);
     e->print = print;
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
@@ -587,7 +612,7 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     e->doubtful = false;
     e->unmarked = false;
     e->unwanted = false;
-    e->unnamed = false;
+    e->nameless = 0;
     e->print = 0;
     kube_audited_forget(e);
     follow_mark(e);

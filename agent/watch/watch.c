@@ -306,7 +306,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     bool other_words = set_text(&s->message, what->message);
 
     count(s, false);
-    enum watch_news news = watch_take_drift(w, s, what);
+    enum watch_news news = what->drift_stands ? WATCH_NO_NEWS : watch_take_drift(w, s, what);
     s->due = what->due;
     s->health = health;
     count(s, true);

@@ -108,6 +108,15 @@ class Audit(KubeStory):
         self.assertEqual(self.found('"blue"'), "kubectl-edit")
         self.assertIn("agent.audit_unread", self.agent.log_text())
 
+    def test_who_changes_it_again_and_again_hides_nothing(self):
+        alice, colours = self.user(ALICE), itertools.count()
+
+        def is_told():
+            self.set(alice, colour=f"blue {next(colours)}")
+            return self.drift()[(WEB, "data.colour")]["actual"] != '"blue"'
+
+        wait_for(is_told, SOON, "one of many changes to be told", 0.5)
+
 
 if __name__ == "__main__":
     story.main()

@@ -215,6 +215,29 @@ static void what_is_new_waits_for_the_log_and_no_longer_than_that_has_time(void 
     assert_string_equal(kube_audit_user(f->book, &colour, KUBE_AUDIT_WAIT_MS, &waits), "alice");
 }
 
+static void a_change_waits_once_however_often_it_is_changed_meanwhile(void **state) {
+    struct kube_audit_wait w = {.told = 0};
+
+    (void)state;
+    assert_true(kube_audit_waits(&w, 1, 1000));
+    assert_true(kube_audit_waits(&w, 2, 1000 + KUBE_AUDIT_WAIT_MS - 1));
+    assert_false(kube_audit_waits(&w, 3, 1000 + KUBE_AUDIT_WAIT_MS));
+    kube_audit_told(&w, 3);
+    assert_true(kube_audit_waits(&w, 4, 5000)); // the next one anew
+}
+
+// A book that is full knows of no field whether somebody asked for it.
+static void what_was_told_without_a_name_does_not_wait_again(void **state) {
+    struct kube_audit_wait w = {.told = 0};
+
+    (void)state;
+    assert_true(kube_audit_waits(&w, 1, 1000));
+    kube_audit_told(&w, 1);
+    assert_false(kube_audit_waits(&w, 1, 9000));
+    kube_audit_told(&w, 0);
+    assert_true(kube_audit_waits(&w, 1, 9000));
+}
+
 static void of_two_users_of_one_name_nobody_is_named(void **state) {
     struct kube_audit_field colour = field("data.colour", 5);
 
@@ -318,6 +341,10 @@ int main(void) {
             a_field_is_of_who_wrote_it_under_its_managers_name_at_its_time, set_up, take_down),
         cmocka_unit_test_setup_teardown(
             what_is_new_waits_for_the_log_and_no_longer_than_that_has_time, set_up, take_down),
+        cmocka_unit_test_setup_teardown(a_change_waits_once_however_often_it_is_changed_meanwhile,
+                                        set_up, take_down),
+        cmocka_unit_test_setup_teardown(what_was_told_without_a_name_does_not_wait_again, set_up,
+                                        take_down),
         cmocka_unit_test_setup_teardown(of_two_users_of_one_name_nobody_is_named, set_up,
                                         take_down),
         cmocka_unit_test_setup_teardown(

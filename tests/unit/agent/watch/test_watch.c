@@ -693,6 +693,25 @@ static void who_changed_a_field_is_told_when_it_becomes_known(void **state) {
     }
 }
 
+static void health_is_told_while_drift_stands(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    agent_watch_observed(f->watch, &(struct agent_observation){.key = CFG,
+                                                               .uid = "uid",
+                                                               .health = AGENT_HEALTH_DEGRADED,
+                                                               .message = "no pods",
+                                                               .drift_stands = true});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(object_in(last(f), CFG)->message, "no pods");
+    assert_int_equal(object_in(last(f), CFG)->n_drift, 1);
+}
+
 static void that_more_differs_than_is_named_is_told_and_taken_back(void **state) {
     const struct agent_field_drift field = {
         .path = "data.a", .desired = "1", .actual = "5", .manager = "", .operation = ""};
@@ -2142,6 +2161,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_target_that_does_not_answer_is_never_green),
     TEST(drift_is_told_and_taken_back),
     TEST(who_changed_a_field_is_told_when_it_becomes_known),
+    TEST(health_is_told_while_drift_stands),
     TEST(a_rejection_holds_at_once_and_waits_a_moment_for_who_it_was),
     TEST(who_decided_is_not_waited_for_for_ever),
     TEST(what_is_decided_meanwhile_makes_nobody_wait_longer),
