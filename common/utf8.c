@@ -92,3 +92,20 @@ void cm_utf8_mend(char *text) {
         text[at] = '?';
     }
 }
+
+size_t cm_utf8_steering(const char *at) {
+    const unsigned char *b = (const unsigned char *)at;
+
+    if (b[0] < ' ' || b[0] == 0x7F) {
+        return b[0] == '\0' ? 0 : 1;
+    }
+    if ((b[0] == 0xC2 && b[1] >= 0x80 && b[1] < 0xA0) || (b[0] == 0xD8 && b[1] == 0x9C)) {
+        return 2;
+    }
+    if (b[0] != 0xE2) {
+        return 0;
+    }
+    bool marks = b[1] == 0x80 && (b[2] == 0x8E || b[2] == 0x8F || (b[2] >= 0xA8 && b[2] <= 0xAE));
+    bool isolates = b[1] == 0x81 && b[2] >= 0xA6 && b[2] <= 0xA9;
+    return marks || isolates ? 3 : 0;
+}

@@ -18,3 +18,8 @@ size_t cm_utf8_fit(const char *text, size_t max);
 
 // cm_utf8_mend puts a question mark in place of each byte that makes a text no UTF-8.
 void cm_utf8_mend(char *text);
+
+// cm_utf8_steering tells how many bytes at `at` are a control character (C0, DEL, C1) or one that
+// changes the direction or the line of what follows (Unicode's Bidi_Control, U+2028, U+2029); 0 if
+// none is.
+size_t cm_utf8_steering(const char *at);

@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/str.h"
+#include "common/utf8.h"
 
 struct range {
     uint32_t first;
@@ -116,31 +117,12 @@ const char *ctl_text_cut(struct cm_arena *a, const char *text, size_t width) {
 
 // ---- What steers a terminal
 
-// Tells how many bytes at `at` are a control character (C0, DEL, C1) or one that changes the
-// direction or the line of what follows (Unicode's Bidi_Control, U+2028, U+2029); 0 if none is.
-static size_t steering(const char *at) {
-    const unsigned char *b = (const unsigned char *)at;
-
-    if (b[0] < ' ' || b[0] == 0x7F) {
-        return b[0] == '\0' ? 0 : 1;
-    }
-    if ((b[0] == 0xC2 && b[1] >= 0x80 && b[1] < 0xA0) || (b[0] == 0xD8 && b[1] == 0x9C)) {
-        return 2;
-    }
-    if (b[0] != 0xE2) {
-        return 0;
-    }
-    bool marks = b[1] == 0x80 && (b[2] == 0x8E || b[2] == 0x8F || (b[2] >= 0xA8 && b[2] <= 0xAE));
-    bool isolates = b[1] == 0x81 && b[2] >= 0xA6 && b[2] <= 0xA9;
-    return marks || isolates ? 3 : 0;
-}
-
 static const char *tamed(struct cm_arena *a, const char *text, const char *kept) {
     static const char *const instead[] = {"", " ", "\xC2\xA0", "\xEF\xBF\xBD"}; // as long
     char *copy = cm_arena_strdup(a, text);
 
     for (char *at = copy; *at != '\0';) {
-        size_t size = steering(at);
+        size_t size = cm_utf8_steering(at);
 
         if (size > 0 && strchr(kept, *at) == NULL) {
             memcpy(at, instead[size], size);
@@ -160,7 +142,7 @@ const char *ctl_lines(struct cm_arena *a, const char *text) {
 
 void ctl_add_json(struct cm_str *out, const char *json) {
     while (*json != '\0') {
-        size_t size = steering(json);
+        size_t size = cm_utf8_steering(json);
 
         if (size == 0 || *json == '\n' || *json == '\t') {
             cm_str_add_char(out, *json++);
