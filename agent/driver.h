@@ -210,6 +210,7 @@ struct agent_decision {
     bool first;        // it was so when the driver first looked
     bool other;        // somebody changed the template: it may be about what nobody applied
     const char *actor; // who did it, as it calls itself; "": nobody is known
+    int64_t actor_ms;  // when he wrote that, by the target's clock; 0: not known
 };
 
 // What a form of a workload would be for its controller.
@@ -396,8 +397,8 @@ struct agent_driver_ops {
     void (*track)(struct agent_driver *d, const struct agent_owned *object);
     void (*untrack)(struct agent_driver *d, const char *key);
 
-    // author tells who changed an object under that name at that time or later (Unix time), as the
-    // target knows him; "": nobody is known. NULL: the target never tells; so does *never. `key`
+    // author tells who changed an object under that name at that time (actor_ms), as the target
+    // knows him; "": nobody is known. NULL: the target never tells; so does *never. `key`
     // may be of an object that is not tracked. The text is good until the next call.
     const char *(*author)(struct agent_driver *d, const char *key, const char *name, int64_t at_ms,
                           bool *never);

@@ -9,8 +9,9 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
+#include "common/utf8.h"
 
-enum { MANAGER_MAX = 128, NAME_MAX_BYTES = 253, SECOND_MS = 1000, URI_MAX = 8192 };
+enum { MANAGER_MAX = 128, NAME_MAX_BYTES = 253, SECOND_MS = 1000 };
 
 // ---- A line
 
@@ -168,11 +169,11 @@ static bool is_name(const char *text, size_t max) {
     size_t size = strlen(text);
 
     for (size_t i = 0; i < size; i++) {
-        if ((unsigned char)text[i] < ' ' || text[i] == 0x7f) {
+        if (cm_utf8_steering(text + i) > 0) {
             return false;
         }
     }
-    return size > 0 && size <= max;
+    return size > 0 && size <= max && cm_utf8_valid(text, size) == size;
 }
 
 static int digit(char c) {
@@ -181,21 +182,20 @@ static int digit(char c) {
                                                       : -1;
 }
 
-// unescape undoes what a URL does to a text of `size` bytes.
+static bool is_escape(const char *at) {
+    return digit(at[1]) >= 0 && digit(at[2]) >= 0;
+}
+
+// unescape undoes what a URL does to a text of `size` bytes; its escapes are whole.
 static const char *unescape(struct cm_arena *a, const char *text, size_t size) {
     char *out = cm_arena_strndup(a, text, size);
     size_t to = 0;
 
     for (size_t i = 0; i < size; i++, to++) {
-        bool hex =
-            text[i] == '%' && i + 2 < size && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-
+        out[to] = text[i];
         if (text[i] == '+') {
             out[to] = ' ';
-        } else {
-            out[to] = text[i];
-        }
-        if (hex) {
+        } else if (text[i] == '%') {
             out[to] = (char)(digit(text[i + 1]) * 16 + digit(text[i + 2]));
             i += 2;
         }
@@ -204,7 +204,21 @@ static const char *unescape(struct cm_arena *a, const char *text, size_t size) {
     return out;
 }
 
-// query_of returns a parameter of a request, or NULL.
+// is_plain: the API server also reads parameters whose names are escaped, and leaves out those with
+// a semicolon or an escape that is none. What it makes of these is not guessed here.
+static bool is_plain(const char *uri) {
+    bool name = true; // of a parameter, which ends with '='
+
+    for (const char *at = uri + strcspn(uri, "?"); *at != '\0'; at++) {
+        name = *at == '?' || *at == '&' || (name && *at != '=');
+        if (*at == ';' || (name && (*at == '%' || *at == '+')) || (*at == '%' && !is_escape(at))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// query_of returns a parameter of a plain request, or NULL.
 static const char *query_of(struct cm_arena *a, const char *uri, const char *name) {
     const char *at = strchr(uri, '?');
     size_t len = strlen(name);
@@ -215,19 +229,45 @@ static const char *query_of(struct cm_arena *a, const char *uri, const char *nam
         if (size > len && strncmp(at + 1, name, len) == 0 && at[1 + len] == '=') {
             return unescape(a, at + 2 + len, size - len - 1);
         }
+        if (size == len && strncmp(at + 1, name, len) == 0) {
+            return "";
+        }
         at = at[1 + size] == '&' ? at + 1 + size : NULL;
     }
     return NULL;
 }
 
-// manager_of is what the API server calls the manager: as the request says, or as the program does.
-static const char *manager_of(struct cm_arena *a, const char *uri, const char *agent) {
-    const char *said = query_of(a, uri, "fieldManager");
+// program_of is what the API server calls the manager if the request does not: what of it can be
+// printed, and that it knows by Unicode.
+static const char *program_of(struct cm_arena *a, const char *agent) {
     size_t size = strcspn(agent, "/");
 
-    return said != NULL && said[0] != '\0'
-               ? said
-               : cm_arena_strndup(a, agent, size < MANAGER_MAX ? size : MANAGER_MAX);
+    for (size_t i = 0; i < size; i++) {
+        if (agent[i] < ' ' || agent[i] > '~') {
+            return "";
+        }
+    }
+    return cm_arena_strndup(a, agent, size < MANAGER_MAX ? size : MANAGER_MAX);
+}
+
+// manager_of is what the API server calls the manager; "" if that cannot be told.
+static const char *manager_of(struct cm_arena *a, const char *uri, const char *agent) {
+    const char *said = is_plain(uri) ? query_of(a, uri, "fieldManager") : NULL;
+    bool named = said != NULL && said[0] != '\0';
+    const char *manager = named ? said : is_plain(uri) ? program_of(a, agent) : "";
+
+    return is_name(manager, MANAGER_MAX) ? manager : "";
+}
+
+static const char *user_of(const struct cm_json *who) {
+    const char *user = text_of(cm_json_get(who, "username"));
+
+    return is_name(user, KUBE_AUDIT_USER_MAX) ? user : "";
+}
+
+// is_try: a request that only tries. What is not plain may be one, or not.
+static bool is_try(struct cm_arena *a, const char *uri) {
+    return is_plain(uri) && query_of(a, uri, "dryRun") != NULL;
 }
 
 // is_part tells whether a part of an object has fields that are compared, or a status.
@@ -261,13 +301,12 @@ bool kube_audit_read(struct cm_arena *a, const char *line, size_t size,
                                      .ns = text_of(cm_json_get(object, "namespace")),
                                      .name = text_of(cm_json_get(object, "name")),
                                      .manager = manager_of(a, uri, text_of(event[AGENT])),
-                                     .user = text_of(cm_json_get(who, "username"))};
+                                     .user = user_of(who)};
     return event[STAGE] != NULL && event[VERB] != NULL && code >= 200 && code < 300 &&
-           query_of(a, uri, "dryRun") == NULL && take_times(event, out) &&
+           !is_try(a, uri) && take_times(event, out) &&
            is_part(text_of(cm_json_get(object, "subresource"))) &&
            is_name(out->name, NAME_MAX_BYTES) && is_name(out->resource, NAME_MAX_BYTES) &&
-           strlen(out->group) <= NAME_MAX_BYTES && strlen(out->ns) <= NAME_MAX_BYTES &&
-           is_name(out->manager, MANAGER_MAX) && is_name(out->user, KUBE_AUDIT_USER_MAX);
+           strlen(out->group) <= NAME_MAX_BYTES && strlen(out->ns) <= NAME_MAX_BYTES;
 }
 
 // ---- The book
@@ -278,8 +317,9 @@ struct write {
     char *user;
     int64_t from_ms;
     int64_t to_ms;
-    bool found;   // it set a field that was asked for
-    bool settled; // it accounts for no other field
+    int64_t noted_ms; // monotonic
+    bool found;       // it set a field that was asked for
+    bool settled;     // it accounts for no other field
 };
 
 // A field that was asked for.
@@ -297,6 +337,8 @@ struct owned {
 struct kube_audit_book {
     struct write writes[KUBE_AUDIT_WRITES];
     size_t next_write;
+    int64_t lost_ms;       // the end of a write that gave way; 0: none did
+    int64_t lost_noted_ms; // when it had been noted
     struct owned fields[KUBE_AUDIT_FIELDS];
     size_t next_field;
     size_t field_count; // that were ever used
@@ -323,15 +365,21 @@ void kube_audit_book_free(struct kube_audit_book *b) {
     free(b);
 }
 
-void kube_audit_note(struct kube_audit_book *b, const char *key, const struct kube_audit_write *w) {
+void kube_audit_note(struct kube_audit_book *b, const char *key, const struct kube_audit_write *w,
+                     int64_t now_ms) {
     struct write *to = &b->writes[b->next_write];
 
+    if (to->key != NULL) {
+        b->lost_ms = to->to_ms > b->lost_ms ? to->to_ms : b->lost_ms;
+        b->lost_noted_ms = to->noted_ms;
+    }
     drop_write(to);
     *to = (struct write){.key = cm_strdup(key),
                          .manager = cm_strdup(w->manager),
                          .user = cm_strdup(w->user),
                          .from_ms = w->from_ms,
-                         .to_ms = w->to_ms};
+                         .to_ms = w->to_ms,
+                         .noted_ms = now_ms};
     b->next_write = (b->next_write + 1) % KUBE_AUDIT_WRITES;
 }
 
@@ -367,35 +415,55 @@ static struct owned *field_of(struct kube_audit_book *b, const struct kube_audit
     return o;
 }
 
+// is_of tells whether a write of an object may have been under that manager's name.
 static bool is_of(const struct write *w, const char *key, const char *manager) {
-    return w->key != NULL && strcmp(w->key, key) == 0 && strcmp(w->manager, manager) == 0;
+    return w->key != NULL && strcmp(w->key, key) == 0 &&
+           (w->manager[0] == '\0' || strcmp(w->manager, manager) == 0);
+}
+
+// add_user tells whether all writes so far are by one user who is known.
+static bool add_user(const struct write *w, const char **user) {
+    bool one = *user == NULL || strcmp(*user, w->user) == 0;
+
+    *user = w->user;
+    return one && w->user[0] != '\0' && w->manager[0] != '\0';
+}
+
+// is_long_ago tells whether a write had been noted so long before a field was seen to differ that
+// it would have been seen by then. What it set was as it should be, or is nobody's business.
+static bool is_long_ago(int64_t noted_ms, int64_t seen_ms) {
+    return seen_ms - noted_ms >= KUBE_AUDIT_WAIT_MS;
 }
 
 // find_write finds the write by which a manager set something at a time: the only one that it can
 // be, or one of several by the same user. NULL: there is none, or it cannot be told.
 static struct write *find_write(struct kube_audit_book *b, const struct kube_audit_field *f,
-                                int64_t at_ms) {
+                                int64_t at_ms, int64_t seen_ms) {
     struct write *found = NULL;
     const char *user = NULL;
 
+    if (b->lost_ms != 0 && !is_long_ago(b->lost_noted_ms, seen_ms)) {
+        return NULL; // it was one of those, perhaps
+    }
     for (size_t i = 0; i < KUBE_AUDIT_WRITES; i++) {
         struct write *w = &b->writes[i];
 
-        if (!is_of(w, f->key, f->manager) || w->settled || w->from_ms > at_ms) {
+        if (!is_of(w, f->key, f->manager) || w->settled || w->from_ms > at_ms ||
+            is_long_ago(w->noted_ms, seen_ms)) {
             continue;
         }
-        if (user != NULL && strcmp(user, w->user) != 0) {
+        if (!add_user(w, &user)) {
             return NULL;
         }
-        user = w->user;
         found = at_ms <= w->to_ms ? w : found;
     }
     return found;
 }
 
 // doubt: a value that is not told whole may have been set anew when its manager wrote again.
-static void doubt(struct kube_audit_book *b, struct owned *o, const struct kube_audit_field *f) {
-    const struct write *w = find_write(b, f, f->at_ms);
+static void doubt(struct kube_audit_book *b, struct owned *o, const struct kube_audit_field *f,
+                  int64_t now_ms) {
+    const struct write *w = find_write(b, f, f->at_ms, now_ms);
 
     if (f->whole || o->user == NULL || f->at_ms == o->at_ms) {
         return;
@@ -412,8 +480,9 @@ const char *kube_audit_user(struct kube_audit_book *b, const struct kube_audit_f
                             int64_t now_ms, bool *waits) {
     struct owned *o = field_of(b, field, now_ms);
 
-    doubt(b, o, field);
-    struct write *w = o->user == NULL && !o->torn ? find_write(b, field, o->at_ms) : NULL;
+    doubt(b, o, field, now_ms);
+    struct write *w =
+        o->user == NULL && !o->torn ? find_write(b, field, o->at_ms, o->seen_ms) : NULL;
     if (w != NULL) {
         w->found = true;
         o->user = cm_strdup(w->user);
@@ -456,6 +525,14 @@ void kube_audit_settle(struct kube_audit_book *b, const char *key, int64_t newes
     }
 }
 
+void kube_audit_close(struct kube_audit_book *b, const char *key) {
+    for (size_t i = 0; i < KUBE_AUDIT_WRITES; i++) {
+        struct write *w = &b->writes[i];
+
+        w->settled |= w->key != NULL && strcmp(w->key, key) == 0;
+    }
+}
+
 void kube_audit_forget(struct kube_audit_book *b, const char *key) {
     kube_audit_settle(b, key, 0);
     kube_audit_settle(b, key, 0);
@@ -465,14 +542,15 @@ const char *kube_audit_author(const struct kube_audit_book *b, const char *key, 
                               int64_t at_ms) {
     const char *user = NULL;
 
+    if (at_ms <= b->lost_ms) {
+        return "";
+    }
     for (size_t i = 0; i < KUBE_AUDIT_WRITES; i++) {
         const struct write *w = &b->writes[i];
 
-        if (is_of(w, key, manager) && w->to_ms >= at_ms - at_ms % SECOND_MS) {
-            if (user != NULL && strcmp(user, w->user) != 0) {
-                return "";
-            }
-            user = w->user;
+        if (is_of(w, key, manager) && w->from_ms <= at_ms && at_ms <= w->to_ms &&
+            !add_user(w, &user)) {
+            return "";
         }
     }
     return user == NULL ? "" : user;

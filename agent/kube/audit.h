@@ -8,7 +8,12 @@
 // A manager has one time for all that it has set, that of its last write. So a field gets its user
 // when it is first seen to differ, and keeps that as long as it stays what it is; a write that is
 // accounted for is not taken for another field's. Where two users wrote under one name, and it
-// cannot be told which of them set the field, nobody is named.
+// cannot be told which of them set the field, nobody is named. Nor is anybody for what may have
+// been set before: when somebody wrote and nothing differed, another field that differs later on is
+// not his.
+//
+// Who is named is the only one who wrote then under that name as this log shows it. Of several API
+// servers each has a log of its own.
 //
 // The log is what others cause to be written: lines are bounded, what a request carried is passed
 // over without being read, and of users nothing but the name is kept.
@@ -34,14 +39,14 @@ struct kube_audit_write {
     const char *resource; // "deployments"
     const char *ns;
     const char *name;
-    const char *manager;
-    const char *user;
-    int64_t from_ms; // Unix time, at the start of a second, as times in managedFields are
+    const char *manager; // "": it cannot be told under which name
+    const char *user;    // "": his name cannot be shown
+    int64_t from_ms;     // Unix time, at the start of a second, as times in managedFields are
     int64_t to_ms;
 };
 
 // kube_audit_read reads a line (an audit.k8s.io/v1 Event). It tells whether that is about a write
-// of an object that came to be, by a user with a name.
+// of an object that came to be.
 bool kube_audit_read(struct cm_arena *a, const char *line, size_t size,
                      struct kube_audit_write *out);
 
@@ -50,8 +55,10 @@ struct kube_audit_book;
 struct kube_audit_book *kube_audit_book_new(void);
 void kube_audit_book_free(struct kube_audit_book *b); // NULL is fine
 
-// kube_audit_note keeps a write of the object `key`; the oldest one gives way.
-void kube_audit_note(struct kube_audit_book *b, const char *key, const struct kube_audit_write *w);
+// kube_audit_note keeps a write of the object `key`; the oldest one gives way, and nobody is named
+// for what that may have done. now_ms is monotonic.
+void kube_audit_note(struct kube_audit_book *b, const char *key, const struct kube_audit_write *w,
+                     int64_t now_ms);
 
 // A field of an object, as it is seen to differ.
 struct kube_audit_field {
@@ -86,10 +93,14 @@ void kube_audit_told(struct kube_audit_wait *w, uint64_t differences);
 // for no other field, and what was not asked for differs no more.
 void kube_audit_settle(struct kube_audit_book *b, const char *key, int64_t newest_ms);
 
+// kube_audit_close: something else is wanted of an object than before, so what differs now may have
+// been so for long. Of the writes that are noted none accounts for it.
+void kube_audit_close(struct kube_audit_book *b, const char *key);
+
 // kube_audit_forget: no field of an object differs.
 void kube_audit_forget(struct kube_audit_book *b, const char *key);
 
-// kube_audit_author returns who wrote an object under that name in that second or later, "" if
-// nobody or more than one did.
+// kube_audit_author returns who wrote an object under that name at that time, which managedFields
+// tell; "" if nobody or more than one did.
 const char *kube_audit_author(const struct kube_audit_book *b, const char *key, const char *manager,
                               int64_t at_ms);

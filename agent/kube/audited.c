@@ -70,7 +70,8 @@ void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers
 
 // decides tells whether releases are decided by objects of a kind, which need not be ours.
 static bool decides(const struct kube_resource *r) {
-    return strcmp(r->group, "flagger.app") == 0 || strcmp(r->group, "argoproj.io") == 0;
+    return (strcmp(r->group, "flagger.app") == 0 && strcmp(r->kind, "Canary") == 0) ||
+           (strcmp(r->group, "argoproj.io") == 0 && strcmp(r->kind, "Rollout") == 0);
 }
 
 static uint64_t bit_of(const char *manager) {
@@ -90,7 +91,7 @@ static void on_write(void *ctx, const struct kube_audit_write *w) {
     bool tracked = e != NULL && e->tracked;
 
     if (tracked || decides(r)) {
-        kube_audit_note(k->audited.book, key, w);
+        kube_audit_note(k->audited.book, key, w, cm_clock_now_ms());
     }
     if (tracked && (e->nameless & bit_of(w->manager)) != 0) {
         kube_entry_judge_anew(e);
@@ -157,13 +158,22 @@ static void name_field(struct kube_entry *e, struct cm_arena *a, struct agent_fi
     }
 }
 
+void kube_audited_want(struct kube_entry *e, uint64_t form) {
+    if (e->k->audited.book != NULL && e->form != form) {
+        kube_audit_close(e->k->audited.book, place_of(e));
+    }
+    e->form = form;
+}
+
 void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                        struct kube_drift *drift) {
     struct kube_audited *d = &e->k->audited;
 
-    if (d->log == NULL) {
+    e->unasked = false;
+    if (d->log == NULL || (drift->count == 0 && !e->booked)) {
         return;
     }
+    e->booked = drift->count > 0;
     for (size_t i = 0; i < drift->count; i++) {
         name_field(e, a, &drift->fields[i]);
     }
@@ -181,7 +191,9 @@ const char *kube_audited_author(struct agent_kube *k, const char *key, const cha
 }
 
 void kube_audited_forget(struct kube_entry *e) {
-    if (e->k->audited.book != NULL) {
+    e->unasked = false;
+    if (e->booked) {
         kube_audit_forget(e->k->audited.book, place_of(e));
     }
+    e->booked = false;
 }

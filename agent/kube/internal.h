@@ -323,6 +323,7 @@ struct kube_entry {
     uint64_t version;  // newest resourceVersion seen
     uint64_t print;    // of the last live form that had no drift; 0: none
     uint64_t said;     // hash of the last observation
+    uint64_t form;     // of what was wanted when it was compared last; 0: it was not
     uint64_t nameless; // a bit of each manager who set what differs, while nobody knows who he is
     struct kube_audit_wait wait; // for these
     struct kube_watch *watch;
@@ -350,6 +351,8 @@ struct kube_entry {
     bool ended;      // a Job that had succeeded when it was seen last, and goes by itself then
     bool drifted;    // the last observation told drift
     bool retouched;  // somebody else changed its template
+    bool booked;     // the audit book knows whose fields of it are, or are not
+    bool unasked;    // was applied since the book was asked about it
     bool unnamed;    // somebody changed it, and the audit log may still say who
     bool doubtful;   // changed while nobody could say whether that was drift
     bool unmarked;   // has lost our label, so that no watch tells of it
@@ -654,6 +657,8 @@ void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers
 void kube_audited_discovered(struct agent_kube *k); // kinds are known: begins to follow
 void kube_audited_stop(struct agent_kube *k);
 void kube_audited_free(struct agent_kube *k);
+// kube_audited_want says of what form the object is to be from now on.
+void kube_audited_want(struct kube_entry *e, uint64_t form);
 // kube_audited_name fills in who set the fields that differ, as far as the log says so; names are
 // the arena's. It makes the entry unnamed if the log may still say more of what is foreign.
 void kube_audited_name(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
@@ -664,7 +669,8 @@ bool kube_audited_waits(struct kube_entry *e, uint64_t differences);
 // kube_audited_author: see `author` in agent/driver.h.
 const char *kube_audited_author(struct agent_kube *k, const char *key, const char *name,
                                 int64_t at_ms, bool *never);
-void kube_audited_forget(struct kube_entry *e); // it is as it was applied, or gone
+// kube_audited_forget: it is as it was applied, or gone, or nobody looks at what it was like.
+void kube_audited_forget(struct kube_entry *e);
 
 // watches
 

@@ -117,6 +117,15 @@ void kube_rollout_decide(struct kube_rollout *out, const char *controller,
                                             .actor = actor};
 }
 
+void kube_rollout_date(const struct cm_json *object, struct kube_rollout *out) {
+    static const char *const status[] = {"f:status", NULL};
+    struct agent_decision *d = &out->decision;
+
+    if (out->decided && d->actor_ms == 0) {
+        (void)kube_rollout_manager(object, status, d->actor, &d->actor_ms);
+    }
+}
+
 uint64_t kube_rollout_print(const char *token) {
     return token[0] == '\0' ? 0 : kube_hash(0, token, strlen(token));
 }
@@ -131,8 +140,9 @@ static const char *const by_kubectl[] = {"f:spec",        "f:template",    "f:me
                                          "f:annotations", RESTARTED_FIELD, NULL};
 static const char *const by_plugin[] = {"f:spec", "f:restartAt", NULL};
 
-// changer_of is who set a field by hand; NULL: nobody did, or it is applied.
-static const char *changer_of(const struct cm_json *object, const char *const *path) {
+// changer_of is who set a field by hand, and when; NULL: nobody did, or it is applied.
+static const char *changer_of(const struct cm_json *object, const char *const *path,
+                              int64_t *at_ms) {
     const struct cm_json *all = cm_json_path(object, "metadata", "managedFields", NULL);
 
     if (all == NULL || all->type != CM_ARRAY) {
@@ -141,6 +151,7 @@ static const char *changer_of(const struct cm_json *object, const char *const *p
     for (const struct cm_json *m = all->first; m != NULL; m = m->next) {
         if (strcmp(kube_rollout_text(m, "operation"), "Update") == 0 &&
             follow(cm_json_get(m, "fieldsV1"), path) != NULL) {
+            *at_ms = kube_rollout_time(m, "time");
             return kube_rollout_text(m, "manager");
         }
     }
@@ -168,7 +179,9 @@ void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
     bool plugin = cm_json_get(spec, "restartAt") != NULL;
     const char *at =
         plugin ? kube_rollout_text(spec, "restartAt") : kube_rollout_text(notes, RESTARTED_AT);
-    const char *who = at[0] == '\0' ? NULL : changer_of(workload, plugin ? by_plugin : by_kubectl);
+    int64_t actor_ms = 0;
+    const char *const *path = plugin ? by_plugin : by_kubectl;
+    const char *who = at[0] == '\0' ? NULL : changer_of(workload, path, &actor_ms);
     int64_t at_ms = 0;
 
     *out = (struct kube_rollout){.token = ""};
@@ -176,6 +189,7 @@ void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
     if (who != NULL && cm_clock_parse(at, &at_ms) && at_ms > seen->undone_ms) {
         kube_rollout_decide(out, controller_of(a, workload), AGENT_VERDICT_RESTARTED,
                             cm_arena_strf(a, "at %.40s, by hand", at), at_ms, who);
+        out->decision.actor_ms = actor_ms;
         out->decision.first = !seen->known;
         seen->undone_ms = at_ms;
     }

@@ -90,5 +90,8 @@ bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_
 void kube_rollout_decide(struct kube_rollout *out, const char *controller,
                          enum agent_verdict verdict, const char *text, int64_t at_ms,
                          const char *actor);
+// kube_rollout_date fills in when the actor wrote a decision, if that is not known: with the status
+// that tells of it.
+void kube_rollout_date(const struct cm_json *object, struct kube_rollout *out);
 // kube_rollout_print is short for a token; 0 for none.
 uint64_t kube_rollout_print(const char *token);

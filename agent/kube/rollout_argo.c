@@ -155,6 +155,7 @@ static void find_undo(const struct cm_json *rollout, const struct status *s,
         return;
     }
     decide(out, s, AGENT_VERDICT_UNDONE, at_ms, BY_PLUGIN);
+    out->decision.actor_ms = at_ms;
     out->decision.bad = "";
     out->decision.good = s->current;
     seen->undone_ms = at_ms;
@@ -181,6 +182,7 @@ void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *
         go_on(&s, seen, out);
     }
     find_undo(rollout, &s, seen, out);
+    kube_rollout_date(rollout, out);
     out->decision.first = !seen->known;
     seen->known = true;
     seen->running = !stable && !s.aborted && !late;

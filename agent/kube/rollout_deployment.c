@@ -41,6 +41,7 @@ static void find_undo(const struct cm_json *deployment, struct kube_rollout_seen
     if (at_ms != seen->undone_ms) {
         kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_UNDONE,
                             "the template was replaced by an older one", at_ms, BY_KUBECTL);
+        out->decision.actor_ms = at_ms;
     }
     seen->undone_ms = at_ms;
 }
@@ -96,6 +97,7 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
     if (!out->decided) {
         find_after_all(deployment, seen, out);
     }
+    kube_rollout_date(deployment, out);
     out->decision.first = !seen->known;
     seen->known = true;
 }

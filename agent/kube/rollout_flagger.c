@@ -165,6 +165,7 @@ void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
     } else {
         end(canary, &s, edge_ms, seen, out);
     }
+    kube_rollout_date(canary, out);
     out->decision.first = !seen->known;
     seen->known = true;
     seen->running = running;

@@ -387,6 +387,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     e->due |= shared && !e->k->driver.observes; // to get a label of our own
     kube_drift_find(a, &c, out);
     kube_actual_find(a, &c, bytes, out);
+    kube_audited_want(e, known != NULL ? baseline.print : kube_baseline_print(bytes));
     kube_audited_name(e, a, live, out);
     return COMPARED;
 }
@@ -433,6 +434,8 @@ static void judge(struct kube_entry *e, struct cm_arena *a, const struct cm_json
         e->drifted = is_other(&drift);
         if (compared == COMPARED) {
             note_retouched(e, &drift);
+        } else {
+            kube_audited_forget(e);
         }
         e->doubtful |= compared == NOT_YET;
         e->unwanted = compared == UNWANTED;
@@ -508,9 +511,10 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
     kube_entry_settle(e);
 }
 
-static void take_note(struct kube_entry *e, const char *note) {
+// take_note returns the print of the form that was applied; 0: it is not known.
+static uint64_t take_note(struct kube_entry *e, const char *note) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct kube_baseline baseline;
+    struct kube_baseline baseline = {.print = 0};
 
     set_text(&e->note, note);
     e->once = false;
@@ -518,6 +522,7 @@ static void take_note(struct kube_entry *e, const char *note) {
         e->once = baseline.once;
         kube_entry_set_version(e, baseline.version);
     }
+    return baseline.print;
 }
 
 void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
@@ -554,8 +559,8 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->doubtful = newer && e->ahead_print != print;
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
-    kube_audited_forget(e);
-    take_note(e, note);
+    e->unasked = true; // a field that still differs keeps its user
+    kube_audited_want(e, take_note(e, note));
     if (!newer) {
         read_health(e, a, live);
     }
@@ -569,6 +574,9 @@ void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift) {
     bool missed =
         e->ahead || e->doubtful || stale || e->undecided || !e->known || kube_releases_wait(e);
 
+    if (e->unasked) {
+        kube_audited_forget(e);
+    }
     e->ahead = false;
     e->print = e->undecided ? 0 : e->print;
     e->pins++; // the core may untrack it when it hears
@@ -883,7 +891,7 @@ void kube_table_track(struct agent_kube *k, const struct agent_owned *object) {
         take_desired_version(e);
     }
     if (strcmp(e->note, object->note) != 0) {
-        take_note(e, object->note);
+        (void)take_note(e, object->note);
         e->print = 0;
         e->doubtful = e->known;
     }

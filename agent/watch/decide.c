@@ -281,6 +281,7 @@ static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
     m.at_ms = what->at_ms;
     m.provisional = is_rejection(what->verdict);
     m.actor = clip(a, what->actor, WORD_MAX);
+    m.actor_ms = what->actor_ms;
     add_releases(w, a, k, &m);
     return wire_pack(&m.base);
 }
@@ -454,10 +455,11 @@ static void name_author(struct packing *p, Holdfast__V1__Decision *m) {
     const char *key = m->controller_key[0] != '\0' ? m->controller_key : m->key;
     bool never = false;
 
-    if (host->author == NULL || m->actor[0] == '\0') {
+    if (host->author == NULL || m->actor[0] == '\0' || m->actor_ms == 0) {
         return;
     }
-    m->user = cm_arena_strdup(p->arena, host->author(host->ctx, key, m->actor, m->at_ms, &never));
+    m->user =
+        cm_arena_strdup(p->arena, host->author(host->ctx, key, m->actor, m->actor_ms, &never));
     p->unnamed |= !never && m->user[0] == '\0';
 }
 

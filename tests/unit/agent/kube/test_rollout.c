@@ -71,6 +71,7 @@ static void walk(const struct step *steps, size_t count) {
         assert_int_equal(r.promoted, s->good);
         if (r.decided) {
             assert_string_equal(r.decision.actor, "flagger");
+            assert_int_equal(r.decision.actor_ms, 1767225600000);
             assert_string_equal(r.decision.bad, s->bad_is);
             assert_string_equal(r.decision.good, s->good_is);
             assert_non_null(strstr(r.decision.text, s->phase));
@@ -297,6 +298,7 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
                       &seen, &r);
     assert_int_equal(r.decision.verdict, AGENT_VERDICT_REJECTED);
     assert_string_equal(r.decision.actor, "kubectl-argo-rollouts");
+    assert_int_equal(r.decision.actor_ms, 1767225609000);
     assert_string_equal(r.decision.text, "RolloutAborted: enough");
     assert_string_equal(r.decision.good, "a");
 
@@ -311,6 +313,7 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
         &seen, &r);
     assert_true(r.decided);
     assert_int_equal(r.decision.verdict, AGENT_VERDICT_UNDONE);
+    assert_int_equal(r.decision.actor_ms, 1767225660000);
     assert_string_equal(r.token, ""); // it is not what was applied
 }
 
@@ -396,7 +399,8 @@ static void what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_sam
     "{\"kind\":\"" kind                                                                            \
     "\",\"metadata\":{\"managedFields\":[{\"manager\":\"kubectl-rollout\",\"operation\":"          \
     "\"" operation                                                                                 \
-    "\",\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:metadata\":{\"f:annotations\":{"             \
+    "\",\"time\":\"2026-01-01T00:00:03Z\",\"fieldsV1\":{\"f:spec\":{\"f:template\":{"              \
+    "\"f:metadata\":{\"f:annotations\":{"                                                          \
     "\"f:kubectl.kubernetes.io/restartedAt\":{}}}}}}}]},\"spec\":{\"template\":{\"metadata\":{"    \
     "\"annotations\":{\"kubectl.kubernetes.io/restartedAt\":\"2026-01-01T00:00:0" more "\"}}}}}"
 
@@ -418,7 +422,8 @@ static void pods_that_people_have_replaced_are_told_once(void **state) {
     assert_int_equal(r.decision.verdict, AGENT_VERDICT_RESTARTED);
     assert_string_equal(r.decision.controller, "daemonset");
     assert_string_equal(r.decision.actor, "kubectl-rollout");
-    assert_int_equal(r.decision.at_ms, 1767225601000);
+    assert_int_equal(r.decision.at_ms, 1767225601000);    // as he says
+    assert_int_equal(r.decision.actor_ms, 1767225603000); // as the server does
     kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Update", "1Z")), &seen, &r);
     assert_false(r.decided);
     kube_rollout_restart(a, parse(a, RESTARTED("DaemonSet", "Update", "0Z")), &seen, &r); // undone

@@ -1745,7 +1745,8 @@ static const struct agent_decision rejection = {.key = SVC,
                                                 .text = "the words",
                                                 .weight = -1,
                                                 .at_ms = 5000,
-                                                .actor = "flagger"};
+                                                .actor = "flagger",
+                                                .actor_ms = 4000};
 
 // take_up has both releases known, each of another form.
 static void take_up(struct fixture *f) {
@@ -1811,7 +1812,7 @@ static void a_rejection_holds_at_once_and_waits_a_moment_for_who_it_was(void **s
     decide(f, &rejection);
     assert_non_null(agent_cache_hold(f->cache, "shop"));
     assert_null(f->decisions);
-    assert_string_equal(f->asked, "Canary.flagger.app/shop/web flagger 5000");
+    assert_string_equal(f->asked, "Canary.flagger.app/shop/web flagger 4000");
     f->author = "system:serviceaccount:flagger-system:flagger";
     cm_clock_advance(100);
     settle(f);
