@@ -155,7 +155,11 @@ static bool take_event(struct cm_arena *a, const char *line, size_t size, struct
     while (ok && skip(&c, ',')) {
         ok = take_member(a, &c, event);
     }
-    return ok && skip(&c, '}');
+    if (!ok || !skip(&c, '}')) {
+        return false;
+    }
+    skip_space(&c);
+    return c.at == c.end;
 }
 
 static const char *text_of(const struct cm_json *node) {

@@ -16,7 +16,7 @@
 #include "common/str.h"
 #include "common/workers.h"
 
-enum { PAUSE_MS = 100, CHUNK = 64 * 1024, CHUNKS = 16 };
+enum { PAUSE_MS = 100, CHUNK = 64 * 1024, CHUNKS = 16, TAIL = 32 };
 
 struct found {
     struct kube_audit_write write;
@@ -37,6 +37,8 @@ struct kube_audit_log {
     int fd;            // -1: it is not open
     bool opened;       // it was once
     off_t at;
+    char tail[TAIL]; // what is before that
+    size_t tail_size;
     struct cm_str line; // begun
     bool passing;       // over the rest of a line that is too long
     struct cm_arena *scratch;
@@ -49,7 +51,11 @@ struct kube_audit_log {
 
 // ---- On the worker
 
+// forget_line: what a request carried may be in it, and that may be a Secret.
 static void forget_line(struct kube_audit_log *l) {
+    if (l->line.len > 0) {
+        explicit_bzero(l->line.data, l->line.len);
+    }
     cm_str_clear(&l->line);
     l->passing = false;
 }
@@ -123,6 +129,25 @@ static void close_file(struct kube_audit_log *l) {
     l->fd = -1;
 }
 
+// begin_at goes on at a place. What is before it may be a part of the line that goes on there.
+static void begin_at(struct kube_audit_log *l, off_t at) {
+    off_t size = at < TAIL ? at : TAIL;
+    ssize_t got = pread(l->fd, l->tail, (size_t)size, at - size);
+
+    l->at = at;
+    l->tail_size = got < size ? 0 : (size_t)size;
+    forget_line(l);
+    l->passing = at > 0 && (l->tail_size == 0 || l->tail[l->tail_size - 1] != '\n');
+}
+
+// open_fd opens nothing but a file: devices may do something then.
+static int open_fd(const char *path, struct stat *st) {
+    if (stat(path, st) < 0 || !S_ISREG(st->st_mode)) {
+        return -1;
+    }
+    return open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 // open_file begins at the end of what is there at first: what was written before is old.
 static bool open_file(struct kube_audit_log *l) {
     struct stat st;
@@ -130,20 +155,20 @@ static bool open_file(struct kube_audit_log *l) {
     if (l->fd >= 0) {
         return true;
     }
-    l->fd = open(l->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    errno = 0;
+    l->fd = open_fd(l->path, &st);
     l->opened |= l->fd < 0 && errno == ENOENT; // all that will be in it is new
     if (l->fd < 0 || fstat(l->fd, &st) < 0 || !S_ISREG(st.st_mode)) {
         (void)cm_fail(
             &l->why, CM_EIO,
             "the audit log '%s' cannot be read, so who changed something is only claimed: "
             "%s",
-            l->path, l->fd < 0 ? strerror(errno) : "it is no file");
+            l->path, l->fd < 0 && errno != 0 ? strerror(errno) : "it is no file");
         close_file(l);
         return false;
     }
-    l->at = l->opened ? 0 : st.st_size;
+    begin_at(l, l->opened ? 0 : st.st_size);
     l->opened = true;
-    forget_line(l);
     return true;
 }
 
@@ -156,12 +181,13 @@ static bool is_replaced(const struct kube_audit_log *l) {
                                                                       named.st_dev != ours.st_dev));
 }
 
-static void begin_again_if_shorter(struct kube_audit_log *l) {
-    struct stat st;
+// begin_again_if_cut: it may have grown since beyond where we were.
+static void begin_again_if_cut(struct kube_audit_log *l) {
+    char now[TAIL];
+    ssize_t got = pread(l->fd, now, l->tail_size, l->at - (off_t)l->tail_size);
 
-    if (fstat(l->fd, &st) == 0 && st.st_size < l->at) {
-        l->at = 0;
-        forget_line(l);
+    if (got >= 0 && ((size_t)got < l->tail_size || memcmp(now, l->tail, l->tail_size) != 0)) {
+        begin_at(l, 0);
     }
 }
 
@@ -177,6 +203,8 @@ static bool read_chunk(struct kube_audit_log *l, char *chunk) {
         return false;
     }
     l->at += size;
+    l->tail_size = size < TAIL ? (size_t)size : TAIL;
+    memcpy(l->tail, chunk + size - l->tail_size, l->tail_size);
     take_chunk(l, chunk, (size_t)size);
     return true;
 }
@@ -190,10 +218,11 @@ static void run(struct cm_job *job) {
         return;
     }
     bool replaced = is_replaced(l); // before it is read to its end
-    begin_again_if_shorter(l);
+    begin_again_if_cut(l);
     while (chunks < CHUNKS && read_chunk(l, chunk)) {
         chunks++;
     }
+    explicit_bzero(chunk, CHUNK);
     l->more = chunks == CHUNKS;
     if (replaced && !l->more) {
         close_file(l);
@@ -272,6 +301,7 @@ void kube_audit_log_free(struct kube_audit_log *l) {
         return;
     }
     close_file(l);
+    explicit_bzero(l->tail, sizeof(l->tail));
     cm_str_done(&l->line);
     cm_arena_free(l->scratch);
     cm_arena_free(l->arena);

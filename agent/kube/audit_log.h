@@ -2,8 +2,8 @@
 //
 // A few times a second a worker reads what is new in it, from the end that it had at the start on.
 // The API server renames the file when it is large and begins another one: what is left in the old
-// one is read first. A file that became shorter is read from its start. A line that is longer than
-// KUBE_AUDIT_LINE_MAX is passed over.
+// one is read first. A file that was cut is read from its start. A line that is longer than
+// KUBE_AUDIT_LINE_MAX, or had begun before the first look, is passed over.
 //
 // Threads: the loop given at start, which opens the file; reading is the worker's.
 #pragma once

@@ -36,12 +36,14 @@ static enum cm_rc check_list(const char *list, const char *option, const char *e
     return CM_OK;
 }
 
-// is_file tells whether a path from the root is one of a file in a folder, in plain characters.
+// is_file tells whether a path from the root is one of a file in a folder, in plain characters and
+// the shortest form: else the folder may be the root.
 static bool is_file(const char *path) {
     const char *name = strrchr(path, '/');
 
     return path[0] == '/' && name != path && name[1] != '\0' &&
-           path[strspn(path, image_chars)] == '\0' && strstr(path, "..") == NULL;
+           path[strspn(path, image_chars)] == '\0' && strstr(path, "..") == NULL &&
+           strstr(path, "//") == NULL && strstr(path, "/./") == NULL;
 }
 
 enum cm_rc ctl_manifests_check(const struct ctl_manifests *m, struct cm_err *err) {

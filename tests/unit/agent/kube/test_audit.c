@@ -150,6 +150,8 @@ static void a_line_that_is_cut_or_says_a_thing_twice_is_none(void **state) {
         assert_false(kube_audit_read(((struct fixture *)*state)->arena, line, size, &w));
     }
     assert_false(reads(*state, LINE("patch", "\"user\":{\"username\":\"bob\"},"), &w));
+    assert_false(reads(*state, LINE("patch", "") "}", &w)); // the end of another one
+    assert_true(reads(*state, LINE("patch", "") "\r", &w));
 }
 
 #define ASKED(query, more)                                                                         \

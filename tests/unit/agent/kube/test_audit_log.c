@@ -160,6 +160,33 @@ static void a_file_that_was_made_shorter_is_read_from_its_start(void **state) {
     wait_for(f, "alice bob carol ");
 }
 
+static void one_that_was_made_shorter_and_has_grown_since_is_too(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *bob = line_of("bob");
+    CM_AUTOFREE char *carol = line_of("carol");
+    CM_AUTOFREE char *both = cm_strf("%s%s", bob, carol);
+
+    begin(f);
+    wrote(f, "alice");
+    wait_for(f, "alice ");
+    FILE *file = fopen(f->path, "w");
+    assert_non_null(file);
+    assert_int_equal(fputs(both, file) >= 0, 1);
+    assert_int_equal(fclose(file), 0);
+    wait_for(f, "alice bob carol ");
+}
+
+static void what_had_begun_before_is_no_line_of_its_own(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *inner = line_of("mallory");
+
+    add(f->path, "{\"requestObject\":");
+    begin(f);
+    add(f->path, inner);
+    wrote(f, "alice");
+    wait_for(f, "alice ");
+}
+
 // It is read in pieces of 64 KiB: what would be a line by itself begins one of them.
 static void a_line_that_is_too_long_is_passed_over_to_its_end(void **state) {
     enum { PIECES = KUBE_AUDIT_LINE_MAX + 64 * 1024 };
@@ -185,6 +212,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(
             a_file_that_was_renamed_is_read_to_its_end_and_then_the_new_one, set_up, take_down),
         cmocka_unit_test_setup_teardown(a_file_that_was_made_shorter_is_read_from_its_start, set_up,
+                                        take_down),
+        cmocka_unit_test_setup_teardown(one_that_was_made_shorter_and_has_grown_since_is_too,
+                                        set_up, take_down),
+        cmocka_unit_test_setup_teardown(what_had_begun_before_is_no_line_of_its_own, set_up,
                                         take_down),
         cmocka_unit_test_setup_teardown(a_line_that_is_too_long_is_passed_over_to_its_end, set_up,
                                         take_down),

@@ -192,6 +192,10 @@ static void what_is_no_name_is_refused(void **state) {
     refused(m, "--audit-log: ");
     m.audit_log = "/var/../audit.log";
     refused(m, "--audit-log: ");
+    m.audit_log = "//audit.log";
+    refused(m, "--audit-log: ");
+    m.audit_log = "/./audit.log";
+    refused(m, "--audit-log: ");
     m = whole;
     m.resources = "Deployment";
     refused(m, "--resources: 'Deployment' is no name; write them as deployments.apps,configmaps");
