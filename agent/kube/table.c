@@ -73,6 +73,7 @@ static void leave_place(struct kube_entry *e) {
 }
 
 static void free_entry(struct kube_entry *e) {
+    kube_audited_forget(e);
     kube_owners_want(e, 0);
     kube_conditions_want(e, NULL, 0);
     kube_watch_drop(e);
@@ -909,6 +910,7 @@ void kube_table_untrack(struct agent_kube *k, const char *key) {
     if (e != NULL) {
         e->tracked = false;
         e->known = false;
+        kube_audited_forget(e);
         kube_releases_forget(e);
         kube_stuck_forget(e);
         kube_owners_want(e, 0);
