@@ -69,12 +69,25 @@ struct agent_sparing {
     struct cm_buf *before; // canonical form that was applied last; NULL: not known
 };
 
+// The forms of an object, read when its turn has come; references for whoever asked.
+struct agent_read {
+    struct cm_buf *bytes;  // canonical form
+    struct cm_buf *before; // as in struct agent_sparing
+};
+
+// Called when an operation begins, before anything is asked of the target for it (from inside the
+// call, perhaps; again, if it had to wait for something since), with the ctx of its `done`. So what
+// waits for its turn costs little, however large it is. With an error the operation ends.
+typedef enum cm_rc (*agent_read_fn)(void *ctx, struct agent_read *out, struct cm_err *err);
+
 // One object that shall be there.
 struct agent_object {
     const char *app;
     const char *key;               // as in the bundle; its namespace may be left open
     const char *default_namespace; // for objects that name none and need one; may be ""
-    struct cm_buf *bytes;          // canonical form; borrowed until the call returns
+    struct cm_buf *bytes; // canonical form; borrowed until the call returns; NULL: `read` gives it
+    agent_read_fn read;
+    size_t size; // of what `read` gives
     struct cm_sha256 sha256;
     bool secret;
     bool adopt;          // take it over from another GitOps tool

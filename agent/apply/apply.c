@@ -28,7 +28,7 @@ static void keys_free(void *value) {
     free(k);
 }
 
-enum { BUSY_MAX = 64, LATE_MS = 2000 };
+enum { BUSY_MAX = 64, LATE_MS = 5000 };
 
 static void run_wake(void *ctx);
 static void run_turns(void *ctx);
@@ -297,7 +297,8 @@ void apply_leave_behind(struct agent_apply *a, const struct agent_item *item, co
 
 // ---- Runs
 
-// inherit: what was said of the App need not be said again, if nothing about it changed.
+// inherit: what was said of the App need not be said again, if nothing about it changed. Whether
+// the target answers it does not depend on what it wants.
 static void inherit(struct run *next, struct run *old) {
     bool same = next->bundle != NULL && next->bundle == old->bundle &&
                 strcmp(next->revision, old->revision) == 0;
@@ -305,6 +306,7 @@ static void inherit(struct run *next, struct run *old) {
     next->told = old->told;
     next->told_message = CM_TAKE(old->told_message);
     next->was_told = same && old->was_told;
+    next->late = old->late;
 }
 
 // hold makes `next` (may be NULL) begin when nothing of `old` is in flight any more.
@@ -540,12 +542,14 @@ static bool is_free(const struct agent_apply *a) {
     return a->busy - a->late < BUSY_MAX;
 }
 
-// wait_for_late: a run that hears nothing of what is on its way gives its turn to another one.
-static void wait_for_late(struct agent_apply *a) {
+// wait_for_late looks for runs that are late, after a while at least.
+static void wait_for_late(struct agent_apply *a, int64_t least_ms) {
     const struct run *first = CM_CONTAINER(a->heard.next, struct run, heard);
 
     if (!cm_list_empty(&a->turns) && !cm_list_empty(&a->heard) && a->overdue.at == 0 && !a->shut) {
-        cm_timer_start(a->loop, &a->overdue, first->heard_ms + LATE_MS - cm_clock_now_ms());
+        int64_t left_ms = first->heard_ms + LATE_MS - cm_clock_now_ms();
+
+        cm_timer_start(a->loop, &a->overdue, left_ms > least_ms ? left_ms : least_ms);
     }
 }
 
@@ -556,21 +560,38 @@ static void post_turns(struct agent_apply *a) {
     }
 }
 
+// find_late finds those of whom nothing was heard for long, and of whom something was sent or not.
+static void find_late(struct agent_apply *a, bool sent) {
+    int64_t long_ago_ms = cm_clock_now_ms() - LATE_MS;
+    struct cm_list *next;
+
+    for (struct cm_list *at = a->heard.next; at != &a->heard; at = next) {
+        struct run *r = CM_CONTAINER(at, struct run, heard);
+
+        next = at->next;
+        if (r->heard_ms > long_ago_ms) {
+            return;
+        }
+        if ((r->sent > 0) == sent) {
+            cm_list_remove(&r->heard);
+            r->late = true;
+            a->late++;
+        }
+    }
+}
+
+// on_overdue: a run that hears nothing of what was sent gives its turn to another one. So do those
+// whose objects only wait at the target while it is like that for anybody, for they may wait for
+// him; else the target is slow, and they keep it, so that one App after the other comes to its end.
 static void on_overdue(void *ctx) {
     struct agent_apply *a = ctx;
-    int64_t long_ago_ms = cm_clock_now_ms() - LATE_MS;
 
-    while (!cm_list_empty(&a->heard)) {
-        struct run *r = CM_CONTAINER(a->heard.next, struct run, heard);
-
-        if (r->heard_ms > long_ago_ms) {
-            break;
-        }
-        cm_list_remove(&r->heard);
-        a->late++;
+    find_late(a, true);
+    if (a->late > 0) {
+        find_late(a, false);
     }
     post_turns(a);
-    wait_for_late(a);
+    wait_for_late(a, LATE_MS / 2);
 }
 
 bool apply_has_turn(struct run *r) {
@@ -583,7 +604,7 @@ bool apply_has_turn(struct run *r) {
     if (cm_list_empty(&r->turn)) { // else it keeps its place
         cm_list_append(&a->turns, &r->turn);
     }
-    wait_for_late(a);
+    wait_for_late(a, 0);
     return false;
 }
 
@@ -597,7 +618,7 @@ static void run_turns(void *ctx) {
         cm_list_remove(&r->turn);
         run_go(r);
     }
-    wait_for_late(a);
+    wait_for_late(a, 0);
 }
 
 static void hear(struct run *r) {
@@ -607,21 +628,43 @@ static void hear(struct run *r) {
 }
 
 void apply_object_begins(struct run *r) {
-    if (r->applying++ == 0) {
-        r->owner->busy++;
+    if (r->applying++ > 0) {
+        return;
+    }
+    r->owner->busy++;
+    if (r->late) {
+        r->owner->late++;
+    } else {
         hear(r);
     }
 }
 
-void apply_object_over(struct run *r) {
-    struct agent_apply *a = r->owner;
-    bool was_late = cm_list_empty(&r->heard);
+void apply_object_sent(struct run *r) {
+    if (r->sent++ == 0 && !r->late) {
+        hear(r);
+    }
+}
 
+// hear_end: what ends in time was answered.
+static void hear_end(struct run *r, int64_t sent_ms) {
+    r->sent--;
+    if (r->late && cm_clock_now_ms() - sent_ms < LATE_MS) {
+        r->late = false;
+        r->owner->late--;
+    }
+}
+
+void apply_object_over(struct run *r, int64_t sent_ms) {
+    struct agent_apply *a = r->owner;
+
+    if (sent_ms != 0) {
+        hear_end(r, sent_ms);
+    }
     if (--r->applying == 0) {
         a->busy--;
-        a->late -= was_late ? 1 : 0;
+        a->late -= r->late ? 1 : 0;
         cm_list_remove(&r->heard);
-    } else if (!was_late) {
+    } else if (!r->late) {
         hear(r);
     }
     post_turns(a);

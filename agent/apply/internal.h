@@ -66,9 +66,11 @@ struct run {
     bool any_failed;      // some step of the stage failed at some time
     size_t in_flight;     // operations under way, corrections too
     size_t applying;      // of these, objects that are applied
+    size_t sent;          // of these, those that the target has been asked for
     bool answered;        // one of the operations has succeeded
-    struct cm_list heard; // in owner->heard while it has an object on its way that is not late
-    int64_t heard_ms;     // when one began or ended last; monotonic
+    bool late;            // nothing was heard for long; until something ends in time
+    struct cm_list heard; // in owner->heard while it applies something and is not late
+    int64_t heard_ms;     // when the first one began or was sent, or one ended; monotonic
     struct cm_list turn;  // in owner->turns while it waits for its turn
     struct cm_list waits; // in owner->waiting while somebody's health may let it go on
     bool going;           // run_go is at work
@@ -99,8 +101,8 @@ struct agent_apply {
     struct cm_map *observed; // key: what is tracked without being applied
     bool shut;
     size_t draining;         // superseded runs with something in flight
-    size_t busy;             // runs with an object on its way to the target
-    size_t late;             // of these, that have not heard of it for a while
+    size_t busy;             // runs with objects to apply that wait at the target, or were sent
+    size_t late;             // of these, those that are late
     struct cm_list heard;    // the others; who was not heard of for longest comes first
     struct cm_timer overdue; // when the first of them is late
     struct cm_list turns;    // runs that begin when there are fewer
@@ -121,8 +123,8 @@ struct op {
     size_t step;                 // index into run->steps; CORRECTION or AGAIN for a single object
     struct agent_bundle *bundle; // keeps the entry
     const struct agent_entry *entry;
-    struct cm_buf *before; // the form that was applied last; NULL: not known, or not needed
-    bool hook;             // it is made anew
+    int64_t sent_ms; // when the target was asked; monotonic; 0: it waits there for its turn
+    bool hook;       // it is made anew
     char *key;
     char *app;
 };
@@ -222,9 +224,10 @@ void apply_pruned(struct agent_apply *a);
 
 // apply_has_turn tells whether a run may begin now; else it is called (run_go) when it may.
 bool apply_has_turn(struct run *r);
-// apply_object_begins and _over are called before an object is on its way, and when it is there, or
-// is not.
+// apply_object_begins and _over are called before an object is given to the driver, and when it is
+// there, or is not; apply_object_sent when it is its turn there, at sent_ms (0: it never was).
 void apply_object_begins(struct run *r);
-void apply_object_over(struct run *r);
+void apply_object_sent(struct run *r);
+void apply_object_over(struct run *r, int64_t sent_ms);
 
 struct agent_plan_world apply_world(struct run *r);

@@ -5,12 +5,12 @@
 #include "agent/apply/internal.h"
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
 
 static void op_free(struct op *op) {
     agent_bundle_unref(op->bundle);
-    cm_buf_unref(op->before);
     free(op->key);
     free(op->app);
     free(op);
@@ -18,7 +18,7 @@ static void op_free(struct op *op) {
 
 static void op_end(struct op *op, const struct cm_err *error, int64_t retry_after_ms) {
     if (op->bundle != NULL) {
-        apply_object_over(op->run);
+        apply_object_over(op->run, op->sent_ms);
     }
     run_op_ended(op->run, op->step, op->key, error, retry_after_ms);
     op_free(op);
@@ -117,40 +117,68 @@ static bool may_recreate(const struct op *op) {
 }
 
 // sparing_of says what is let be.
-static struct agent_sparing sparing_of(struct op *op) {
-    struct agent_cache *cache = op->run->owner->cache;
+static struct agent_sparing sparing_of(const struct op *op) {
     const struct agent_drift_rules *rules = agent_bundle_rules(op->bundle, op->entry);
-    const struct agent_item *item = agent_cache_item(cache, op->key);
     bool correcting = op->step == CORRECTION;
-    struct cm_err ignored;
 
-    if (rules->count > 0 && item != NULL && item->applied && op->before == NULL) {
-        enum cm_rc rc =
-            agent_cache_blob(cache, &item->sha256, op->entry->secret, &op->before, &ignored);
-        (void)rc; // then it is not known
-    }
     return (struct agent_sparing){
         .rules = rules->rules,
         .how = correcting ? rules->correcting : rules->applying,
         .count = rules->count,
         .otherwise = correcting ? agent_drift_correcting(op->bundle->drift) : CM_SPARE_NEVER,
-        .before = op->before,
     };
+}
+
+// read_before reads the form that was applied last, if that matters.
+static void read_before(const struct op *op, struct cm_buf **out) {
+    struct agent_cache *cache = op->run->owner->cache;
+    const struct agent_item *item = agent_cache_item(cache, op->key);
+    struct cm_err ignored;
+
+    if (agent_bundle_rules(op->bundle, op->entry)->count > 0 && item != NULL && item->applied) {
+        enum cm_rc rc = agent_cache_blob(cache, &item->sha256, op->entry->secret, out, &ignored);
+        (void)rc; // then it is not known
+    }
+}
+
+// is_overtaken: what has not begun begins no more.
+static bool is_overtaken(const struct op *op, struct cm_err *err) {
+    bool overtaken = op->run->superseded || op->run->owner->shut;
+
+    if (overtaken) {
+        (void)cm_fail(err, CM_ECANCELED, "a newer manifest came");
+    }
+    return overtaken;
+}
+
+// read_forms: it is its turn at the target.
+static enum cm_rc read_forms(void *ctx, struct agent_read *out, struct cm_err *err) {
+    struct op *op = ctx;
+    const struct agent_entry *entry = op->entry;
+
+    if (is_overtaken(op, err)) {
+        return err->code;
+    }
+    enum cm_rc rc =
+        agent_cache_blob(op->run->owner->cache, &entry->sha256, entry->secret, &out->bytes, err);
+    if (rc < 0) {
+        return rc;
+    }
+    read_before(op, &out->before);
+    if (op->sent_ms == 0) {
+        apply_object_sent(op->run);
+    }
+    op->sent_ms = cm_clock_now_ms();
+    return CM_OK;
 }
 
 static void send_apply(struct op *op) {
     struct agent_apply *a = op->run->owner;
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
-    struct cm_err err;
-
-    if (agent_cache_blob(a->cache, &op->entry->sha256, op->entry->secret, &bytes, &err) < 0) {
-        op_end(op, &err, 0);
-        return;
-    }
     const struct agent_object object = {.app = op->app,
                                         .key = op->key,
                                         .default_namespace = op->bundle->namespace,
-                                        .bytes = bytes,
+                                        .read = read_forms,
+                                        .size = agent_cache_blob_size(a->cache, &op->entry->sha256),
                                         .sha256 = op->entry->sha256,
                                         .secret = op->entry->secret,
                                         .adopt = op->bundle->adopt,
@@ -173,8 +201,7 @@ static void intended(void *ctx, const struct cm_err *error) {
 
     if (error->code != CM_OK) {
         op_end(op, error, 0);
-    } else if (op->run->superseded || op->run->owner->shut) {
-        (void)cm_fail(&err, CM_ECANCELED, "a newer manifest came");
+    } else if (is_overtaken(op, &err)) {
         op_end(op, &err, 0);
     } else {
         send_apply(op);

@@ -36,9 +36,13 @@ struct run *run_new(struct agent_apply *a, const char *app) {
     return r;
 }
 
-// window_of bounds what waits at the target, which may not answer at all.
+// window_of bounds what waits at the target, which may not answer at all. While it does not answer
+// some, any number of others may begin.
 static size_t window_of(const struct run *r) {
-    return r->answered ? WINDOW : FIRST_WINDOW;
+    if (r->answered) {
+        return r->late ? FIRST_WINDOW : WINDOW;
+    }
+    return r->late || r->owner->late > 0 ? 1 : FIRST_WINDOW;
 }
 
 static size_t step_count(const struct run *r) {

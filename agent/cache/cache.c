@@ -349,6 +349,10 @@ bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name) {
     return true;
 }
 
+size_t agent_cache_blob_size(struct agent_cache *c, const struct cm_sha256 *name) {
+    return agent_cache_has(c, name) ? agent_index_find(&c->index, name)->size : 0;
+}
+
 // is_whole: the check stands beside the bytes, so whoever can write there makes it fit; the name
 // was signed.
 static bool is_whole(const struct cm_buf *buf, const struct agent_place_in_log *p, bool keyed) {

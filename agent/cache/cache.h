@@ -75,6 +75,9 @@ void agent_cache_put_blob(struct agent_cache *c, const struct cm_sha256 *name,
 // leaving it behind. Blobs that the manifest in force needs stay in any case.
 bool agent_cache_has(struct agent_cache *c, const struct cm_sha256 *name);
 
+// agent_cache_blob_size is the size of a blob; 0: it is not there.
+size_t agent_cache_blob_size(struct agent_cache *c, const struct cm_sha256 *name);
+
 // agent_cache_blob returns a reference to a blob's bytes; `keyed`: the name is no hash of theirs
 // that we can check. It fails with CM_ENOTFOUND, or with CM_EIO when the disk does not give back
 // what was written, or what has that name.

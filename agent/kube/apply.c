@@ -179,6 +179,7 @@ static void send_later(struct kube_op *op) {
     op->timer.ctx = op;
     cm_timer_start(op->k->loop, &op->timer, AGAIN_MS);
     kube_op_linger(op);
+    kube_op_drop_forms(op);
     e->op = NULL;
     kube_entry_after_op(e, NULL);
 }

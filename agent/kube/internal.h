@@ -154,7 +154,9 @@ struct kube_op {
     char *app;
     char *key;
     char *default_namespace;
-    struct cm_buf *bytes; // apply
+    struct cm_buf *bytes; // apply; NULL: they are not read
+    agent_read_fn read;   // apply: gives them; NULL: they are there in any case
+    size_t size;          // apply: of them
     bool secret;
     bool adopt;                   // apply: whoever it belongs to
     bool yields;                  // apply: take no field from anybody
@@ -271,6 +273,7 @@ void kube_op_cleared(struct kube_op *op);    // what is made anew is not there a
 void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                   const struct agent_applied *applied);
 void kube_op_free(struct kube_op *op);
+void kube_op_drop_forms(struct kube_op *op); // they are read again, if they can be
 void kube_op_wait_for_kind(struct kube_op *op);
 void kube_op_wait_for_parent(struct kube_op *op);
 void kube_op_wait_for_owners(struct kube_op *op);

@@ -125,17 +125,45 @@ static void move(struct kube_op *op, struct cm_list *to) {
     cm_list_append(to, &op->at);
 }
 
+void kube_op_drop_forms(struct kube_op *op) {
+    if (op->read != NULL) {
+        cm_buf_unref(op->bytes);
+        cm_buf_unref(op->sparing.before);
+        op->bytes = NULL;
+        op->sparing.before = NULL;
+    }
+}
+
+// read_forms gets what is sent, if it is not there yet.
+static enum cm_rc read_forms(struct kube_op *op, struct cm_err *err) {
+    struct agent_read forms = {0};
+
+    if (op->read == NULL || op->bytes != NULL) {
+        return CM_OK;
+    }
+    enum cm_rc rc = op->read(op->ctx, &forms, err);
+    op->bytes = forms.bytes;
+    op->sparing.before = forms.before;
+    return rc;
+}
+
+// wait_in has it wait for what others wait for, too: any number of them.
+static void wait_in(struct kube_op *op, struct cm_list *list) {
+    move(op, list);
+    kube_op_drop_forms(op);
+}
+
 void kube_op_wait_for_kind(struct kube_op *op) {
     op->round = kube_discover_want(op->k);
-    move(op, &op->k->ops.waiting_kind);
+    wait_in(op, &op->k->ops.waiting_kind);
 }
 
 void kube_op_wait_for_parent(struct kube_op *op) {
-    move(op, &op->k->ops.waiting_parent);
+    wait_in(op, &op->k->ops.waiting_parent);
 }
 
 void kube_op_wait_for_owners(struct kube_op *op) {
-    move(op, &op->k->ops.waiting_owners);
+    wait_in(op, &op->k->ops.waiting_owners);
 }
 
 void kube_op_linger(struct kube_op *op) {
@@ -160,6 +188,8 @@ static void begin(struct kube_op *op) {
     kube_share_begins(op);
     if (k->driver.observes) {
         (void)cm_fail(&err, CM_EAUTH, AGENT_OBSERVES);
+        kube_op_done(op, &err, 0, NULL);
+    } else if (read_forms(op, &err) < 0) {
         kube_op_done(op, &err, 0, NULL);
     } else if (op->type == KUBE_APPLY || op->cleared) {
         kube_apply_begin(op);
@@ -259,7 +289,9 @@ static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,
     struct kube_op *op = new_op(k, type, object->app, object->key, ctx);
 
     op->default_namespace = cm_strdup(object->default_namespace);
-    op->bytes = cm_buf_ref(object->bytes);
+    op->bytes = object->bytes == NULL ? NULL : cm_buf_ref(object->bytes);
+    op->read = object->bytes == NULL ? object->read : NULL;
+    op->size = object->bytes == NULL ? object->size : object->bytes->size;
     op->secret = object->secret;
     op->adopt = object->adopt;
     op->yields = object->yields;

@@ -35,6 +35,8 @@ struct op {
     char *account;
     char *uid;
     struct cm_buf *bytes;
+    agent_read_fn read; // NULL: bytes are there
+    struct cm_err unread;
     bool adopt;
     bool yields;
     bool recreate;
@@ -177,6 +179,17 @@ static struct op *queue_op(struct agent_sim_driver *d, enum op_type type, void *
     return op;
 }
 
+// read_forms: what cannot be read fails in its time.
+static void read_forms(struct agent_sim *sim, struct op *op) {
+    struct agent_read forms = {0};
+
+    if (op->read == NULL || op->read(op->ctx, &forms, &op->unread) < 0) {
+        return;
+    }
+    op->bytes = sim_share(sim, forms.bytes);
+    op->sparing.before = forms.before == NULL ? NULL : sim_share(sim, forms.before);
+}
+
 // start_ops lets as many requests go as may be in flight, and sets the timer for the first.
 static void start_ops(struct agent_sim_driver *d) {
     if (d->stopping) {
@@ -188,6 +201,7 @@ static void start_ops(struct agent_sim_driver *d) {
 
         if (!op->started) {
             op->started = true;
+            read_forms(d->sim, op);
             op->due_ms = cm_clock_now_ms() + d->sim->config.latency_ms;
             d->in_flight++;
         }
@@ -255,6 +269,8 @@ static void end_apply(struct agent_sim_driver *d, struct op *op, bool canceled) 
         (void)cm_fail(&result.error, CM_ECANCELED, "the driver is stopped");
     } else if (d->base.observes) {
         (void)cm_fail(&result.error, CM_EAUTH, AGENT_OBSERVES);
+    } else if (op->unread.code != CM_OK) {
+        result.error = op->unread;
     } else if (!sim_refuses(d->sim, op->key, op->account, &result.error) &&
                (op->type == OP_RUN ? sim_run : sim_apply)(d->sim, &object, &result.written, &o,
                                                           &result.error) == CM_OK) {
@@ -421,7 +437,8 @@ static void queue_write(struct agent_driver *base, enum op_type type,
     op->app = cm_strdup(object->app);
     op->key = cm_strdup(object->key);
     op->default_namespace = cm_strdup(object->default_namespace);
-    op->bytes = sim_share(d->sim, cm_buf_ref(object->bytes));
+    op->bytes = object->bytes == NULL ? NULL : sim_share(d->sim, cm_buf_ref(object->bytes));
+    op->read = object->bytes == NULL ? object->read : NULL;
     op->adopt = object->adopt;
     op->yields = object->yields;
     op->recreate = object->recreate;

@@ -1070,6 +1070,7 @@ enum {
 struct hanging {
     struct fixture *f;
     size_t ended;
+    size_t reads;        // forms that were read
     struct cm_err error; // of the last one
 };
 
@@ -1193,6 +1194,63 @@ static void hang_all(struct hanging *h, size_t apps) {
         wait_seen(h->f, HANGS, 1 + (seen < apps ? seen : apps));
         cm_clock_advance(seen == AT_ONCE ? SLOW_MS : HANGS_MS); // then what is slow already hangs
     }
+}
+
+static enum cm_rc on_read(void *ctx, struct agent_read *out, struct cm_err *err) {
+    static const char form[] = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+                               "\"metadata\":{\"name\":\"read\"}}";
+    struct hanging *h = ctx;
+
+    (void)err;
+    h->reads++;
+    out->bytes = cm_buf_copy(form, sizeof(form) - 1);
+    return CM_OK;
+}
+
+// apply_read begins to apply so many objects of as many Apps that are read when it is their turn.
+static void apply_read(struct hanging *h, const char *ns, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        CM_AUTOFREE char *app = cm_strf("reads-%zu", i);
+        CM_AUTOFREE char *key = cm_strf("ConfigMap/%s/read-%zu", ns, i);
+        const struct agent_object object = {.app = app,
+                                            .key = key,
+                                            .default_namespace = ns,
+                                            .read = on_read,
+                                            .size = 70,
+                                            .account = ""};
+
+        h->f->driver->ops->apply(h->f->driver, &object, on_hung, h);
+    }
+}
+
+// However large it is: it may wait for long, and any number of others with it.
+static void what_waits_for_its_turn_is_not_read_before(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    apply_read(&h, "hangs", 2 * AT_ONCE);
+    wait_seen(h.f, "hangs/configmaps/read", AT_ONCE);
+    look_twice(h.f);
+    assert_int_equal(h.reads, AT_ONCE);
+    end_hanging(&h, 2 * AT_ONCE);
+    assert_int_equal(h.reads, 2 * AT_ONCE);
+}
+
+// Who asked knows by that that it is not the number of others that it waits for.
+static void what_waits_for_our_inventory_has_begun(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    fake_api_hold(h.f->api, PARENT);
+    apply_read(&h, "new", 1);
+    look_twice(h.f);
+    assert_int_equal(h.reads, 1);
+    assert_int_equal(h.ended, 0);
+    end_hanging(&h, 1);
+    assert_int_equal(h.reads, 2); // nothing was kept meanwhile
+    assert_int_equal(h.error.code, CM_OK);
 }
 
 static void however_many_apps_hang_others_go_on(void **state) {
@@ -1341,6 +1399,8 @@ int main(void) {
         TEST(a_namespace_that_is_gone_holds_up_no_recovery),
         TEST(a_namespace_that_cannot_be_seen_is_named),
         TEST(a_page_that_is_too_large_is_halved_when_recovering),
+        TEST(what_waits_for_its_turn_is_not_read_before),
+        TEST(what_waits_for_our_inventory_has_begun),
         TEST(however_many_apps_hang_others_go_on),
         TEST(what_hangs_longest_is_cut_off_when_there_is_no_place),
         TEST(what_may_only_be_slow_gets_no_more_slots),

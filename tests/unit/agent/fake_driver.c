@@ -1,9 +1,11 @@
 #include "tests/unit/agent/fake_driver.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -17,6 +19,7 @@ struct request {
     void *ctx;
     struct agent_object object; // only its options
     char *account;
+    agent_read_fn read; // NULL: it has begun
     bool anew;
 };
 
@@ -56,6 +59,7 @@ static void apply(struct agent_driver *d, const struct agent_object *object, age
                                       .recreate = object->recreate,
                                       .sparing = object->sparing,
                                       .once = object->once};
+    r->read = object->read;
     r->account = cm_strdup(object->account);
 }
 
@@ -64,6 +68,7 @@ static void run(struct agent_driver *d, const struct agent_object *object, agent
     struct request *r = add(self(d), object->key, ctx);
 
     r->applied = done;
+    r->read = object->read;
     r->anew = true;
     r->account = cm_strdup(object->account);
 }
@@ -248,6 +253,35 @@ size_t fake_looks(const struct fake_driver *f) {
     return f->looks;
 }
 
+// begin reads what a request is about; what cannot be read fails.
+static void begin(struct request *r, struct cm_err *error) {
+    struct agent_read forms = {0};
+    struct cm_err err;
+
+    if (r->read != NULL && r->read(r->ctx, &forms, &err) < 0) {
+        *error = err;
+    }
+    r->read = NULL;
+    cm_buf_unref(forms.bytes);
+    cm_buf_unref(forms.before);
+}
+
+size_t fake_begin(struct fake_driver *f, size_t count) {
+    size_t begun = 0;
+
+    for (struct cm_list *l = f->requests.next; l != &f->requests && begun < count; l = l->next) {
+        struct request *r = CM_CONTAINER(l, struct request, in_requests);
+        struct cm_err error = {0};
+
+        if (r->read != NULL) {
+            begin(r, &error);
+            assert(error.code == CM_OK);
+            begun++;
+        }
+    }
+    return begun;
+}
+
 static bool end(struct fake_driver *f, const char *key, const struct cm_err *error,
                 int64_t retry_after_ms) {
     struct request *r = find(f, key);
@@ -262,6 +296,9 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
     }
     cm_list_remove(&r->in_requests);
     f->pending--;
+    if (error->code == CM_OK) {
+        begin(r, &result.error);
+    }
     if (r->applied != NULL) {
         r->applied(r->ctx, &result);
     } else if (r->tail != NULL) {

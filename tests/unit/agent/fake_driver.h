@@ -32,6 +32,10 @@ enum agent_propagation fake_propagation(const struct fake_driver *f); // of the 
 size_t fake_releases(const struct fake_driver *f);
 size_t fake_looks(const struct fake_driver *f); // observations that were ever asked for
 
+// fake_begin has so many of those that wait for their turn begin, the oldest first; it returns how
+// many there were. Until then, or until they succeed, nobody reads what they are about.
+size_t fake_begin(struct fake_driver *f, size_t count);
+
 // fake_succeed and fake_fail end the oldest request of a key, or of any if key is NULL; false if
 // there is none.
 bool fake_succeed(struct fake_driver *f, const char *key);

@@ -643,33 +643,138 @@ static void apps_that_have_begun_go_on_before_others_begin(void **state) {
     }
 }
 
-static void apps_that_the_target_does_not_answer_keep_no_other_from_beginning(void **state) {
-    enum { APPS = 150, TURNS = 64 };
-    struct fixture *f = *state;
-    struct test_app apps[APPS];
-    struct test_object parts[APPS];
-    char texts[APPS][2][32];
+enum { TURNS = 64, LATE_MS = 5000, MANY_APPS = 150, OF_EACH = 20, FIRST_WINDOW = 16 };
 
-    for (size_t i = 0; i < APPS; i++) {
-        (void)snprintf(texts[i][0], sizeof(texts[i][0]), "app-%03zu", i);
-        (void)snprintf(texts[i][1], sizeof(texts[i][1]), "ConfigMap/shop/%03zu", i);
-        parts[i] = (struct test_object){.key = texts[i][1]};
-        apps[i] = (struct test_app){.name = texts[i][0], .objects = &parts[i], .object_count = 1};
+// Many Apps with some objects each, all in one stage.
+struct crowd {
+    struct test_app apps[MANY_APPS];
+    struct test_object parts[MANY_APPS][OF_EACH];
+    char names[MANY_APPS][32];
+    char keys[MANY_APPS][OF_EACH][64];
+};
+
+// crowd makes them; `version` is in all their objects.
+static void set_crowd(struct fixture *f, struct crowd *c, size_t apps, size_t of_each,
+                      int version) {
+    static char text[32];
+
+    (void)snprintf(text, sizeof(text), "{\"a\":%d}", version);
+    for (size_t i = 0; i < apps; i++) {
+        (void)snprintf(c->names[i], sizeof(c->names[i]), "app-%03zu", i);
+        for (size_t j = 0; j < of_each; j++) {
+            (void)snprintf(c->keys[i][j], sizeof(c->keys[i][j]), "ConfigMap/shop/%03zu-%02zu", i,
+                           j);
+            c->parts[i][j] = (struct test_object){.key = c->keys[i][j], .json = text};
+        }
+        c->apps[i] =
+            (struct test_app){.name = c->names[i], .objects = c->parts[i], .object_count = of_each};
     }
-    set(f, apps, APPS, 1, NULL);
+    set(f, c->apps, apps, (uint64_t)version, NULL);
     settle(f);
-    assert_int_equal(fake_pending(f->fake), TURNS);
-    cm_clock_advance(2000);
-    settle(f);
-    assert_int_equal(fake_pending(f->fake), 2 * TURNS);
-    cm_clock_advance(2000);
-    settle(f);
-    assert_int_equal(fake_pending(f->fake), APPS);
+}
+
+static void apps_that_the_target_does_not_answer_keep_no_other_from_beginning(void **state) {
+    static struct crowd c;
+    struct fixture *f = *state;
+
+    set_crowd(f, &c, MANY_APPS, 1, 1);
+    for (size_t begun = TURNS; begun < MANY_APPS; begun += TURNS) {
+        assert_int_equal(fake_pending(f->fake), begun);
+        assert_int_equal(fake_begin(f->fake, MANY_APPS), TURNS);
+        cm_clock_advance(LATE_MS);
+        settle(f);
+    }
+    assert_int_equal(fake_pending(f->fake), MANY_APPS);
     assert_false(agent_apply_is_idle(f->apply));
     while (fake_succeed(f->fake, NULL)) {
         settle(f);
     }
     assert_true(agent_apply_is_idle(f->apply));
+}
+
+static void what_only_waits_at_a_slow_target_gives_no_turn_away(void **state) {
+    static struct crowd c;
+    struct fixture *f = *state;
+
+    set_crowd(f, &c, MANY_APPS, 1, 1);
+    cm_clock_advance(LATE_MS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS);
+    assert_int_equal(fake_begin(f->fake, 1), 1);
+    cm_clock_advance(LATE_MS - 1);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS);
+    assert_true(fake_succeed(f->fake, c.keys[0][0]));
+    settle(f);
+    cm_clock_advance(LATE_MS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS); // another one has begun
+}
+
+// Perhaps it waits for those.
+static void what_waits_at_a_target_that_answers_some_not_gives_its_turn_away(void **state) {
+    static struct crowd c;
+    struct fixture *f = *state;
+
+    set_crowd(f, &c, MANY_APPS, 1, 1);
+    assert_int_equal(fake_begin(f->fake, 1), 1);
+    cm_clock_advance(LATE_MS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 2 * TURNS);
+}
+
+static void little_waits_of_apps_that_begin_while_others_are_not_answered(void **state) {
+    static struct crowd c;
+    struct fixture *f = *state;
+
+    set_crowd(f, &c, MANY_APPS, OF_EACH, 1);
+    assert_int_equal(fake_pending(f->fake), TURNS * FIRST_WINDOW);
+    (void)fake_begin(f->fake, TURNS * FIRST_WINDOW);
+    cm_clock_advance(LATE_MS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS * FIRST_WINDOW + TURNS);
+    assert_true(fake_succeed(f->fake, c.keys[TURNS][0])); // it is answered
+    settle(f);
+    assert_true(fake_is_pending(f->fake, c.keys[TURNS][OF_EACH - 1]));
+}
+
+static void who_was_not_answered_holds_no_turn_until_something_ends_in_time(void **state) {
+    static struct crowd c;
+    struct fixture *f = *state;
+
+    set_crowd(f, &c, TURNS + 2, 1, 1);
+    (void)fake_begin(f->fake, TURNS);
+    cm_clock_advance(LATE_MS);
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), TURNS + 2);
+    while (fake_fail(f->fake, NULL, CM_EBUSY, "cut off")) {
+    }
+    set_crowd(f, &c, TURNS + 2, 1, 2); // all change
+    assert_int_equal(fake_begin(f->fake, 2 * TURNS), TURNS + 2);
+    while (fake_succeed(f->fake, NULL)) { // in time
+        settle(f);
+    }
+    set_crowd(f, &c, TURNS + 2, 1, 3);
+    assert_int_equal(fake_pending(f->fake), TURNS);
+}
+
+static void what_a_newer_manifest_overtook_is_not_begun(void **state) {
+    const struct test_object old[] = {{.key = CFG, .json = "{\"a\":1}"}};
+    const struct test_object new[] = {{.key = CFG, .json = "{\"a\":2}"}};
+    const struct test_app first = {.name = "shop", .objects = old, .object_count = 1};
+    const struct test_app second = {.name = "shop", .objects = new, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &first, 1, 1, NULL);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, CFG));
+    set(f, &second, 1, 2, NULL);
+    settle(f);
+    let(f, CFG); // which would have had success
+    settle(f);
+    assert_false(agent_cache_item(f->cache, CFG)->applied);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
 static void an_app_of_many_objects_keeps_no_other_from_beginning(void **state) {
@@ -1759,6 +1864,7 @@ static void an_object_whose_bytes_are_lost_fails_in_words(void **state) {
 
     agent_apply_set(f->apply, desired_new(r));
     release_free(r);
+    let(f, CFG);
     settle(f);
     assert_int_equal(state_of(f, "shop"), AGENT_APP_FAILED);
     assert_non_null(strstr(message_of(f, "shop"), "not on the agent's disk"));
@@ -1840,6 +1946,11 @@ static const struct CMUnitTest tests[] = {
     TEST(apps_that_have_begun_go_on_before_others_begin),
     TEST(apps_with_gates_begin_first),
     TEST(apps_that_the_target_does_not_answer_keep_no_other_from_beginning),
+    TEST(what_only_waits_at_a_slow_target_gives_no_turn_away),
+    TEST(what_waits_at_a_target_that_answers_some_not_gives_its_turn_away),
+    TEST(little_waits_of_apps_that_begin_while_others_are_not_answered),
+    TEST(who_was_not_answered_holds_no_turn_until_something_ends_in_time),
+    TEST(what_a_newer_manifest_overtook_is_not_begun),
     TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
     TEST(what_fails_is_tried_again_after_a_pause),
     TEST(a_pause_that_the_target_asks_for_is_kept),
