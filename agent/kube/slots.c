@@ -4,9 +4,13 @@
 // leaves its slot to others and takes one of those for what takes long (KUBE_SLOW), of which there
 // are as many. So a server that is slow is not asked for more and more at once. But what hangs (a
 // webhook that does not answer) while others of its kind are answered, or none of them is, does not
-// count among these; where all slots are taken, the one that hangs longest is cut off, and its
-// operation fails for now. So slots come free within seconds, however many Apps have requests that
-// hang, and there is a bound to what is under way.
+// count among these, of which there are KUBE_SLOW_TIMES as many in all; where all are taken, the
+// one that hangs longest is cut off, and its operation fails for now. So slots come free within
+// seconds, however many Apps have requests that hang, and there is a bound to what is under way.
+//
+// A kind of which nothing is answered for seconds may also have a server that stalls as a whole:
+// from outside that looks the same, for nothing else may be asked of it. So such a server has up to
+// four times max_in_flight requests, and some are cut off and sent anew.
 //
 // An App of which something took long begins what else it wants in slow slots only, and cuts nobody
 // off: it waits until one is free, in turn with others like it, each with a part of them. It is one
@@ -15,9 +19,9 @@
 // requests are going to hang do not take all slots together. Other Apps have nearly all, but not
 // all.
 //
-// An object costs many times its size while it is applied. So few large ones are under way at once;
-// they wait for each other only. What waits was not read yet (agent/driver.h), so that it costs
-// little, whatever its number.
+// An object costs many times its size while it is applied. So few large ones are under way at once,
+// and as few of those that take long beside them; they wait for each other only. What waits was not
+// read yet (agent/driver.h), so that it costs little, whatever its number.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +35,7 @@
 enum {
     FOR_OTHERS = 2,
     HEAVY_BYTES = 64 << 10, // of an object that waits for others as large
-    HEAVY_MAX = 1 << 20,    // bytes of such objects at once
+    HEAVY_MAX = 1 << 20,    // bytes of such objects at once, of each pace
     SLOW_MS = 2000,         // what takes longer makes room for others
     HANGS_MS = 5000,        // what takes longer may hang
     SILENT_MS = 5000,       // without any answer to its kind
@@ -145,24 +149,46 @@ void kube_share_begins(struct kube_op *op) {
     }
 }
 
-// set_pace: what was parked may have room now.
-static void set_pace(struct kube_share *share, enum kube_pace pace, bool proven) {
-    if (share->pace != pace || share->proven != proven) {
+// hurry moves what waits for a slow slot to where its App is now, before what was parked.
+static void hurry(struct agent_kube *k, const struct kube_share *share) {
+    struct cm_list *queue = &k->ops.queues[KUBE_SLOW];
+    struct cm_list *prev;
+
+    for (struct cm_list *at = queue->prev; at != queue; at = prev) {
+        struct kube_op *op = CM_CONTAINER(at, struct kube_op, at);
+
+        prev = at->prev;
+        if (op->share == share) {
+            kube_slots_queue(op, true);
+        }
+    }
+}
+
+// set_pace: what was parked may have room now. What waits for a quick slot is moved when one is
+// free; a slow one may not be for long.
+static void set_pace(const struct kube_op *op, enum kube_pace pace, bool proven) {
+    struct kube_share *share = op->share;
+    enum kube_pace before = share->pace;
+
+    if (before != pace || share->proven != proven) {
         share->pace = pace;
         share->proven = proven;
         unpark_all(share);
     }
-}
-
-static void was_in_time(struct kube_share *share) {
-    if (share->slow_ops == 0) {
-        set_pace(share, KUBE_QUICK, true);
+    if (before == KUBE_SLOW && pace == KUBE_QUICK) {
+        hurry(op->k, share);
     }
 }
 
-static void took_long(struct kube_share *share) {
-    share->slow_at_ms = cm_clock_now_ms();
-    set_pace(share, KUBE_SLOW, false);
+static void was_in_time(const struct kube_op *op) {
+    if (op->share->slow_ops == 0) {
+        set_pace(op, KUBE_QUICK, true);
+    }
+}
+
+static void took_long(const struct kube_op *op) {
+    op->share->slow_at_ms = cm_clock_now_ms();
+    set_pace(op, KUBE_SLOW, false);
 }
 
 // ---- Slots
@@ -228,15 +254,19 @@ static void leave(struct kube_op *op) {
     op->pool = NULL;
 }
 
+static void look_in(struct agent_kube *k, int64_t ms) {
+    if (k->ops.slow.at == 0 && !k->stopping) {
+        cm_timer_start(k->loop, &k->ops.slow, ms);
+    }
+}
+
 void kube_op_take_slot(struct kube_op *op) {
     struct agent_kube *k = op->k;
 
     assert(op->pool == NULL);
     op->since_ms = cm_clock_now_ms();
     enter(op, op->share->pace);
-    if (k->ops.slow.at == 0 && !k->stopping) {
-        cm_timer_start(k->loop, &k->ops.slow, SLOW_MS);
-    }
+    look_in(k, SLOW_MS);
 }
 
 void kube_slots_give(struct kube_op *op) {
@@ -250,9 +280,9 @@ void kube_slots_give(struct kube_op *op) {
     pulse->ended_ms = op->cut ? pulse->ended_ms : now_ms;
     if (!op->cut && now_ms - op->since_ms < SLOW_MS) {
         pulse->in_time_ms = op->since_ms > pulse->in_time_ms ? op->since_ms : pulse->in_time_ms;
-        was_in_time(op->share);
+        was_in_time(op);
     } else {
-        took_long(op->share);
+        took_long(op);
     }
     kube_ops_wake(op->k);
 }
@@ -262,6 +292,9 @@ void kube_slots_queue(struct kube_op *op, bool first) {
 
     cm_list_remove(&op->at);
     cm_list_append(first ? queue->next : queue, &op->at); // before the first one, or at the end
+    if (op->share->pace == KUBE_SLOW) {
+        look_in(op->k, SLOW_MS / 2); // what is slow hangs after a while, though nothing happens
+    }
     kube_ops_wake(op->k);
 }
 
@@ -295,7 +328,7 @@ static void slow_down(struct kube_op *op) {
     const struct kube_pool *slow = &k->ops.pools[KUBE_SLOW];
     size_t heavy = heavy_of(op);
 
-    took_long(op->share);
+    took_long(op);
     if (count_slow(k) >= k->max_in_flight) {
         return;
     }
@@ -309,7 +342,8 @@ static void slow_down(struct kube_op *op) {
     }
 }
 
-// on_slow looks again when the next one of those with a quick slot may take long.
+// on_slow looks again when the next one of those with a quick slot may take long, and soon while
+// anything waits for a slow one.
 static void on_slow(void *ctx) {
     struct agent_kube *k = ctx;
     int64_t now_ms = cm_clock_now_ms();
@@ -324,6 +358,9 @@ static void on_slow(void *ctx) {
         if (op->pool == &k->ops.pools[KUBE_QUICK] && op->since_ms < next_ms) {
             next_ms = op->since_ms;
         }
+    }
+    if (!cm_list_empty(&k->ops.queues[KUBE_SLOW]) && next_ms > now_ms - SLOW_MS / 2) {
+        next_ms = now_ms - SLOW_MS / 2;
     }
     if (next_ms != INT64_MAX) {
         int64_t left_ms = next_ms + SLOW_MS - now_ms;

@@ -1345,6 +1345,62 @@ static void large_objects_that_hang_hold_up_no_other_large_one(void **state) {
     end_hanging(&h, HUNG);
 }
 
+// fill_slow_slots has so many requests under way that nothing that is slow gets a slot, while they
+// do not hang yet.
+static void fill_slow_slots(struct hanging *h) {
+    hang(h, AT_ONCE, 0);
+    wait_seen(h->f, "/hung-", AT_ONCE);
+    cm_clock_advance(SLOW_MS);
+    others_go_on(h, 0);
+}
+
+// What began while its App was slow does not wait for those that still are.
+static void an_app_that_is_quick_again_waits_for_no_slow_slot(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    h.f->done = false;
+    apply_in(&h, "back", "hangs2", 0, 0, on_applied, h.f); // our inventory knows the namespace
+    assert_true(turn_until(h.f->loop, was_done, h.f));
+    fake_api_hold(h.f->api, "/namespaces/hangs");
+    fill_slow_slots(&h);
+    apply_in(&h, "back", "shop", 1, 0, on_hung, &h); // something has ended in time
+    apply_in(&h, "back", "hangs", 2, 0, on_hung, &h);
+    wait_seen(h.f, "/back-2", 1);
+    cm_clock_advance(SLOW_MS / 2);
+    apply_in(&h, "back", "hangs2", 3, 0, on_hung, &h);
+    wait_seen(h.f, "/back-3", 1);
+    cm_clock_advance(SLOW_MS / 2);
+    look_twice(h.f);
+    apply_in(&h, "back", "shop", 4, 0, on_hung, &h);
+    look_twice(h.f);
+    assert_int_equal(fake_api_count(h.f->api, "/back-4"), 0);
+    fake_api_hold(h.f->api, HANGS); // back-3 is answered in time
+    wait_seen(h.f, "/back-4", 1);
+    end_hanging(&h, AT_ONCE + 4);
+}
+
+static void what_waits_for_a_slow_slot_begins_when_others_hang(void **state) {
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    apply_in(&h, "slow", "hangs", 1, 0, on_hung, &h);
+    wait_seen(h.f, "/slow-1", 1);
+    cm_clock_advance(SLOW_MS);
+    end_hanging(&h, 1);
+    fake_api_hold(h.f->api, HANGS);
+    fill_slow_slots(&h);
+    apply_in(&h, "slow", "shop", 2, 0, on_hung, &h);
+    cm_clock_advance(SLOW_MS); // nothing is under way that may become slow
+    look_twice(h.f);
+    assert_int_equal(fake_api_count(h.f->api, "/slow-2"), 0);
+    cm_clock_advance(HANGS_MS - 2 * SLOW_MS);
+    wait_seen(h.f, "/slow-2", 1);
+    end_hanging(&h, AT_ONCE + 2);
+}
+
 static void an_app_that_has_answered_has_nearly_all_slots(void **state) {
     static struct hanging h;
 
@@ -1406,6 +1462,8 @@ int main(void) {
         TEST(what_may_only_be_slow_gets_no_more_slots),
         TEST(an_app_that_was_slow_cuts_nobody_off_when_it_comes_again),
         TEST(large_objects_that_hang_hold_up_no_other_large_one),
+        TEST(an_app_that_is_quick_again_waits_for_no_slow_slot),
+        TEST(what_waits_for_a_slow_slot_begins_when_others_hang),
         TEST(an_app_that_has_answered_has_nearly_all_slots),
     };
 
