@@ -145,7 +145,8 @@ static void on_done(void *ctx, const struct cm_http_answer *http) {
         send_call(call);
         return;
     }
-    if (call->canceled && answer.error.code == CM_OK) {
+    if (call->canceled) { // whatever it was: nobody goes on with it
+        answer.status = 0;
         (void)cm_fail(&answer.error, CM_ECANCELED, "stopped");
     }
     if (call->text && answer.error.code == CM_OK && answer.status >= 200 && answer.status < 300) {

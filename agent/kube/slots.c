@@ -300,15 +300,21 @@ void kube_slots_queue(struct kube_op *op, bool first) {
 
 // ---- What takes long
 
+// may_be_cut: a hook may be made all the same, and would then run twice.
+static bool may_be_cut(const struct kube_op *op) {
+    return op->pool == &op->k->ops.pools[KUBE_SLOW] && hangs(op) &&
+           !(op->type == KUBE_RUN && op->cleared);
+}
+
 // cut_off ends the request that has had a slow slot longest, of an object that is as large at
-// least. It tells whether there is one that hangs.
+// least. It tells whether there is one.
 static bool cut_off(struct agent_kube *k, size_t size) {
     struct kube_op *oldest = NULL;
 
     for (struct cm_list *at = k->ops.running.next; at != &k->ops.running; at = at->next) {
         struct kube_op *op = CM_CONTAINER(at, struct kube_op, at);
 
-        if (op->pool == &k->ops.pools[KUBE_SLOW] && heavy_of(op) >= size && hangs(op) &&
+        if (heavy_of(op) >= size && may_be_cut(op) &&
             (oldest == NULL || op->since_ms < oldest->since_ms)) {
             oldest = op;
         }

@@ -1111,6 +1111,10 @@ static bool have_all_ended(void *ctx) {
     return h->ended == h->f->number;
 }
 
+static bool has_any_ended(void *ctx) {
+    return ((struct hanging *)ctx)->ended > 0;
+}
+
 static void on_owner(void *ctx, const char *owner, const struct cm_err *error) {
     (void)owner;
     (void)error;
@@ -1401,6 +1405,42 @@ static void what_waits_for_a_slow_slot_begins_when_others_hang(void **state) {
     end_hanging(&h, AT_ONCE + 2);
 }
 
+// It may be made all the same, and would run twice.
+static void a_hook_that_is_being_made_is_not_cut_off(void **state) {
+    enum { HUNG = SLOW_AT_ONCE + AT_ONCE };
+    static const char form[] = "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\","
+                               "\"metadata\":{\"name\":\"hook\"}}";
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy(form, sizeof(form) - 1);
+    const struct agent_object hook = {.app = "hook",
+                                      .key = "ConfigMap/hangs/hook",
+                                      .default_namespace = "hangs",
+                                      .bytes = bytes,
+                                      .account = ""};
+    static struct hanging h;
+
+    h = (struct hanging){.f = *state};
+    start_hanging(&h);
+    fake_api_hold(h.f->api, "PATCH /api/v1" HANGS);
+    h.f->done = false;
+    h.f->driver->ops->run(h.f->driver, &hook, on_applied, h.f);
+    wait_seen(h.f, "PATCH /api/v1" HANGS "configmaps/hook", 1);
+    for (size_t i = 0; i < HUNG; i++) {
+        CM_AUTOFREE char *app = cm_strf("hung-%zu", i);
+
+        apply_in(&h, app, "hangs", 0, 0, on_hung, &h);
+    }
+    for (size_t seen = AT_ONCE - 1; seen < HUNG; seen += AT_ONCE) {
+        wait_seen(h.f, "/hung-", seen);
+        cm_clock_advance(seen < AT_ONCE ? SLOW_MS : HANGS_MS);
+    }
+    wait_seen(h.f, "/hung-", HUNG);
+    assert_true(turn_until(h.f->loop, has_any_ended, &h));
+    assert_false(h.f->done);
+    end_hanging(&h, HUNG);
+    assert_true(turn_until(h.f->loop, was_done, h.f));
+    assert_int_equal(h.f->error.code, CM_OK);
+}
+
 static void an_app_that_has_answered_has_nearly_all_slots(void **state) {
     static struct hanging h;
 
@@ -1464,6 +1504,7 @@ int main(void) {
         TEST(large_objects_that_hang_hold_up_no_other_large_one),
         TEST(an_app_that_is_quick_again_waits_for_no_slow_slot),
         TEST(what_waits_for_a_slow_slot_begins_when_others_hang),
+        TEST(a_hook_that_is_being_made_is_not_cut_off),
         TEST(an_app_that_has_answered_has_nearly_all_slots),
     };
 
