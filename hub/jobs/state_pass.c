@@ -85,7 +85,7 @@ static enum cm_rc forget_months(struct hub_state_pass *p, struct cm_err *err) {
         return CM_OK;
     }
     hub_state_month_back(cm_clock_unix_ms(), p->keep_months, oldest);
-    enum cm_rc rc = hub_state_forget(p->repo, oldest, err);
+    enum cm_rc rc = hub_state_forget(p->repo, oldest, (size_t)p->keep_months, err);
     if (rc == CM_OK) {
         memcpy(p->month, now, sizeof(now));
     }

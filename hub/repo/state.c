@@ -586,13 +586,14 @@ enum cm_rc hub_state_last_folder(struct hub_state *s, struct cm_arena *a,
 #define OWED "/holdfast-prune" // a file of the repository: there may be what nothing names
 
 // The file comes first: who is killed in between has something to remove.
-enum cm_rc hub_state_forget(struct hub_state *s, const char *oldest, struct cm_err *err) {
+enum cm_rc hub_state_forget(struct hub_state *s, const char *oldest, size_t keep,
+                            struct cm_err *err) {
     CM_AUTOFREE char *path = cm_strf("%s" OWED, s->path);
     bool owed = hub_state_is_owed(s);
     bool dropped = false;
     enum cm_rc rc = owed ? CM_OK : cm_fsys_replace(path, "", 0, 0600, err);
 
-    rc = rc < 0 ? rc : hub_shards_drop(s->git, oldest, &dropped, err);
+    rc = rc < 0 ? rc : hub_shards_drop(s->git, oldest, keep, &dropped, err);
     CM_FAULT_POINT("months-dropped");
     if (rc == CM_OK && !dropped && !owed) {
         hub_state_paid(s);

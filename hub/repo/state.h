@@ -85,10 +85,11 @@ CM_MUSTUSE enum cm_rc hub_state_tip(struct hub_state *s, struct cm_arena *a, con
 CM_MUSTUSE enum cm_rc hub_state_month_ended(struct hub_state *s, const char *branch, int64_t now_ms,
                                             bool *out, struct cm_err *err);
 
-// hub_state_forget lets go of what ended before this month; hub_state_is_owed tells whether what is
-// nowhere named any more is still to be removed from the disk (hub_repo_prune), which
-// hub_state_paid ends.
-CM_MUSTUSE enum cm_rc hub_state_forget(struct hub_state *s, const char *oldest, struct cm_err *err);
+// hub_state_forget lets go of what ended before this month, but for the newest months of a branch;
+// hub_state_is_owed tells whether what is nowhere named any more is still to be removed from the
+// disk (hub_repo_prune), which hub_state_paid ends.
+CM_MUSTUSE enum cm_rc hub_state_forget(struct hub_state *s, const char *oldest, size_t keep,
+                                       struct cm_err *err);
 bool hub_state_is_owed(const struct hub_state *s);
 void hub_state_paid(const struct hub_state *s);
 

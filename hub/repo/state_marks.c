@@ -43,31 +43,34 @@ void hub_marks_put(git_repository *git, const char *branch, const git_oid *from,
     }
 }
 
-static bool is_before(git_repository *git, const char *name, const char *month) {
+static bool is_after(git_repository *git, const char *name, const char *month) {
     CM_CLEANUP(hub_git_commitp) git_commit *commit = NULL;
     char its[HUB_STATE_MONTH_MAX];
     git_oid id;
 
     if (git_reference_name_to_id(&id, git, name) < 0 || git_commit_lookup(&commit, git, &id) < 0) {
-        return true;
+        return false;
     }
     hub_state_month(git_commit_time(commit) * 1000, its);
-    return strcmp(its, month) < 0;
+    return strcmp(its, month) > 0;
 }
 
-void hub_marks_drop(git_repository *git, const char *month) {
-    git_strarray names = {0};
+enum cm_rc hub_marks_drop(git_repository *git, const char *branch, const char *month,
+                          struct cm_err *err) {
+    CM_CLEANUP(git_strarray_dispose) git_strarray names = {0};
+    CM_AUTOFREE char *stem = cm_strf(MARKS "%s/", branch);
 
     if (git_reference_list(&names, git) < 0) {
-        return; // what they name is then kept a while longer
+        return hub_git_fail(err, CM_EIO, "list the marks of '%s'", git_repository_path(git));
     }
     for (size_t i = 0; i < names.count; i++) {
-        if (strncmp(names.strings[i], MARKS, strlen(MARKS)) == 0 &&
-            is_before(git, names.strings[i], month)) {
-            (void)git_reference_remove(git, names.strings[i]);
+        if (strncmp(names.strings[i], stem, strlen(stem)) == 0 &&
+            !is_after(git, names.strings[i], month) &&
+            git_reference_remove(git, names.strings[i]) < 0) {
+            return hub_git_fail(err, CM_EIO, "remove '%s'", names.strings[i]);
         }
     }
-    git_strarray_dispose(&names);
+    return CM_OK;
 }
 
 bool hub_marks_find(git_repository *git, const char *branch, int64_t at_ms, git_oid *out) {

@@ -78,12 +78,27 @@ enum cm_rc hub_shards_list(git_repository *git, const char *branch, struct hub_s
 
 // ---- Dropping
 
+// drop removes marks first: who is killed in between finds the name, and drops both.
 static enum cm_rc drop(git_repository *git, const char *name, struct cm_err *err) {
+    const char *month = strrchr(name, '/') + 1;
+    CM_AUTOFREE char *branch =
+        cm_strndup(name + strlen(TAGS), (size_t)(month - 1 - name) - strlen(TAGS));
+
+    if (hub_marks_drop(git, branch, month, err) < 0) {
+        return err->code;
+    }
     return git_reference_remove(git, name) < 0 ? hub_git_fail(err, CM_EIO, "remove '%s'", name)
                                                : CM_OK;
 }
 
-enum cm_rc hub_shards_drop(git_repository *git, const char *oldest, bool *dropped,
+// is_among_newest tells whether fewer than `keep` months of its branch ended later.
+static bool is_among_newest(const struct hub_shards *all, size_t i, size_t keep) {
+    size_t stem = (size_t)(strrchr(all->names[i], '/') + 1 - all->names[i]);
+
+    return keep >= all->count - i || strncmp(all->names[i], all->names[i + keep], stem) != 0;
+}
+
+enum cm_rc hub_shards_drop(git_repository *git, const char *oldest, size_t keep, bool *dropped,
                            struct cm_err *err) {
     CM_CLEANUP(hub_shards_done) struct hub_shards all = {0};
     enum cm_rc rc = hub_shards_list(git, NULL, &all, err);
@@ -92,13 +107,11 @@ enum cm_rc hub_shards_drop(git_repository *git, const char *oldest, bool *droppe
     for (size_t i = 0; rc == CM_OK && i < all.count; i++) {
         const char *month = strrchr(all.names[i], '/') + 1;
 
-        if (strlen(month) == HUB_STATE_MONTH_MAX - 1 && strcmp(month, oldest) < 0) {
+        if (strlen(month) == HUB_STATE_MONTH_MAX - 1 && strcmp(month, oldest) < 0 &&
+            !is_among_newest(&all, i, keep)) {
             rc = drop(git, all.names[i], err);
             *dropped = true;
         }
-    }
-    if (rc == CM_OK && *dropped) {
-        hub_marks_drop(git, oldest);
     }
     return rc;
 }

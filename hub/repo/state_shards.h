@@ -39,6 +39,7 @@ CM_MUSTUSE enum cm_rc hub_shards_list(git_repository *git, const char *branch,
                                       struct hub_shards *out, struct cm_err *err);
 
 // hub_shards_drop removes the names of months before this one ("2026-11"), and marks
-// (state_marks.h) in them. *dropped: there were any.
-CM_MUSTUSE enum cm_rc hub_shards_drop(git_repository *git, const char *oldest, bool *dropped,
-                                      struct cm_err *err);
+// (state_marks.h) in them. Of each branch the newest `keep` stay, however old: the clock alone ends
+// nothing. *dropped: there were any.
+CM_MUSTUSE enum cm_rc hub_shards_drop(git_repository *git, const char *oldest, size_t keep,
+                                      bool *dropped, struct cm_err *err);

@@ -800,10 +800,12 @@ static void what_is_older_than_shall_be_kept_goes_from_the_disk(void **state) {
 static void a_hub_that_was_killed_before_it_had_room_again_has_it_later(void **state) {
     CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 1);
 
+    go_to("2026-11-10T12:00:00Z");
+    happen(&f, "one\n");
     f.cancel_fd = eventfd(1, EFD_CLOEXEC); // the hub is stopping
     go_to("2026-12-10T12:00:00Z");
     begin(&f, 1);
-    happen(&f, "one\n");
+    happen(&f, "two\n");
     assert_int_equal(f.done.merge.code, CM_ECANCELED);
     expect(&f, "ls state.git/holdfast-prune", "state.git/holdfast-prune");
     assert_int_equal(close(f.cancel_fd), 0);
@@ -814,8 +816,21 @@ static void a_hub_that_was_killed_before_it_had_room_again_has_it_later(void **s
     expect(&f,
            "ls state.git/holdfast-prune 2>/dev/null || ls state.git/objects/pack/*.pack | wc -l",
            "1");
-    expect(&f, BRANCHES, "desired events ");
+    expect(&f, BRANCHES, "desired events state/desired/2026-11 state/events/2026-11 ");
     check(&f);
+}
+
+static void a_clock_that_is_ahead_for_a_while_takes_no_history(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 2);
+
+    go_to("2026-11-10T12:00:00Z");
+    happen(&f, "one\n");
+    go_to("2036-11-10T12:00:00Z");
+    happen(&f, "two\n");
+    go_to("2026-11-10T12:00:01Z");
+    happen(&f, "three\n");
+    expect(&f, "git -C state.git tag -l 'state/desired/*' | tr '\\n' ' '",
+           "state/desired/2026-10 state/desired/2026-11 ");
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, scratch_open, scratch_close)
@@ -855,6 +870,7 @@ int main(int argc, char **argv) {
         TEST(a_clock_that_goes_back_over_the_end_of_a_month_begins_none),
         TEST(what_is_older_than_shall_be_kept_goes_from_the_disk),
         TEST(a_hub_that_was_killed_before_it_had_room_again_has_it_later),
+        TEST(a_clock_that_is_ahead_for_a_while_takes_no_history),
     };
 
     hub_repo_child_main(argc, argv);

@@ -365,7 +365,7 @@ static void what_is_older_than_is_kept_is_gone_from_the_disk(void **state) {
            "echo of November, number 3 | tr -d '\\n' | git hash-object --stdin >id; "
            "git -C state.git cat-file -t $(cat id)",
            "blob");
-    assert_int_equal(hub_state_forget(f.state, "2023-12", &f.err), CM_OK);
+    assert_int_equal(hub_state_forget(f.state, "2023-12", 1, &f.err), CM_OK);
     prune(&f);
     expect(&f,
            "git -C state.git for-each-ref --format='%(refname:short)' refs/heads refs/tags | tr "
@@ -375,8 +375,40 @@ static void what_is_older_than_is_kept_is_gone_from_the_disk(void **state) {
     expect(&f, "git -C state.git show state/desired/2023-12:stays", "from the beginning");
     put(&f, "a", "of November, number 3", 51, false); // what was there once comes again
     check(&f);
-    assert_int_equal(hub_state_forget(f.state, "2023-12", &f.err), CM_OK);
+    assert_int_equal(hub_state_forget(f.state, "2023-12", 1, &f.err), CM_OK);
     assert_false(hub_state_is_owed(f.state));
+}
+
+#define REFS                                                                                       \
+    "git -C state.git for-each-ref --format='%(refname:lstrip=1)' refs/tags refs/moments | tr "    \
+    "'\\n' ' '"
+
+static void a_clock_that_is_ahead_takes_no_month_that_would_be_kept(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "a", "of November", 0, false);
+    put(&f, "a", "of December", 20, true);
+    put(&f, "a", "of January", 50, true);
+    put(&f, "a", "of February", 80, true);
+    assert_int_equal(hub_state_forget(f.state, "2033-01", 2, &f.err), CM_OK);
+    expect(&f, REFS,
+           "moments/desired/2024-01-03T18 moments/desired/2024-02-02T18 "
+           "tags/state/desired/2023-12 tags/state/desired/2024-01 ");
+    assert_int_equal(hub_state_forget(f.state, "2033-01", 9, &f.err), CM_OK);
+    expect(&f, "git -C state.git tag | wc -l", "2");
+}
+
+static void a_mark_that_could_not_be_removed_goes_later(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "a", "of November", 0, false);
+    put(&f, "a", "of December", 20, true);
+    put(&f, "a", "of January", 50, true);
+    scratch_run(f.scratch, "touch state.git/refs/moments/desired/2023-12-04T18.lock");
+    assert_int_not_equal(hub_state_forget(f.state, "2023-12", 1, &f.err), CM_OK);
+    scratch_run(f.scratch, "rm state.git/refs/moments/desired/2023-12-04T18.lock");
+    assert_int_equal(hub_state_forget(f.state, "2023-12", 1, &f.err), CM_OK);
+    expect(&f, REFS, "moments/desired/2024-01-03T18 tags/state/desired/2023-12 ");
 }
 
 static void months_are_counted_back_over_years(void **state) {
@@ -431,6 +463,8 @@ int main(int argc, char **argv) {
         TEST(a_month_may_begin_with_one_folder_of_what_was_there),
         TEST(a_month_whose_naming_was_cut_short_is_named),
         TEST(what_is_older_than_is_kept_is_gone_from_the_disk),
+        TEST(a_clock_that_is_ahead_takes_no_month_that_would_be_kept),
+        TEST(a_mark_that_could_not_be_removed_goes_later),
         TEST(months_are_counted_back_over_years),
     };
 
