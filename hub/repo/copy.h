@@ -3,9 +3,11 @@
 //
 // A branch only ever moves forward: the server's must be where ours was once, and still be there
 // when it moves (a compare and swap, as in push.h). Where months have a history each
-// (state_shards.h), their tags go along, and the branch may move on from one to the next, which Git
-// calls forced; all that was there is behind the tag then. What is at the server and not here is
-// somebody else's, or of a repository that was made anew: CM_EEXISTS, and nothing is sent.
+// (state_shards.h), their tags go first, and with them the branch to the end of the month that it
+// is in. Only once the server shows a tag for where its branch is does that move on to the month
+// that runs, which Git calls forced: so all that was there has a name there, also if here it has
+// none any more. What is at the server and neither here nor named there is somebody else's, or of a
+// repository that was made anew: CM_EEXISTS, and nothing is sent.
 //
 // Threads: blocks: a worker; one at a time per mirror folder (CM_EBUSY).
 #pragma once

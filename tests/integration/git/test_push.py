@@ -248,6 +248,46 @@ class OverTheWire(Everywhere):
         self.send_fails(EAUTH, "refused", "use a pull request")
         self.assertEqual(self.tip(), self.first)
 
+    def test_a_branch_leaves_no_month_whose_tag_is_refused(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        newest = self.commit_to(self.own(), "desired", "more")
+        first = self.end_month("2026-11")
+        self.hook("update", "case $1 in refs/tags/*) echo 'tags are protected' >&2; exit 1;; esac")
+        for _ in range(2):
+            answer = self.copy()
+            self.assertEqual(answer["trouble"], "refused", answer)
+            self.assertIn("does not take refs/tags/state/desired/2026-11", answer["message"])
+            self.assertEqual(self.there("desired"), newest)
+        self.hook("update", "exit 0")
+        self.assertEqual(self.copy()["rc"], 0)
+        self.assertEqual(self.there("desired"), first)
+
+    def test_a_month_that_is_not_kept_here_any_more_does_not_hold_up_a_branch(self):
+        self.assertEqual(self.copy()["rc"], 0)
+        newest = self.commit_to(self.own(), "desired", "more")
+        self.bare("config", "receive.denyNonFastForwards", "true")
+        self.end_month("2026-11")
+        self.assertEqual(self.copy()["trouble"], "refused")
+        self.git_in(self.own(), "update-ref", "-d", "refs/tags/state/desired/2026-11")
+        first = self.end_month("2026-12")
+        self.assertEqual(self.copy()["trouble"], "refused")
+        self.bare("config", "receive.denyNonFastForwards", "false")
+        answer = self.copy()
+        self.assertEqual((answer["rc"], answer["trouble"]), (0, "none"), answer)
+        self.assertEqual(self.there("desired"), first)
+        self.assertEqual(self.bare("rev-parse", "state/desired/2026-11").strip(), newest)
+        self.assertIn("state/desired/2026-12", self.bare("for-each-ref"))
+
+    def test_what_is_there_already_is_not_pushed_again(self):
+        self.end_month("2026-11")
+        self.assertEqual(self.copy()["rc"], 0)
+        self.hook("update", f"echo $1 >>{self.folder}/asked")
+        self.assertEqual(self.copy()["rc"], 0)
+        self.assertFalse((self.folder / "asked").exists())
+        self.commit_to(self.own(), "desired", "more")
+        self.assertEqual(self.copy()["rc"], 0)
+        self.assertEqual((self.folder / "asked").read_text(encoding="ascii").split(), ["refs/heads/desired"])
+
     def test_who_pushes_in_the_very_moment_wins(self):
         env = "unset GIT_QUARANTINE_PATH GIT_OBJECT_DIRECTORY GIT_ALTERNATE_OBJECT_DIRECTORIES"
         second = self.repo.commit({"a": "1"})
