@@ -13,7 +13,9 @@
 
 #define KNOWN_MAX 100000
 #define MERGE_DEADLINE_MS ((int64_t)3600 * 1000)
-#define MERGE_PAUSE_MS ((int64_t)600 * 1000)    // after one that failed
+#define MERGE_PAUSE_MS ((int64_t)600 * 1000) // after one that failed
+#define PRUNE_PAUSE_MIN_MS ((int64_t)3600 * 1000)
+#define PRUNE_PAUSE_MAX_MS ((int64_t)24 * 3600 * 1000)
 #define MERGE_MEMORY_BYTES (UINT64_C(16) << 30) // of address space: packs are mapped
 
 struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *config) {
@@ -26,6 +28,8 @@ struct hub_state_pass *hub_state_pass_new(const struct hub_state_pass_config *co
     p->epoch = config->epoch;
     p->cancel_fd = config->cancel_fd;
     p->keep_months = config->keep_months;
+    p->prune_backoff =
+        (struct cm_backoff){.min_ms = PRUNE_PAUSE_MIN_MS, .max_ms = PRUNE_PAUSE_MAX_MS};
     memcpy(p->value_key, config->value_key, sizeof(p->value_key));
     p->known = cm_map_new(free);
     return p;
@@ -99,37 +103,45 @@ typedef enum cm_rc pack_fn(const struct hub_repo_job *job, struct cm_err *err);
 static enum cm_rc run_child(struct hub_state_pass *p, pack_fn *child, struct hub_state_done *out) {
     struct hub_repo_limits limits = hub_repo_limits_default;
     struct hub_repo_job job = {.folder = p->folder, .limits = &limits, .cancel_fd = p->cancel_fd};
-    int64_t now_ms = cm_clock_now_ms();
 
     limits.deadline_ms = MERGE_DEADLINE_MS;
     limits.max_memory_bytes = MERGE_MEMORY_BYTES;
     limits.max_received_bytes = out->bytes + limits.max_received_bytes;
-    if (child(&job, &out->merge) < 0) {
-        p->merge_after_ms = now_ms + MERGE_PAUSE_MS;
-    }
-    return out->merge.code;
+    return child(&job, &out->merge);
 }
 
 // prune_packs: what was seen in packs that are gone now must not be taken for there.
 static void prune_packs(struct hub_state_pass *p, struct hub_state_done *out) {
+    int64_t now_ms = cm_clock_now_ms();
+
     if (run_child(p, hub_repo_prune, out) == CM_OK) {
+        cm_backoff_reset(&p->prune_backoff);
         hub_state_paid(p->repo);
+    } else {
+        p->prune_after_ms = now_ms + cm_backoff_next(&p->prune_backoff);
     }
     close_all(p);
 }
 
 // What a killed merge leaves is swept with what was retired: nobody else writes here.
 static void merge_packs(struct hub_state_pass *p, struct hub_state_done *out) {
-    size_t count = hub_state_packs(p->repo, &out->bytes);
+    int64_t now_ms = cm_clock_now_ms();
 
-    if (cm_clock_now_ms() < p->merge_after_ms) {
-        return;
+    if (run_child(p, hub_repo_merge, out) < 0) {
+        p->merge_after_ms = now_ms + MERGE_PAUSE_MS;
     }
-    if (hub_state_is_owed(p->repo)) {
+    hub_state_sweep(p->repo);
+}
+
+// tidy does one of the two: while packs cannot be pruned they are merged all the same.
+static void tidy(struct hub_state_pass *p, struct hub_state_done *out) {
+    size_t count = hub_state_packs(p->repo, &out->bytes);
+    int64_t now_ms = cm_clock_now_ms();
+
+    if (hub_state_is_owed(p->repo) && now_ms >= p->prune_after_ms) {
         prune_packs(p, out);
-    } else if (count >= HUB_STATE_PACKS_MAX) {
-        (void)run_child(p, hub_repo_merge, out); // it is in *out
-        hub_state_sweep(p->repo);
+    } else if (count >= HUB_STATE_PACKS_MAX && now_ms >= p->merge_after_ms) {
+        merge_packs(p, out);
     }
 }
 
@@ -166,7 +178,7 @@ static enum cm_rc run(struct hub_state_pass *p, struct hub_state_done *out, stru
         p->known = cm_map_new(free);
     }
     if (rc == CM_OK) {
-        merge_packs(p, out);
+        tidy(p, out);
     }
     return rc;
 }

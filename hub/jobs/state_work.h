@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 
 #include "common/arena.h"
+#include "common/backoff.h"
 #include "hub/jobs/state_pass.h"
 #include "hub/jobs/state_words.h"
 #include "hub/repo/state.h"
@@ -32,7 +33,9 @@ struct hub_state_pass {
     char month[HUB_STATE_MONTH_MAX]; // in which it was looked what is not kept any more; "": none
     bool turns;                      // this pass begins a month of `events`
     int cancel_fd;
-    int64_t merge_after_ms;    // not before, after one that failed
+    int64_t merge_after_ms; // not before, after one that failed
+    int64_t prune_after_ms; // the same
+    struct cm_backoff prune_backoff;
     int64_t registry_after_ms; // not looked at before
     struct stat registry_seen; // the file that was looked at last; nothing of it is read again
     uint8_t value_key[32];

@@ -820,6 +820,31 @@ static void a_hub_that_was_killed_before_it_had_room_again_has_it_later(void **s
     check(&f);
 }
 
+static void packs_that_cannot_be_pruned_are_merged_all_the_same(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 1);
+
+    go_to("2026-11-10T12:00:00Z");
+    happen(&f, "one\n");
+    scratch_run(f.scratch, "git -C state.git rev-parse HEAD | tr '0-9a-f' '1-9a-f0' "
+                           ">state.git/refs/heads/broken");
+    go_to("2026-12-10T12:00:00Z");
+    happen(&f, "two\n");
+    assert_int_not_equal(f.done.merge.code, CM_OK);
+    for (int i = 0; i < 30; i++) {
+        CM_AUTOFREE char *text = cm_strf("%d\n", i);
+
+        happen(&f, text); // in no time, so it is not tried again
+        assert_int_equal(f.done.merge.code, CM_OK);
+    }
+    expect(&f, "test $(ls state.git/objects/pack/*.pack | wc -l) -lt 30 && echo merged", "merged");
+    scratch_run(f.scratch, "rm state.git/refs/heads/broken");
+    go_to("2026-12-11T12:00:00Z");
+    pass(&f);
+    assert_int_equal(f.done.merge.code, CM_OK);
+    expect(&f, "ls state.git/holdfast-prune 2>/dev/null || echo done", "done");
+    check(&f);
+}
+
 static void a_clock_that_is_ahead_for_a_while_takes_no_history(void **state) {
     CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 2);
 
@@ -870,6 +895,7 @@ int main(int argc, char **argv) {
         TEST(a_clock_that_goes_back_over_the_end_of_a_month_begins_none),
         TEST(what_is_older_than_shall_be_kept_goes_from_the_disk),
         TEST(a_hub_that_was_killed_before_it_had_room_again_has_it_later),
+        TEST(packs_that_cannot_be_pruned_are_merged_all_the_same),
         TEST(a_clock_that_is_ahead_for_a_while_takes_no_history),
     };
 
