@@ -153,12 +153,41 @@ static void free_walk(git_revwalk **walk) {
     git_revwalk_free(*walk);
 }
 
+struct naming {
+    git_repository *git;
+    git_packbuilder *builder;
+};
+
+// insert_tags puts what lies between a name and a commit, which are tags of somebody's, or what is
+// named instead of one.
+static int insert_tags(const char *name, void *payload) {
+    const struct naming *n = payload;
+    CM_CLEANUP(hub_git_objectp) git_object *at = NULL;
+    git_oid id;
+    int rc = git_reference_name_to_id(&id, n->git, name);
+
+    rc = rc < 0 ? rc : git_object_lookup(&at, n->git, &id, GIT_OBJECT_ANY);
+    while (rc == 0 && git_object_type(at) == GIT_OBJECT_TAG) {
+        git_object *next = NULL;
+
+        rc = git_packbuilder_insert(n->builder, git_object_id(at), NULL);
+        rc = rc < 0 ? rc : git_tag_target(&next, (const git_tag *)at);
+        git_object_free(at);
+        at = next;
+    }
+    return rc < 0 || git_object_type(at) == GIT_OBJECT_COMMIT
+               ? rc
+               : git_packbuilder_insert_recur(n->builder, git_object_id(at), NULL);
+}
+
 // insert_named puts all that a reference names, or what it names names, into a builder.
 static enum cm_rc insert_named(git_repository *git, git_packbuilder *builder, struct cm_err *err) {
     CM_CLEANUP(free_walk) git_revwalk *walk = NULL;
+    struct naming naming = {git, builder};
 
     return git_revwalk_new(&walk, git) < 0 || git_revwalk_push_glob(walk, "refs/*") < 0 ||
-                   git_packbuilder_insert_walk(builder, walk) < 0
+                   git_packbuilder_insert_walk(builder, walk) < 0 ||
+                   git_reference_foreach_name(git, insert_tags, &naming) < 0
                ? hub_git_fail(err, CM_EIO, "find what is named in '%s'", git_repository_path(git))
                : CM_OK;
 }

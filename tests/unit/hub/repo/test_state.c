@@ -365,12 +365,17 @@ static void what_is_older_than_is_kept_is_gone_from_the_disk(void **state) {
            "echo of November, number 3 | tr -d '\\n' | git hash-object --stdin >id; "
            "git -C state.git cat-file -t $(cat id)",
            "blob");
+    scratch_run(f.scratch, "cd state.git && git -c user.name=a -c user.email=a@example.com tag -a "
+                           "-m audited seen desired && git tag notes $(echo notes | git "
+                           "hash-object -w --stdin)");
     assert_int_equal(hub_state_forget(f.state, "2023-12", 1, &f.err), CM_OK);
     prune(&f);
     expect(&f,
            "git -C state.git for-each-ref --format='%(refname:short)' refs/heads refs/tags | tr "
            "'\\n' ' '",
-           "desired state/desired/2023-12 ");
+           "desired notes seen state/desired/2023-12 ");
+    scratch_run(f.scratch, "rm -f state.git/objects/[0-9a-f]*/*");
+    expect(&f, "cd state.git; echo $(git cat-file -t seen) $(git show notes)", "tag notes");
     expect(&f, "git -C state.git cat-file -t $(cat id) 2>/dev/null || echo gone", "gone");
     expect(&f, "git -C state.git show state/desired/2023-12:stays", "from the beginning");
     put(&f, "a", "of November, number 3", 51, false); // what was there once comes again
