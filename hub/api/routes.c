@@ -364,6 +364,8 @@ static const struct hub_member past_log_answer[] = {
      "`fromMs` and `toMs`; of decisions, freezes and what people did `actor` and `text`. What is "
      "of no cluster, such as a Ban, has 0 `clusters`.",
      0, 0, NULL, NULL},
+    {"keptFromMs", HUB_MEMBER_INT, false,
+     "What was before that, in Unix milliseconds, is not kept.", 0, 0, NULL, NULL},
     MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,

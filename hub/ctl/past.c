@@ -392,6 +392,9 @@ int ctl_log(struct ctl *c) {
     if (first_of(answer, "items") == NULL) {
         (void)fprintf(stderr, "nothing to show\n");
     }
+    if (number_of(answer, "keptFromMs") > 0 && !cm_json_true(cm_json_get(answer, "more"))) {
+        (void)fprintf(stderr, "what was before %s is not kept\n", time_of(c, answer, "keptFromMs"));
+    }
     return CTL_DONE;
 }
 

@@ -118,7 +118,7 @@ int64_t past_log_heard_by(const struct past_log *l) {
 
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry) {
     return entry->cluster < l->read->count && l->scope->in[entry->cluster] &&
-           entry->at_ms <= l->scope->when.at_ms;
+           entry->at_ms <= l->scope->when.at_ms && entry->at_ms >= l->read->kept_from_ms;
 }
 
 static enum cm_rc add_entries(struct past_log *l, const struct past_log_row *row, const char *kind,
@@ -444,6 +444,9 @@ static enum cm_rc answer_log(struct past_read *r, struct cm_json *answer, struct
     rc = rc < 0 ? rc : read_log(&l, err);
     cm_json_set_int(r->arena, answer, "atMs", r->ask->now_ms);
     past_members_set(r, &scope, answer);
+    if (r->kept_from_ms > 0) {
+        cm_json_set_int(r->arena, answer, "keptFromMs", r->kept_from_ms);
+    }
     return rc < 0 ? rc : make_items(&l, answer, err);
 }
 
@@ -468,8 +471,8 @@ enum cm_rc past_back_find(struct past_read *r, const struct past_scope *scope, i
     if (rc == CM_OK && l.count < l.limit) {
         return l.cut
                    ? cm_fail(err, CM_EINVAL, "too much happened to count so far back: give a time")
-                   : cm_fail(err, CM_ENOTFOUND, "only %zu changes are known of '%.200s'", l.count,
-                             r->ask->select);
+                   : cm_fail(err, CM_ENOTFOUND, "only %zu changes are known of '%.200s'%s", l.count,
+                             r->ask->select, past_kept_words(r));
     }
     if (rc == CM_OK) {
         *out_ms = sorted(&l)[l.limit - 1]->from_ms - 1;

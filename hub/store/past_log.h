@@ -63,7 +63,8 @@ struct past_action *past_log_find(struct past_log *l, const struct past_log_row 
 void past_log_add(struct past_log *l, struct past_action *action, const struct past_log_row *row,
                   const struct hub_entry *entry);
 
-// past_log_counts tells whether something on a cluster is asked for; past_log_heard_by until when
+// past_log_counts tells whether something on a cluster is asked for, and of a time of which all is
+// known: of before there is only what was so still then. past_log_heard_by until when
 // the hub had to hear of it.
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry);
 int64_t past_log_heard_by(const struct past_log *l);

@@ -93,7 +93,8 @@ static bool is_asked(const struct past_log *l, struct hub_stmt *stmt) {
     const struct hub_select *select = &l->scope->select;
 
     return of_cluster ? past_log_counts(l, &entry)
-                      : select->target[0] == '\0' || select->app[0] != '\0';
+                      : entry.at_ms >= l->read->kept_from_ms &&
+                            (select->target[0] == '\0' || select->app[0] != '\0');
 }
 
 // asked_json lists the events that are asked for.

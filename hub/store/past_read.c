@@ -29,11 +29,31 @@ static enum cm_rc read_names(struct past_read *r, struct cm_err *err) {
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+static enum cm_rc read_kept_from(struct past_read *r, struct cm_err *err) {
+    enum cm_rc rc = hub_meta_get_int(r->db, HUB_PAST_KEPT_FROM, &r->kept_from_ms, err);
+
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+const char *past_kept_words(struct past_read *r) {
+    char text[CM_CLOCK_TEXT_MAX];
+
+    if (r->kept_from_ms == 0) {
+        return "";
+    }
+    cm_clock_format(r->kept_from_ms, text);
+    return cm_arena_strf(r->arena,
+                         " since %.19sZ (what was before is not kept: reindex, with months before "
+                         "that in state.git, brings it back)",
+                         text);
+}
+
 enum cm_rc past_read_begin(struct past_read *r, struct hub_db *db, struct cm_arena *a,
                            const struct hub_past_ask *ask, struct cm_err *err) {
     *r = (struct past_read){.db = db, .arena = a, .ask = ask, .info = cm_map_new(NULL)};
     enum cm_rc rc = hub_past_clusters(db, &r->count, err);
 
+    rc = rc < 0 ? rc : read_kept_from(r, err);
     if (rc < 0) {
         return rc;
     }
@@ -105,13 +125,11 @@ static enum cm_rc find_clusters(struct past_read *r, struct past_scope *s, struc
 // check_kept: what is known of before came to be so then, and all else is not known.
 static enum cm_rc check_kept(struct past_read *r, int64_t at_ms, struct cm_err *err) {
     char text[CM_CLOCK_TEXT_MAX];
-    int64_t from_ms = 0;
-    enum cm_rc rc = hub_meta_get_int(r->db, HUB_PAST_KEPT_FROM, &from_ms, err);
 
-    if (rc < 0 || at_ms >= from_ms) {
-        return rc == CM_ENOTFOUND ? CM_OK : rc;
+    if (at_ms >= r->kept_from_ms) {
+        return CM_OK;
     }
-    cm_clock_format(from_ms, text);
+    cm_clock_format(r->kept_from_ms, text);
     return cm_fail(err, CM_ENOTFOUND,
                    "how it was before %.19sZ is not kept: months before that were gone when the "
                    "index was made anew (reindex, with them in state.git, brings them back)",

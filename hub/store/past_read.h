@@ -26,11 +26,15 @@ struct past_read {
     struct cm_map *info; // of values, by number as text -> struct past_info
     struct past_info
         *recent[PAST_RECENT]; // of them, by the end of the number: most cells are alike
+    int64_t kept_from_ms;     // before that not all is known (HUB_PAST_KEPT_FROM); 0: no such time
 };
 
 enum cm_rc past_read_begin(struct past_read *r, struct hub_db *db, struct cm_arena *a,
                            const struct hub_past_ask *ask, struct cm_err *err);
 void past_read_end(struct past_read *r);
+
+// past_kept_words adds to an error since when anything is known; "": there is no such time.
+const char *past_kept_words(struct past_read *r);
 
 // What one selection means: clusters, and when. ~N is turned into a time.
 struct past_scope {

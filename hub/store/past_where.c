@@ -86,9 +86,9 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
     return rc < 0 || cm_map_len(s->wanted) > 0
                ? rc
                : cm_fail(err, CM_ENOTFOUND,
-                         "nothing that was ever in force has '%.200s': give an image, its tag or "
+                         "nothing that was ever in force has '%.200s'%s: give an image, its tag or "
                          "digest, or a commit with 7 digits or more that changed an App",
-                         what);
+                         what, past_kept_words(s->read));
 }
 
 static struct found *make_found(struct seeking *s, struct past_info *info) {

@@ -135,6 +135,7 @@ class Months(SimStory):
         shown = self.hub.run("show", f"@{{{oldest}-15T12:00}}", check=False)
         self.assertIn("is not kept", shown.stderr)
         self.assertIn("web", self.hub.run("show").stdout)
+        self.assertIn("is not kept", self.hub.run("log").stderr)
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@
 #include "hub/store/db.h"
 #include "hub/store/decisions.h"
 #include "hub/store/events.h"
+#include "hub/store/meta.h"
 #include "hub/store/past.h"
 #include "hub/store/past_query.h"
 
@@ -253,6 +254,29 @@ static void what_runs_where_is_found_by_image_tag_digest_and_commit(void **state
     assert_where(state, &(struct hub_past_ask){.select = "", .what = "reg/web"}, "11 b,c; 22 a");
     assert_where(state, &(struct hub_past_ask){.select = "@{9.hours.ago}", .what = "1.4"},
                  "11 a,b,c");
+}
+
+static void of_before_what_is_kept_nothing_is_told_and_that_is_said(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_past_ask all = {.select = ""};
+    struct cm_err err;
+
+    reject(*state, "a", THEN_MS - HOUR_MS);
+    assert_int_equal(hub_events_add(*state,
+                                    &(struct hub_event){.at_ms = THEN_MS - HOUR_MS,
+                                                        .kind = "ban.started",
+                                                        .message = "reg/web:1.4"},
+                                    &err),
+                     CM_OK);
+    assert_null(cm_json_get(ask(state, a, hub_past_log, &all), "keptFromMs"));
+    assert_int_equal(hub_meta_set_int(*state, HUB_PAST_KEPT_FROM, THEN_MS + HOUR_MS, &err), CM_OK);
+    assert_log(state, &all, "disconnected - 0/1 -; failed - 0/1 -; release 22 1/2 Bump");
+    assert_int_equal(cm_json_int(cm_json_get(ask(state, a, hub_past_log, &all), "keptFromMs"), 0),
+                     THEN_MS + HOUR_MS);
+    assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "prod~2"},
+                   "only 1 changes are known of 'prod~2' since 2026-09-21T0");
+    assert_refused(state, hub_past_where, &(struct hub_past_ask){.select = "", .what = "9.9"},
+                   "has '9.9' since 2026-09-21T0");
 }
 
 static void where_it_is_missing_is_found(void **state) {
@@ -864,6 +888,7 @@ int main(void) {
         TEST(what_was_suspended_and_resumed_is_the_same),
         TEST(what_runs_where_is_found_by_image_tag_digest_and_commit),
         TEST(where_it_is_missing_is_found),
+        TEST(of_before_what_is_kept_nothing_is_told_and_that_is_said),
         TEST(what_never_ran_is_an_error),
         TEST(environments_and_moments_are_compared),
         TEST(what_is_frozen_is_shown_and_what_was),
