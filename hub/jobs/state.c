@@ -41,7 +41,8 @@ struct hub_state_writer {
     struct hub_store_job note;
     int64_t changes_noted; // up to this line of the past it is on record that they are written
     int64_t since_ms;      // of the oldest that is not written, about; 0: all is
-    int64_t rows;          // that had changed when the last window ended
+    int64_t began_ms;      // the last pass
+    int64_t rows;          // that had changed when this window began
     int windows;           // since the last pass
     int cancel_fd;
     bool owed; // a pass found an empty repository, and that all is to be written is not on record
@@ -142,6 +143,7 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
         w->failing = w->err.code != CM_OK;
         w->owed = false;
     }
+    w->rows = hub_store_rows(w->store); // without those that were taken off the list
     if (err->code != CM_OK || w->err.code != CM_OK) {
         start_timer(w, cm_backoff_next(&w->backoff));
         return;
@@ -161,7 +163,7 @@ static void count(struct hub_state_writer *w) {
     if (w->done.commits > 0) {
         cm_metric_add(w->counts.commits, (int64_t)w->done.commits);
         cm_metric_add(w->counts.files, (int64_t)w->done.files);
-        cm_metric_observe_ms(w->counts.seconds, now_ms - w->since_ms);
+        cm_metric_observe_ms(w->counts.seconds, now_ms - w->began_ms);
     }
     cm_metric_set(w->counts.bytes, (int64_t)w->done.bytes);
     cm_metric_set(w->counts.lag, w->done.more ? (now_ms - w->since_ms) / 1000 : 0);
@@ -241,11 +243,13 @@ static void on_timer(void *ctx) {
         hub_store_submit(w->store, &w->note);
         return;
     }
+    w->began_ms = cm_clock_now_ms();
+    w->since_ms = w->since_ms == 0 ? w->began_ms : w->since_ms;
     if (gathers_on(w)) {
+        cm_metric_set(w->counts.lag, (w->began_ms - w->since_ms) / 1000);
         start_timer(w, w->window_ms);
         return;
     }
-    w->since_ms = w->since_ms == 0 ? cm_clock_now_ms() : w->since_ms;
     w->windows = 0;
     w->job = (struct cm_job){.run = run_pass, .done = pass_done, .home = w->loop};
     cm_workers_submit(w->workers, &w->job);
