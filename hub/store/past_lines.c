@@ -291,8 +291,12 @@ enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_vi
 
 // ---- All that is so
 
-// Releases that are there; of the other axes a value is none.
-#define NOW "SELECT value FROM past_now WHERE axis < 2"
+// Releases that are there, or were within ninety days: one that comes back is told by its number
+// alone. Of the other axes a value is none.
+#define USED                                                                                       \
+    "SELECT value FROM past_now WHERE axis < 2 UNION SELECT value FROM (SELECT value FROM"         \
+    " past_change WHERE axis < 2 AND at_ms > (SELECT max(at_ms) FROM past_change) - 7776000000"    \
+    " GROUP BY value ORDER BY max(at_ms) DESC LIMIT 10000)"
 #define LINE_NOW                                                                                   \
     "json_object('kind','change','app',t.app,'axis'," LINE_AXIS(                                   \
         "t.") ",'cluster',c.name,"                                                                 \
@@ -302,9 +306,9 @@ enum cm_rc hub_past_lines_base(struct hub_db *db, const struct hub_past_lines_vi
                                struct cm_err *err) {
     static const char *const sqls[] = {
         "SELECT 0, " LINE_CLUSTER("t.") " FROM past_cluster t ORDER BY number",
-        "SELECT 0, " LINE_VALUE("t.") " FROM past_value t WHERE number IN (" NOW
+        "SELECT 0, " LINE_VALUE("t.") " FROM past_value t WHERE number IN (" USED
                                       ") ORDER BY number",
-        "SELECT 0, " LINE_IMAGE("t.") " FROM past_value_image t WHERE value IN (" NOW ")"
+        "SELECT 0, " LINE_IMAGE("t.") " FROM past_value_image t WHERE value IN (" USED ")"
                                       " ORDER BY image, value",
         "SELECT 0, " LINE_NOW " FROM past_now t JOIN past_cluster c ON c.number = t.cluster"
         " ORDER BY t.since_ms, t.app, t.axis, c.name",

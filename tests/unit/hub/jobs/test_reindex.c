@@ -646,6 +646,26 @@ static void of_months_that_are_left_the_index_tells_how_it_was_since_then(void *
     assert_in_range(facts.kept_from_ms, from_ms, from_ms + 999);
 }
 
+static void of_a_release_that_comes_back_from_months_that_are_gone_all_is_known(void **state) {
+    CM_CLEANUP(months_done) struct history h = live_months(*state, 44, 2);
+    struct hub_reindex_facts facts = {0};
+    int64_t back = value_of(&h, VALUES); // nobody else has it
+
+    for (int i = 0; i < 3; i++) {
+        h.now_ms += 20 * DAY_MS;
+        cm_clock_fake(h.now_ms);
+        note(&h, apps[VALUES % APPS], HUB_PAST_DESIRED, i == 0 ? back : value_of(&h, 0), 0);
+        go_on(&h, 200);
+        write_down(&h, true);
+    }
+    note(&h, apps[VALUES % APPS], HUB_PAST_DESIRED, back, 0);
+    write_down(&h, true);
+    scratch_run(h.scratch, "cd state.git; git tag -d $(git tag -l 'state/events/*')");
+    must(&h, reindex(&h, &facts));
+    assert_true(facts.kept_from_ms > 0);
+    assert_int_equal(facts.unknown, 0);
+}
+
 // What is between is not known, so the index begins after it.
 static void where_a_month_is_missing_the_index_begins_after_it(void **state) {
     CM_CLEANUP(months_done) struct history h = live_months(*state, 43, 4);
@@ -1230,6 +1250,7 @@ int main(int argc, char **argv) {
         TEST(what_is_made_anew_is_the_same),
         TEST(of_all_months_the_index_is_made_as_it_was),
         TEST(of_months_that_are_left_the_index_tells_how_it_was_since_then),
+        TEST(of_a_release_that_comes_back_from_months_that_are_gone_all_is_known),
         TEST(where_a_month_is_missing_the_index_begins_after_it),
         TEST(what_a_hub_of_before_knew_is_told_once),
         TEST(checkpoints_are_made_where_they_were),
