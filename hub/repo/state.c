@@ -286,13 +286,23 @@ static enum cm_rc month_at(struct hub_state *s, const git_oid *id, char out[HUB_
     return CM_OK;
 }
 
-// is_named: of a clock that went back over the end of a month that one is named already.
-static bool is_named(struct hub_state *s, const char *branch, const char *month,
-                     const git_oid *tip) {
+// follows tells whether a month that ends at the tip comes after all that ended: names are in the
+// order of history, also where a clock was ahead for a while.
+static enum cm_rc follows(struct hub_state *s, const char *branch, const char *month,
+                          const git_oid *tip, bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_shards_done) struct hub_shards ended = {0};
     CM_AUTOFREE char *name = hub_shard_ref(branch, month);
-    git_oid id;
+    enum cm_rc rc = hub_shards_list(s->git, branch, &ended, err);
 
-    return git_reference_name_to_id(&id, s->git, name) == 0 && !git_oid_equal(&id, tip);
+    if (rc == CM_OK) {
+        const char *last = ended.count == 0 ? "" : ended.names[ended.count - 1];
+        int order = strcmp(name, last);
+        git_oid id;
+
+        *out = order > 0 || (order == 0 && git_reference_name_to_id(&id, s->git, name) == 0 &&
+                             git_oid_equal(&id, tip)); // it was killed before the next one began
+    }
+    return rc;
 }
 
 enum cm_rc hub_state_month_ended(struct hub_state *s, const char *branch, int64_t now_ms, bool *out,
@@ -307,8 +317,7 @@ enum cm_rc hub_state_month_ended(struct hub_state *s, const char *branch, int64_
         return rc;
     }
     hub_state_month(now_ms, now);
-    *out = strcmp(now, its) > 0 && !is_named(s, branch, its, &tip);
-    return CM_OK;
+    return strcmp(now, its) > 0 ? follows(s, branch, its, &tip, out, err) : CM_OK;
 }
 
 // keep_only makes a tree of one folder of another.

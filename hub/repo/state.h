@@ -81,7 +81,7 @@ CM_MUSTUSE enum cm_rc hub_state_tip(struct hub_state *s, struct cm_arena *a, con
                                     struct cm_err *err);
 
 // hub_state_month_ended tells whether the month of a branch's last commit on disk is over: what
-// comes begins another. One that was begun twice, for the clock was set back, goes on as one.
+// comes begins another. Where the clock was set back it goes on until all that were named are over.
 CM_MUSTUSE enum cm_rc hub_state_month_ended(struct hub_state *s, const char *branch, int64_t now_ms,
                                             bool *out, struct cm_err *err);
 

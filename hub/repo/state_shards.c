@@ -68,7 +68,10 @@ enum cm_rc hub_shards_list(git_repository *git, const char *branch, struct hub_s
     }
     out->names = cm_new(names.count + 1, sizeof(*out->names));
     for (size_t i = 0; i < names.count; i++) {
-        if (strncmp(names.strings[i], before, strlen(before)) == 0) {
+        const char *month = strrchr(names.strings[i], '/') + 1;
+
+        if (strncmp(names.strings[i], before, strlen(before)) == 0 &&
+            strlen(month) == HUB_STATE_MONTH_MAX - 1) {
             out->names[out->count++] = cm_strdup(names.strings[i]);
         }
     }
@@ -105,10 +108,7 @@ enum cm_rc hub_shards_drop(git_repository *git, const char *oldest, size_t keep,
 
     *dropped = false;
     for (size_t i = 0; rc == CM_OK && i < all.count; i++) {
-        const char *month = strrchr(all.names[i], '/') + 1;
-
-        if (strlen(month) == HUB_STATE_MONTH_MAX - 1 && strcmp(month, oldest) < 0 &&
-            !is_among_newest(&all, i, keep)) {
+        if (strcmp(strrchr(all.names[i], '/') + 1, oldest) < 0 && !is_among_newest(&all, i, keep)) {
             rc = drop(git, all.names[i], err);
             *dropped = true;
         }

@@ -771,6 +771,22 @@ static void a_clock_that_goes_back_over_the_end_of_a_month_begins_none(void **st
            "state/desired/2026-11 state/desired/2026-12 ");
 }
 
+static void months_that_ended_are_named_in_the_order_of_history(void **state) {
+    CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-31T12:00:00Z", 12);
+    static const char *const times[] = {"2027-01-31T12:00:00Z", "2027-02-01T12:00:00Z",
+                                        "2026-11-10T12:00:00Z", "2026-12-10T12:00:00Z",
+                                        "2027-01-10T12:00:00Z", "2027-02-10T12:00:00Z",
+                                        "2027-03-10T12:00:00Z"};
+
+    for (size_t i = 0; i < sizeof(times) / sizeof(times[0]); i++) {
+        go_to(times[i]); // it was ahead over the ends of two
+        happen(&f, times[i]);
+    }
+    expect(&f, "git -C state.git tag -l 'state/desired/*' | tr '\\n' ' '",
+           "state/desired/2026-10 state/desired/2027-01 state/desired/2027-02 ");
+    expect(&f, "git -C state.git rev-list --count state/desired/2027-02", "5");
+}
+
 static void what_is_older_than_shall_be_kept_goes_from_the_disk(void **state) {
     CM_CLEANUP(months_done) struct fixture f = months_of(*state, "2026-10-10T12:00:00Z", 2);
 
@@ -893,6 +909,7 @@ int main(int argc, char **argv) {
         TEST(where_all_is_one_history_it_goes_on),
         TEST(months_in_which_nothing_was_there_to_write_are_not_there),
         TEST(a_clock_that_goes_back_over_the_end_of_a_month_begins_none),
+        TEST(months_that_ended_are_named_in_the_order_of_history),
         TEST(what_is_older_than_shall_be_kept_goes_from_the_disk),
         TEST(a_hub_that_was_killed_before_it_had_room_again_has_it_later),
         TEST(packs_that_cannot_be_pruned_are_merged_all_the_same),
