@@ -31,6 +31,7 @@ static void take_app(void *ctx, const struct hub_app_info *info) {
     if (strcmp(info->name, f->name) == 0 && strcmp(info->repo, f->tip->own->name) == 0) {
         f->out->path = cm_arena_strdup(f->tip->arena, info->path);
         f->out->captures = strcmp(info->drift, "capture") == 0;
+        f->out->reverts = info->reverts;
     }
 }
 

@@ -4,6 +4,8 @@
 //     capture.c  what is tried, in order
 //     rules.c    ignoreDifferences that say what else is done about a field
 //     tip.c      the files of a tip -> a fleet, and the same with one file edited
+//     settings.c what documents say that is in no bundle
+//     sight.c    what a proof cannot see, and which files may be edited then
 //     proof.c    whether an edit does what is meant, and nothing else
 //     source.c   documents that an object may be written in -> edited files
 //     overlay.c  app.yaml -> with an overlay for a cluster
@@ -58,6 +60,7 @@ const struct hub_object *capture_tip_object(const struct capture_tip *t,
 struct capture_app {
     const char *path; // of its app.yaml, below the root; in the tip's arena
     bool captures;    // drift: capture
+    bool reverts;     // writeBack: revert
 };
 // capture_app_find looks for an App of the own repository. CM_ENOTFOUND.
 CM_MUSTUSE enum cm_rc capture_app_find(struct capture_tip *t, const char *name,
@@ -70,6 +73,27 @@ bool capture_is_literal(struct capture_tip *t, const char *app_path);
 // the first rule of the App, or of the object, that may be about a field says so, or, where none
 // is, `otherwise`.
 bool capture_is_wanted(const struct capture_tip *t, const struct hub_capture *what, bool otherwise);
+
+// ---- settings.c
+// capture_settings notes them by what they are of; the caller frees the map, what is in it is the
+// arena's.
+struct cm_map *capture_settings(struct cm_arena *a, const struct hub_fleet *fleet);
+// capture_settings_check fails with CM_EINVAL as one is another than before.
+CM_MUSTUSE enum cm_rc capture_settings_check(const struct cm_map *before,
+                                             const struct hub_fleet *fleet, struct cm_err *err);
+
+// ---- sight.c
+struct capture_sight {
+    const char *unseen; // an App of which the tip's fleet does not render all; NULL: it has all
+};
+// capture_sight_find fails with CM_EINVAL where no edit for the App can be proven at all.
+CM_MUSTUSE enum cm_rc capture_sight_find(const struct capture_tip *tip, const char *app,
+                                         struct capture_sight *out, struct cm_err *err);
+// capture_sight_check: what is not seen is not changed by files that are the App's alone. The path
+// is from the top. CM_EINVAL.
+CM_MUSTUSE enum cm_rc capture_sight_check(const struct capture_sight *sight,
+                                          const struct capture_tip *tip, const char *app,
+                                          const char *path, struct cm_err *err);
 
 // ---- proof.c
 struct capture_proof;
@@ -91,6 +115,8 @@ const struct cm_json *capture_proof_object(const struct capture_proof *p);
 // capture_proof_find returns an object of the App as it was remembered; NULL: it is not there.
 const struct hub_object *capture_proof_find(const struct capture_proof *p, const char *cluster,
                                             const char *key);
+// capture_proof_runs tells whether a cluster would run the App as it was remembered.
+bool capture_proof_runs(const struct capture_proof *p, const char *cluster);
 // capture_parse reads an object. NULL: it is a Secret, or not known.
 struct cm_json *capture_parse(struct cm_arena *a, const struct hub_object *object);
 

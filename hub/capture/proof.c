@@ -19,9 +19,10 @@ struct capture_proof {
     const struct hub_capture *what;
     struct hub_desired **states; // of every cluster; one reference each
     size_t count;
-    size_t problems;
-    struct cm_json *object; // as it is rendered where it was seen
-    struct cm_map *wanted;  // SHA-256 of a bundle -> struct wanted
+    struct cm_map *problems; // in words -> itself
+    struct cm_map *settings; // see settings.c
+    struct cm_json *object;  // as it is rendered where it was seen
+    struct cm_map *wanted;   // SHA-256 of a bundle -> struct wanted
 };
 
 // What a bundle shall become.
@@ -108,6 +109,23 @@ static void gather(void *ctx, const struct hub_cluster_info *info) {
     }
 }
 
+// words_of tells apart problems, wherever a line has moved to.
+static char *words_of(const struct hub_problem *p) {
+    return cm_strf("%s\n%s\n%s\n%s\n%s\n%zu", p->repo, p->path, p->message,
+                   p->app != NULL ? p->app : "", p->cluster != NULL ? p->cluster : "", p->clusters);
+}
+
+static void gather_problems(struct capture_proof *p, const struct hub_fleet *fleet) {
+    size_t count = 0;
+    const struct hub_problem *problems = hub_fleet_problems(fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        CM_AUTOFREE char *words = words_of(&problems[i]);
+
+        cm_map_put(p->problems, words, p);
+    }
+}
+
 static void gather_all(struct capture_proof *p, const struct hub_fleet *fleet) {
     struct gathering g = {p, fleet};
 
@@ -115,7 +133,8 @@ static void gather_all(struct capture_proof *p, const struct hub_fleet *fleet) {
     p->states = cm_new(p->count + 1, sizeof(struct hub_desired *));
     p->count = 0;
     hub_fleet_each_cluster(fleet, gather, &g);
-    (void)hub_fleet_problems(fleet, &p->problems);
+    gather_problems(p, fleet);
+    p->settings = capture_settings(p->arena, fleet);
 }
 
 static const struct hub_pair *find_pair(const struct hub_desired *d, const char *app) {
@@ -263,6 +282,7 @@ struct capture_proof *capture_proof_keep(const struct capture_tip *t,
 
     p->arena = cm_arena_new(0);
     p->wanted = cm_map_new(free);
+    p->problems = cm_map_new(NULL);
     p->what = what;
     gather_all(p, t->fleet);
     return p;
@@ -288,6 +308,8 @@ void capture_proof_free(struct capture_proof *p) {
     }
     free(p->states);
     cm_map_free(p->wanted);
+    cm_map_free(p->problems);
+    cm_map_free(p->settings);
     cm_arena_free(p->arena);
     free(p);
 }
@@ -300,18 +322,27 @@ const struct cm_json *capture_proof_object(const struct capture_proof *p) {
     return p->object;
 }
 
-const struct hub_object *capture_proof_find(const struct capture_proof *p, const char *cluster,
-                                            const char *key) {
+// find_kept finds what a cluster runs of the App as it was remembered; NULL: nothing, or not that.
+static const struct hub_pair *find_kept(const struct capture_proof *p, const char *cluster) {
     for (size_t i = 0; i < p->count; i++) {
-        const struct hub_pair *pair = strcmp(p->states[i]->cluster, cluster) == 0
-                                          ? find_pair(p->states[i], p->what->app)
-                                          : NULL;
+        if (strcmp(p->states[i]->cluster, cluster) == 0) {
+            const struct hub_pair *pair = find_pair(p->states[i], p->what->app);
 
-        if (pair != NULL && !pair->stale) {
-            return hub_bundle_find_key(pair->bundle, key);
+            return pair != NULL && !pair->stale ? pair : NULL;
         }
     }
     return NULL;
+}
+
+const struct hub_object *capture_proof_find(const struct capture_proof *p, const char *cluster,
+                                            const char *key) {
+    const struct hub_pair *pair = find_kept(p, cluster);
+
+    return pair != NULL ? hub_bundle_find_key(pair->bundle, key) : NULL;
+}
+
+bool capture_proof_runs(const struct capture_proof *p, const char *cluster) {
+    return find_kept(p, cluster) != NULL;
 }
 
 // ---- What came of it
@@ -323,7 +354,9 @@ static enum cm_rc check_pair(const struct capture_proof *p, const struct hub_des
     const struct wanted *w = ours ? wanted_of(p, before->bundle) : NULL;
     const struct cm_sha256 *sha256 = w != NULL ? &w->bundle : &before->bundle->sha256;
 
-    if (after != NULL && cm_sha256_equal(&after->bundle->sha256, sha256)) {
+    if (after != NULL && after->stale == before->stale &&
+        (after->waits == NULL) == (before->waits == NULL) &&
+        cm_sha256_equal(&after->bundle->sha256, sha256)) {
         return CM_OK;
     }
     if (w == NULL) {
@@ -351,13 +384,27 @@ static enum cm_rc check_cluster(const struct capture_proof *p, const struct hub_
     return CM_OK;
 }
 
+static enum cm_rc check_problems(const struct capture_proof *p, const struct hub_fleet *fleet,
+                                 struct cm_err *err) {
+    size_t count = 0;
+    const struct hub_problem *problems = hub_fleet_problems(fleet, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        CM_AUTOFREE char *words = words_of(&problems[i]);
+
+        if (cm_map_get(p->problems, words) == NULL) {
+            return cm_fail(err, CM_EINVAL, "something would become wrong: %.200s",
+                           problems[i].message);
+        }
+    }
+    return CM_OK;
+}
+
 enum cm_rc capture_proof_check(const struct capture_proof *p, const struct capture_tip *t,
                                struct cm_err *err) {
-    size_t problems = 0;
-
-    (void)hub_fleet_problems(t->fleet, &problems);
-    if (problems > p->problems) {
-        return cm_fail(err, CM_EINVAL, "something would become wrong");
+    if (check_problems(p, t->fleet, err) < 0 ||
+        capture_settings_check(p->settings, t->fleet, err) < 0) {
+        return err->code;
     }
     for (size_t i = 0; i < p->count; i++) {
         const struct hub_desired *before = p->states[i];

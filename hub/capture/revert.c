@@ -19,11 +19,39 @@
 struct reverting {
     struct capture_trial trial;
     const struct hub_hold *hold;
+    struct capture_sight sight;
     size_t tries;
     bool done;
 };
 
+// consider takes an edit if all that it may change is seen, and proven.
+static bool consider(void *ctx, const char *path, const char *before, char *text) {
+    struct reverting *r = ctx;
+    struct capture_tip *tip = r->trial.tip;
+    struct cm_err err;
+
+    if (capture_sight_check(&r->sight, tip, r->hold->app, path, &err) < 0) {
+        r->trial.try.why = cm_arena_strf(tip->arena, "'%.200s': %.300s", path, err.msg);
+        free(text);
+        return false;
+    }
+    return capture_consider(&r->trial, path, before, text);
+}
+
 // ---- By what a commit made of a file
+
+// is_decision tells of documents that say what somebody decided, which no revert takes back.
+static bool is_decision(const char *path) {
+    static const char *const folders[] = {"bans/", "confirmations/", "exemptions/", "freezes/",
+                                          "holds/"};
+
+    for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++) {
+        if (strncmp(path, folders[i], strlen(folders[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 
 static bool take_back(void *visitor, const char *path, const char *bad, const char *good) {
     struct reverting *r = visitor;
@@ -32,14 +60,15 @@ static bool take_back(void *visitor, const char *path, const char *bad, const ch
     const char *text = NULL;
     struct cm_err ignored;
 
-    if (own->read(own->ctx, path, HUB_CAPTURE_FILE_MAX, &file, &ignored) < 0) {
-        return true; // it is gone by now
+    if (is_decision(capture_tip_below(r->trial.tip, path)) ||
+        own->read(own->ctx, path, HUB_CAPTURE_FILE_MAX, &file, &ignored) < 0) {
+        return true; // or it is gone by now
     }
     CM_AUTOFREE char *now = cm_strndup((const char *)file->data, file->size);
     r->tries++;
     if (hub_merge_text(r->trial.tip->arena, bad, now, good, &text) == HUB_MERGE_CLEAN &&
         strcmp(text, now) != 0) {
-        r->done = capture_consider(&r->trial, path, now, cm_strdup(text));
+        r->done = consider(r, path, now, cm_strdup(text));
     }
     return !r->done && r->tries < TRIES_MAX;
 }
@@ -161,6 +190,40 @@ static const char *find_cluster(const struct capture_tip *tip, const struct hub_
     return NULL;
 }
 
+// check_kept: what the release that runs has and Git has no more must come out with the Hold, or
+// the proof would be of clusters that lose it.
+static enum cm_rc check_kept(const struct capture_tip *tip, const struct capture_proof *proof,
+                             const struct hub_hold *hold, struct cm_err *err) {
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        bool runs = has_app(tip, hold->clusters[i], hold->app);
+
+        for (size_t k = 0; runs && k < hold->keep_count; k++) {
+            if (capture_proof_find(proof, hold->clusters[i], hold->keep[k]) == NULL) {
+                return cm_fail(err, CM_EINVAL,
+                               "the release that runs has '%s', which Git has no more",
+                               hold->keep[k]);
+            }
+        }
+    }
+    return CM_OK;
+}
+
+// check_runs: where something forbids what the Hold would have run, what is in force stays, and so
+// does the Hold.
+static enum cm_rc check_runs(const struct capture_tip *tip, const struct capture_proof *proof,
+                             const struct hub_hold *hold, struct cm_err *err) {
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        if (has_app(tip, hold->clusters[i], hold->app) &&
+            !capture_proof_runs(proof, hold->clusters[i])) {
+            return cm_fail(err, CM_EINVAL,
+                           "no release is left that may run instead on cluster '%s' ('holdfast get "
+                           "problems')",
+                           hold->clusters[i]);
+        }
+    }
+    return CM_OK;
+}
+
 // keep_held remembers what comes out with the Hold; the fleet is without it again.
 static struct capture_proof *keep_held(struct capture_tip *tip, const struct hub_revert *revert,
                                        const struct hub_capture *what) {
@@ -181,17 +244,27 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_revert *revert,
     if (capture_app_find(tip, hold->app, &app, err) < 0) {
         return err->code;
     }
+    if (!app.reverts) {
+        return cm_fail(err, CM_EINVAL, "App '%s' does not say 'writeBack: revert' any more",
+                       hold->app);
+    }
     if (what.cluster == NULL) {
         return cm_fail(err, CM_EINVAL, "App '%s' is wrong in Git, or on none of the clusters",
                        hold->app);
     }
     CM_CLEANUP(capture_proof_freep) struct capture_proof *proof = keep_held(tip, revert, &what);
+    if (check_runs(tip, proof, hold, err) < 0) {
+        return err->code;
+    }
     if (capture_proof_check(proof, tip, &why) == CM_OK) {
         return CM_OK;
     }
     struct reverting r = {.trial = {.tip = tip, .proof = proof, .out = out}, .hold = hold};
-    r.trial.try = (struct capture_try){
-        .tip = tip, .what = &what, .consider = capture_consider, .ctx = &r.trial};
+    if (capture_sight_find(tip, hold->app, &r.sight, err) < 0 ||
+        check_kept(tip, proof, hold, err) < 0) {
+        return err->code;
+    }
+    r.trial.try = (struct capture_try){.tip = tip, .what = &what, .consider = consider, .ctx = &r};
     revert->each(revert->ctx, hold->bad_revision, hold->good_revision, take_back, &r);
     if (r.done || by_values(&r, &app, &what)) {
         return CM_OK;

@@ -78,7 +78,7 @@ static enum cm_rc each_file(void *ctx, const char *folder,
     ", labels: {env: prod}}\nspec: {values: {tag: v1}}\n"
 #define APP_HEAD "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata:\n  name: shop\nspec:\n"
 #define APP_ALL                                                                                    \
-    APP_HEAD "  namespace: shop\n  targets: # where\n  # all of production\n"                      \
+    APP_HEAD "  namespace: shop\n  writeBack: revert\n  targets: # where\n  # all of production\n" \
              "  - clusterSelector:\n      matchLabels: {env: prod}\n"
 #define APP_PARIS APP_HEAD "  namespace: shop\n  targets: [{cluster: paris}]\n"
 
@@ -212,24 +212,25 @@ static void a_shared_document_gets_an_overlay_for_the_one_cluster(void **state) 
     assert_int_equal(err.code, CM_OK);
     assert_true(got.overlay);
     assert_string_equal(got.path, "apps/shop/app.yaml");
-    assert_string_equal(got.text,
-                        APP_HEAD "  namespace: shop\n  targets: # where\n  # all of production\n"
-                                 "  - cluster: paris\n"
-                                 "    overlays:\n"
-                                 "    - merge:\n"
-                                 "        apiVersion: apps/v1\n"
-                                 "        kind: Deployment\n"
-                                 "        metadata:\n"
-                                 "          name: web\n"
-                                 "        spec:\n"
-                                 "          replicas: 5\n"
-                                 "          template:\n"
-                                 "            spec:\n"
-                                 "              containers:\n"
-                                 "              - name: side\n"
-                                 "              - name: main\n"
-                                 "                image: web:v1-fix\n"
-                                 "  - clusterSelector:\n      matchLabels: {env: prod}\n");
+    assert_string_equal(
+        got.text, APP_HEAD
+        "  namespace: shop\n  writeBack: revert\n  targets: # where\n  # all of production\n"
+        "  - cluster: paris\n"
+        "    overlays:\n"
+        "    - merge:\n"
+        "        apiVersion: apps/v1\n"
+        "        kind: Deployment\n"
+        "        metadata:\n"
+        "          name: web\n"
+        "        spec:\n"
+        "          replicas: 5\n"
+        "          template:\n"
+        "            spec:\n"
+        "              containers:\n"
+        "              - name: side\n"
+        "              - name: main\n"
+        "                image: web:v1-fix\n"
+        "  - clusterSelector:\n      matchLabels: {env: prod}\n");
 
     // What is changed next goes into the same overlay.
     put(&w, "apps/shop/app.yaml", got.text);
@@ -673,6 +674,126 @@ static void what_is_wrong_in_git_is_not_reverted(void **state) {
                         "is wrong in Git, or on none of the clusters");
 }
 
+static void an_app_that_does_not_want_it_any_more_is_held(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_HEAD "  namespace: shop\n  targets: [{clusterSelector: {}}]\n");
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL,
+                        "does not say 'writeBack: revert' any more");
+}
+
+#define VALUES(side, more)                                                                         \
+    "apiVersion: holdfast/v1alpha1\nkind: Cluster\nmetadata: {name: paris, labels: {env: prod}}\n" \
+    "spec:\n  values:\n    tag: v1\n    side: '" side "'\n    db: '" more "'\n"
+#define OTHER(source)                                                                              \
+    "apiVersion: holdfast/v1alpha1\nkind: App\nmetadata: {name: db}\nspec:\n"                      \
+    "  source: {repository: " source "}\n  targets: [{cluster: paris}]\n"
+
+// What a commit made of the values of a cluster, which another App has, too.
+static void assert_values_are_not_reverted(struct world *w, const char *why) {
+    struct change change = {"clusters/paris.yaml", VALUES("2", "9"), VALUES("1", "8")};
+
+    CM_AUTOFREE char *web = with(deployment, "'side:1'", "\"side:${side}\"");
+    put(w, "clusters/paris.yaml", VALUES("2", "9"));
+    put(w, "apps/shop/web.yaml", web);
+    assert_not_reverted(w, HOLD("paris", SIDE, "side:2", "side:1"), &change, why);
+}
+
+static void what_apps_share_that_are_not_rendered_here_is_not_reverted(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_PARIS "  writeBack: revert\n");
+    put(&w, "apps/db/app.yaml", OTHER("other"));
+    assert_values_are_not_reverted(&w, "what it would change of App 'db' is not known here");
+    setup(&w, APP_PARIS "  writeBack: revert\n");
+    put(&w, "apps/db/app.yaml", OTHER("fleet"));
+    assert_values_are_not_reverted(&w, "other Apps read the same repository");
+}
+
+static void while_apps_are_not_rendered_here_the_files_of_the_app_are_still_its_own(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    put(&w, "apps/db/app.yaml", OTHER("other"));
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        revert(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL, &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_string_equal(got.path, "apps/shop/web.yaml");
+}
+
+static void what_is_wrong_elsewhere_is_not_known_and_so_nothing_is_reverted(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    put(&w, "clusters/oslo.yaml", "kind: [");
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL,
+                        "'clusters/oslo.yaml' is wrong in Git");
+}
+
+static void settings_and_decisions_are_not_taken_back_along(void **state) {
+    static const char image[] = "  images: [{name: side, newTag: '2'}]\n";
+    struct change change = {"apps/shop/app.yaml", NULL, NULL};
+    struct world w;
+
+    (void)state;
+    CM_AUTOFREE char *old = cm_strf("%s", APP_ALL "  images: [{name: side, newTag: '1'}]\n");
+    CM_AUTOFREE char *now = cm_strf("%s%s  onTargetLoss: prune\n  suspend: true\n", APP_ALL, image);
+    change.bad = now;
+    change.good = old;
+    setup(&w, now);
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:2", "side:1"), &change,
+                        "it would change settings of App 'shop', too");
+}
+
+static void what_somebody_wrote_in_a_hold_is_his(void **state) {
+    static const char two[] = HOLD("paris, tokyo", SIDE, "side:1", "side:2");
+    static const char none[] = HOLD("paris, tokyo", SIDE, "side:1", "side:0");
+    struct change change = {"holds/shop/1.yaml", two, none};
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    put(&w, "holds/shop/1.yaml", two);
+    CM_AUTOFREE char *hold = with(HOLD("paris, tokyo", SIDE, "side:2", "side:0"), "shop-2-1", "b");
+    assert_not_reverted(&w, hold, &change, "of the App");
+}
+
+#define KEEP(name)                                                                                 \
+    HOLD("paris, tokyo", SIDE, "side:1", "side:0")                                                 \
+    "  keep: [" name "]\n"
+
+static void what_the_good_release_had_and_git_has_no_more_needs_a_hold(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    assert_not_reverted(&w, KEEP("Secret/shop/web-1a2b"), NULL, "which Git has no more");
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got = revert(&w, KEEP("ConfigMap/shop/web"), NULL, &err);
+    assert_string_equal(err.msg, "");
+    assert_string_equal(got.path, "apps/shop/web.yaml");
+}
+
+static void a_hold_that_lets_nothing_run_instead_is_still_one(void **state) {
+    struct world w;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    put(&w, "bans/side.yaml",
+        "apiVersion: holdfast/v1alpha1\nkind: Ban\nmetadata: {name: side}\n"
+        "spec: {images: [{name: side, tag: '0'}], reason: it leaks}\n");
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL,
+                        "no release is left that may run instead on cluster 'paris'");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_is_edited_where_only_its_cluster_has_it),
@@ -695,6 +816,14 @@ int main(void) {
         cmocka_unit_test(another_release_needs_no_revert),
         cmocka_unit_test(with_a_hold_that_is_there_all_clusters_count),
         cmocka_unit_test(what_is_wrong_in_git_is_not_reverted),
+        cmocka_unit_test(an_app_that_does_not_want_it_any_more_is_held),
+        cmocka_unit_test(what_apps_share_that_are_not_rendered_here_is_not_reverted),
+        cmocka_unit_test(while_apps_are_not_rendered_here_the_files_of_the_app_are_still_its_own),
+        cmocka_unit_test(what_is_wrong_elsewhere_is_not_known_and_so_nothing_is_reverted),
+        cmocka_unit_test(settings_and_decisions_are_not_taken_back_along),
+        cmocka_unit_test(what_somebody_wrote_in_a_hold_is_his),
+        cmocka_unit_test(what_the_good_release_had_and_git_has_no_more_needs_a_hold),
+        cmocka_unit_test(a_hold_that_lets_nothing_run_instead_is_still_one),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
