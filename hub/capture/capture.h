@@ -144,9 +144,9 @@ struct hub_revert {
 // hub_revert_make makes the edit of one file by which every cluster shall run, byte for byte, what
 // it would with the Hold: then all that share what is edited are on its list, and nothing else
 // changes. What a commit made of a file is taken back by lines, whatever came since, or else the
-// values of one object are written. What is in no bundle stays, too, and of Apps that the tip does
-// not render only files are edited that are not theirs. out->path NULL: the Hold would change
-// nothing, as Git says another release. CM_ENOTFOUND and CM_EINVAL: it cannot be, with why;
+// values of one object are written. What is in no bundle stays, too; where the tip's fleet does not
+// render all Apps, only files in the App's own folder are edited. out->path NULL: the Hold would
+// change nothing, as Git says another release. CM_ENOTFOUND and CM_EINVAL: it cannot be, with why;
 // anything else is the reader's.
 CM_MUSTUSE enum cm_rc hub_revert_make(const struct hub_revert *what,
                                       const struct hub_capture_repo *repos, size_t repo_count,

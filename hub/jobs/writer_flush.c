@@ -10,6 +10,7 @@
 #include "hub/jobs/fetcher.h"
 #include "hub/jobs/writer_state.h"
 
+#define MOVED_MAX 2     // rounds in which a proof was too slow, before there is none
 #define ROUNDS_MAX 4    // while the tip moves under us, before a pause
 #define HISTORY_MIN 200 // commits that are looked through in any case
 #define HISTORY_MAX 10000
@@ -125,6 +126,10 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     struct hub_flush_item *item = &f->items[i];
     struct hub_write_files files = hub_tip_files(tip, f->repository->path);
 
+    if (f->moved >= MOVED_MAX) { // a proof renders the fleet, and the tip moves meanwhile
+        files.revert = NULL;
+        files.why = "others push all the time";
+    }
     tip->world = f->world;
     tip->repository = f->repository;
     tip->items = f->items;
@@ -490,6 +495,7 @@ static void run_direct(struct hub_flush *f) {
         if (rc < 0 && rc != CM_EEXISTS) {
             return;
         }
+        f->moved += rc == CM_EEXISTS ? 1 : 0;
         idle += count_open(f) == open && (f->most == 0 || f->most >= most) ? 1 : 0;
     }
     if (over) {

@@ -112,5 +112,7 @@ enum cm_rc hub_look(const struct hub_writer_world *world, const struct hub_repos
         return err->code;
     }
     struct hub_write_files files = hub_tip_files(&tip, repository->path);
+    // A proof renders the fleet; whoever asks something waits behind this.
+    files.revert = NULL;
     return hub_write_evaluate(intent, &files, out, err);
 }

@@ -95,8 +95,9 @@ struct hub_flush {
     int64_t now_ms;
     struct hub_flush_item *items;
     size_t count;
-    size_t most; // edits in one push; 0: as many as fit
-    bool pushed; // something was:
+    size_t most;  // edits in one push; 0: as many as fit
+    size_t moved; // rounds in which the tip moved before it was pushed
+    bool pushed;  // something was:
     struct hub_repo_id commit;
     enum hub_repo_trouble trouble; // of the last fetch or push
     struct hub_forge *forge;       // NULL: there are no pull requests

@@ -489,30 +489,38 @@ static enum cm_rc evaluate_file(const struct hub_write_kind *kind, const struct 
     return CM_OK;
 }
 
+// revert_hold gives the edit that says what a Hold would make; *out_why: there is none. What is not
+// known now is no reason to wait: a Hold can be written.
+static enum cm_rc revert_hold(const struct hub_write_files *files,
+                              const struct hub_write_edit *hold, struct hub_write_edit *out,
+                              char **out_why, struct cm_err *err) {
+    enum cm_rc rc = files->revert(files->ctx, hold, out, err);
+
+    if (rc != CM_EINVAL && rc != CM_ENOTFOUND && rc != CM_EBUSY) {
+        out->reverts = rc == CM_OK && out->path != NULL;
+        return rc;
+    }
+    *out_why = cm_strdup(err->msg);
+    return CM_OK;
+}
+
 // evaluate_hold: where a Hold is to be avoided it is what is left if no document can say the same.
 static enum cm_rc evaluate_hold(const struct hub_write_kind *kind, const struct cm_json *args,
                                 const struct hub_write_files *files, struct hub_write_edit *out,
                                 struct cm_err *err) {
     CM_CLEANUP(hub_write_edit_done) struct hub_write_edit hold = {0};
-    struct hub_write_edit made = {0};
-    struct cm_err why = {0};
 
     if (evaluate_file(kind, args, files, &hold, err) < 0) {
         return err->code;
     }
     if (hold.path != NULL && wants_revert(args)) {
-        enum cm_rc rc = files->revert(files->ctx, &hold, &made, &why);
-
-        if (rc == CM_OK) {
-            made.reverts = made.path != NULL;
-            *out = made;
+        hold.why = files->why != NULL ? cm_strdup(files->why) : NULL;
+        if (files->revert != NULL && revert_hold(files, &hold, out, &hold.why, err) < 0) {
+            return err->code;
+        }
+        if (files->revert != NULL && hold.why == NULL) {
             return CM_OK;
         }
-        if (rc != CM_EINVAL && rc != CM_ENOTFOUND) {
-            *err = why;
-            return rc;
-        }
-        hold.why = cm_strdup(why.msg);
     }
     *out = hold;
     hold = (struct hub_write_edit){0};

@@ -73,11 +73,13 @@ struct hub_write_files {
     enum cm_rc (*capture)(void *ctx, const struct hub_intent *intent, const struct cm_json *args,
                           struct hub_write_edit *out, struct cm_err *err);
     // revert makes the edit of a document that says what a Hold would make; *out->path NULL: the
-    // Hold would change nothing. CM_EINVAL, CM_ENOTFOUND: there is none, with why.
+    // Hold would change nothing. CM_EINVAL, CM_ENOTFOUND: there is none, with why; CM_EBUSY: that
+    // is not known now. NULL: none is looked for.
     enum cm_rc (*revert)(void *ctx, const struct hub_write_edit *hold, struct hub_write_edit *out,
                          struct cm_err *err);
     void *ctx;
     const char *root; // folder of the fleet in the repository; "": its top
+    const char *why;  // of a Hold: why no document is looked for; NULL: nothing is said of it
 };
 
 struct hub_write_edit {

@@ -179,6 +179,20 @@ static void more_than_one_push_can_hold_takes_several(void **state) {
 }
 
 // The commits of scratch are of 2023, long before any intent here.
+static void while_others_push_all_the_time_it_is_a_hold_that_needs_no_proof(void **state) {
+    struct fixture *f = *state;
+    const struct hub_repositories list = {.items = &f->repository, .count = 1};
+    const struct hub_writer_world world = {&list, f->scratch->folder};
+
+    f->flush.world = &world;
+    f->flush.moved = 2;
+    add(f, "hold", "holds/web/2.yaml", "h\",\"revert\":true,\"subject\":\"1", "");
+    run(f);
+    assert_done(f, 0);
+    expect(f, "git -C fleet.git log -1 --format='%(trailers:key=Holdfast-Not-Reverted,valueonly)'",
+           "others push all the time");
+}
+
 static void a_later_epoch_is_seen_however_old_its_commit_is(void **state) {
     struct fixture *f = *state;
 
@@ -216,6 +230,7 @@ int main(int argc, char **argv) {
         TEST(what_can_never_be_pushed_keeps_nothing_else_from_it),
         TEST(what_the_configuration_forbids_waits),
         TEST(more_than_one_push_can_hold_takes_several),
+        TEST(while_others_push_all_the_time_it_is_a_hold_that_needs_no_proof),
         TEST(a_later_epoch_is_seen_however_old_its_commit_is),
         TEST(what_people_merged_into_theirs_is_found),
     };

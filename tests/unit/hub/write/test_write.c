@@ -468,6 +468,7 @@ static void a_later_capture_of_an_object_has_the_last_word(void **state) {
 struct reverting {
     struct tip tip;
     const char *fail;
+    enum cm_rc code; // of that; CM_OK: CM_EINVAL
     bool is_void;
 };
 
@@ -478,7 +479,7 @@ static enum cm_rc revert_hold(void *ctx, const struct hub_write_edit *hold,
     assert_string_equal(hold->path, "fleet/holds/shop/2.yaml");
     assert_string_equal(hold->text, "kind: Hold\n");
     if (r->fail != NULL) {
-        return cm_fail(err, CM_EINVAL, "%s", r->fail);
+        return cm_fail(err, r->code != CM_OK ? r->code : CM_EINVAL, "%s", r->fail);
     }
     if (!r->is_void) {
         *out = (struct hub_write_edit){.path = cm_strdup("fleet/shop/web.yaml"),
@@ -522,6 +523,31 @@ static void a_document_says_it_instead_of_a_hold_only_where_it_can(void **state)
     CM_CLEANUP(hub_write_edit_done) struct hub_write_edit own = reverted(&r, REVERT_ARGS("false"));
     assert_string_equal(own.path, "fleet/holds/shop/2.yaml");
     assert_null(own.why);
+}
+
+static void a_hold_does_not_wait_until_it_is_known_whether_a_document_can(void **state) {
+    struct reverting r = {
+        .tip = {.files = fleet}, .fail = "'other' was not fetched yet", .code = CM_EBUSY};
+
+    (void)state;
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit busy = reverted(&r, REVERT_ARGS("true"));
+    assert_string_equal(busy.path, "fleet/holds/shop/2.yaml");
+    assert_string_equal(busy.why, "'other' was not fetched yet");
+}
+
+static void where_no_document_is_looked_for_it_is_a_hold(void **state) {
+    struct reverting r = {.tip = {.files = fleet}};
+    struct hub_write_files files = {
+        .read = read_file, .each = each_file, .ctx = &r, .root = "fleet", .why = "no time"};
+    const struct hub_intent intent = intent_of("hold", "shop", "", REVERT_ARGS("true"));
+    CM_CLEANUP(hub_write_edit_done) struct hub_write_edit edit = {0};
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(hub_write_evaluate(&intent, &files, &edit, &err), CM_OK);
+    assert_false(edit.reverts);
+    assert_string_equal(edit.path, "fleet/holds/shop/2.yaml");
+    assert_string_equal(edit.why, "no time");
 }
 
 static void a_message_says_whether_it_was_reverted(void **state) {
@@ -597,6 +623,8 @@ int main(void) {
         cmocka_unit_test(a_retry_needs_its_hold_and_takes_nothing_back),
         cmocka_unit_test(a_later_capture_of_an_object_has_the_last_word),
         cmocka_unit_test(a_document_says_it_instead_of_a_hold_only_where_it_can),
+        cmocka_unit_test(a_hold_does_not_wait_until_it_is_known_whether_a_document_can),
+        cmocka_unit_test(where_no_document_is_looked_for_it_is_a_hold),
         cmocka_unit_test(a_message_says_whether_it_was_reverted),
         cmocka_unit_test(of_two_that_may_be_reverted_the_later_one_says_it_all),
         cmocka_unit_test(what_undoes_something_is_in_its_pull_request),
