@@ -154,6 +154,10 @@ static void on_overruled(void *ctx, const char *app, const char *path) {
     hub_sync_overruled(((struct hub *)ctx)->sync, app, path);
 }
 
+static void on_reverted(void *ctx, const char *app, const char *path) {
+    hub_sync_reverted(((struct hub *)ctx)->sync, app, path);
+}
+
 static void on_news(void *ctx, const char *repository) {
     struct hub *h = ctx;
 
@@ -408,6 +412,7 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
         .epoch = h->epoch,
         .pushed = on_pushed,
         .overruled = on_overruled,
+        .reverted = on_reverted,
         .ctx = h,
     };
 

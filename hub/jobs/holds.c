@@ -248,6 +248,13 @@ static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hol
     };
 }
 
+// is_on_its_way: what would be held may be reverted in Git, which was not read since.
+static bool is_on_its_way(const struct hub_planner *p, const char *path, const char *revision) {
+    const char *before = cm_map_get(p->reverted, path);
+
+    return before != NULL && strcmp(before, revision) == 0;
+}
+
 static bool ask_for_file(void *ctx, const char *path, void *value) {
     struct gathering *g = ctx;
     const struct file *f = value;
@@ -258,8 +265,9 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     bool is_new = false;
 
-    if (repo == NULL) {
-        return true; // the App is gone meanwhile
+    // Or the App is gone meanwhile.
+    if (repo == NULL || is_on_its_way(g->planner, path, revision_of(g->planner, a, repo))) {
+        return true;
     }
     hub_hold_write(all, &text);
     bool reverts = hub_fleet_reverts(g->planner->fleet, f->hold->app);
@@ -334,6 +342,52 @@ static void forget_answered(const struct gathering *g) {
             (void)cm_map_remove(g->planner->asked, keys[i]);
         }
     }
+}
+
+// ---- What was reverted
+
+struct answering {
+    struct cm_arena *arena;
+    const char *app;
+    const char *path;
+    const char *repo;
+    const char **events;
+    size_t count;
+};
+
+static void find_repo(void *ctx, const struct hub_app_info *app) {
+    struct answering *a = ctx;
+
+    if (strcmp(app->name, a->app) == 0) {
+        a->repo = cm_arena_strdup(a->arena, app->repo);
+    }
+}
+
+static void find_event(void *ctx, const struct hub_hold_info *h) {
+    struct answering *a = ctx;
+
+    if (h->repo[0] == '\0' && !h->written && !h->retried && strcmp(h->hold->app, a->app) == 0 &&
+        strcmp(hub_hold_path(a->arena, h->hold), a->path) == 0) {
+        a->events = cm_resize(a->events, (a->count + 1) * sizeof(*a->events));
+        a->events[a->count++] = cm_arena_strdup(a->arena, h->hold->event);
+    }
+}
+
+void hub_planner_note_reverted(struct hub_planner *p, const char *app, const char *path) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
+    struct answering a = {.arena = arena, .app = app, .path = path};
+
+    hub_fleet_each_hold(p->fleet, find_event, &a);
+    hub_fleet_each_app(p->fleet, find_repo, &a);
+    for (size_t i = 0; i < a.count; i++) {
+        hub_fleet_answer(p->fleet, a.events[i]);
+        cm_map_put(p->marked, a.events[i], cm_strdup(hub_hold_marks(true, false)));
+    }
+    if (a.count > 0 && a.repo != NULL) {
+        (void)cm_map_remove(p->asked, path);
+        cm_map_put(p->reverted, path, cm_strdup(revision_of(p, arena, a.repo)));
+    }
+    free(a.events);
 }
 
 void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {

@@ -31,14 +31,24 @@ static void look(void *ctx, const struct hub_decision_row *row) {
     l->ids[l->count++] = row->id;
 }
 
-enum cm_rc hub_overrule(struct hub_db *db, const char *app, const char *path, struct cm_err *err) {
+static enum cm_rc mark(struct hub_db *db, const char *app, const char *path, bool retried,
+                       struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct looking l = {.arena = a, .app = app, .path = path};
     enum cm_rc rc = hub_decisions_each_provisional(db, false, look, &l, err);
     CM_AUTOFREE struct cm_sha256 *ids = l.ids;
 
     for (size_t i = 0; i < l.count && rc == CM_OK; i++) {
-        rc = hub_decisions_mark(db, &ids[i], false, true, err);
+        rc = hub_decisions_mark(db, &ids[i], !retried, retried, err);
     }
     return rc;
+}
+
+enum cm_rc hub_overrule(struct hub_db *db, const char *app, const char *path, struct cm_err *err) {
+    return mark(db, app, path, true, err);
+}
+
+enum cm_rc hub_overrule_answer(struct hub_db *db, const char *app, const char *path,
+                               struct cm_err *err) {
+    return mark(db, app, path, false, err);
 }

@@ -56,6 +56,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->clusters = cm_map_new(free_state);
     p->trees = cm_map_new(free);
     p->asked = cm_map_new(free);
+    p->reverted = cm_map_new(free);
     p->marked = cm_map_new(free);
     for (size_t i = 0; i < config->source_count; i++) {
         (void)hub_planner_add_source(p, &config->sources[i]);
@@ -74,6 +75,7 @@ void hub_planner_free(struct hub_planner *p) {
     cm_map_free(p->clusters);
     cm_map_free(p->trees);
     cm_map_free(p->asked);
+    cm_map_free(p->reverted);
     cm_map_free(p->marked);
     for (size_t i = 0; i < p->source_count; i++) {
         hub_commit_done(&p->states[i].pending);

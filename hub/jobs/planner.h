@@ -199,6 +199,11 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
 // path, and is not: people do not want it.
 struct hub_outcome *hub_planner_overrule(struct hub_planner *p, const char *app, const char *path);
 
+// hub_planner_note_reverted: what the Hold with this path would make is in Git, maybe without it;
+// the decisions are on record as answered. Once Git is read that says the release all the same,
+// somebody pushed it again.
+void hub_planner_note_reverted(struct hub_planner *p, const char *app, const char *path);
+
 // hub_planner_clock tells what time it is, before each step; hub_planner_pass_time takes in that it
 // has passed: what ends by time ends. hub_planner_due_ms is when something does; INT64_MAX:
 // nothing.

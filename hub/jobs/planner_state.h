@@ -54,7 +54,9 @@ struct hub_planner {
     struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
     struct cm_map *marked;              // what became known of Holds, by event (hub_hold_marks)
-    struct cm_map *asked;               // what Holds were asked for last, by path, as a hash
+    struct cm_map
+        *reverted;        // path of a Hold that may have been -> commit that was read last before
+    struct cm_map *asked; // what Holds were asked for last, by path, as a hash
     struct hub_lost lost;
     size_t ahead; // agents that held more than was known
     bool ready;   // everything was published at least once

@@ -179,6 +179,9 @@ static void run_plan(struct cm_job *job) {
     case HUB_STEP_OVERRULE:
         step->outcome = hub_planner_overrule(p, step->name, step->text);
         break;
+    case HUB_STEP_REVERTED:
+        hub_planner_note_reverted(p, step->name, step->text);
+        break;
     case HUB_STEP_TIME:
         step->outcome = hub_planner_pass_time(p);
         break;

@@ -205,6 +205,11 @@ void hub_sync_overruled(struct hub_sync *s, const char *app, const char *path) {
     hub_steps_go(s);
 }
 
+void hub_sync_reverted(struct hub_sync *s, const char *app, const char *path) {
+    (void)hub_step_add(s, HUB_STEP_REVERTED, app, path);
+    hub_steps_go(s);
+}
+
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id) {
     struct enrolling *e = cm_new(1, sizeof(*e));
 

@@ -72,6 +72,7 @@ void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *clus
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation);
 void hub_sync_decided(struct hub_sync *s);
 void hub_sync_overruled(struct hub_sync *s, const char *app, const char *path); // the writer tells
+void hub_sync_reverted(struct hub_sync *s, const char *app, const char *path);  // likewise
 void hub_sync_removed(struct hub_sync *s, const char *cluster, const char *const *apps,
                       size_t count);
 

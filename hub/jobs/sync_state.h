@@ -43,6 +43,7 @@ enum hub_step_kind {
     HUB_STEP_FORGET,
     HUB_STEP_DECIDE,
     HUB_STEP_OVERRULE,
+    HUB_STEP_REVERTED,
     HUB_STEP_TIME,
 };
 

@@ -148,7 +148,8 @@ struct note {
     const char *cluster;
     const char *actor;
     const char *overruled; // path of the Hold that people do not want; NULL: none
-    char *texts[9];        // the above
+    const char *reverted;  // path of the one that may have been reverted instead; NULL: none
+    char *texts[10];       // the above
 };
 
 static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
@@ -171,6 +172,9 @@ static enum cm_rc run_note(struct hub_store_job *job, struct hub_db *db, struct 
     if (rc == CM_OK && n->overruled != NULL) {
         rc = hub_overrule(db, n->app, n->overruled, err);
     }
+    if (rc == CM_OK && n->reverted != NULL) {
+        rc = hub_overrule_answer(db, n->app, n->reverted, err);
+    }
     return rc < 0 || n->kind == NULL ? rc : hub_events_add(db, &event, err);
 }
 
@@ -182,6 +186,8 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, NULL);
     } else if (n->overruled != NULL) {
         w->config.overruled(w->config.ctx, n->app, n->overruled);
+    } else if (n->reverted != NULL) {
+        w->config.reverted(w->config.ctx, n->app, n->reverted);
     }
     for (size_t i = 0; i < sizeof(n->texts) / sizeof(n->texts[0]); i++) {
         free(n->texts[i]);
@@ -192,8 +198,8 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
 
 static void submit_note(struct hub_writer *w, const struct note *what) {
     struct note *n = cm_new(1, sizeof(*n));
-    const char **texts[] = {&n->id,  &n->state,   &n->revision, &n->message,  &n->kind,
-                            &n->app, &n->cluster, &n->actor,    &n->overruled};
+    const char **texts[] = {&n->id,  &n->state,   &n->revision, &n->message,   &n->kind,
+                            &n->app, &n->cluster, &n->actor,    &n->overruled, &n->reverted};
 
     *n = *what;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
@@ -427,6 +433,7 @@ static void end_one(struct place *p, const struct hub_flush_item *item) {
     const struct hub_intent *intent = &item->writing->intent;
     CM_AUTOFREE char *overruled = item->overruled ? hold_path(p, intent) : NULL;
     bool done = item->what == HUB_WRITTEN_DONE;
+    CM_AUTOFREE char *reverted = done && hub_write_may_revert(intent) ? hold_path(p, intent) : NULL;
     CM_AUTOFREE char *words =
         done ? cm_strf("%s: %s", intent->kind,
                        item->revision[0] != '\0' ? "it is in Git" : "Git said so already")
@@ -439,6 +446,7 @@ static void end_one(struct place *p, const struct hub_flush_item *item) {
                                          .revision = item->revision,
                                          .message = done ? proof : item->why,
                                          .overruled = overruled,
+                                         .reverted = reverted,
                                          .kind = done ? "write.done" : "write.impossible",
                                          .app = intent->app,
                                          .cluster = intent->cluster,

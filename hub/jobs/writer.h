@@ -59,6 +59,8 @@ struct hub_writer_config {
     void (*pushed)(void *ctx, const char *repository);
     // overruled: people do not want a Hold; the decisions that it is made of are on record as such.
     void (*overruled)(void *ctx, const char *app, const char *path);
+    // reverted: what a Hold would make is in Git, maybe without it; likewise.
+    void (*reverted)(void *ctx, const char *app, const char *path);
     void *ctx;
 };
 

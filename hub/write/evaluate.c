@@ -113,7 +113,7 @@ static bool wants_revert(const struct cm_json *args) {
     return revert != NULL && revert->type == CM_BOOL && revert->truth;
 }
 
-static bool may_revert(const struct hub_intent *intent) {
+bool hub_write_may_revert(const struct hub_intent *intent) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct cm_json *args = NULL;
     struct cm_err ignored;
@@ -123,7 +123,8 @@ static bool may_revert(const struct hub_intent *intent) {
 }
 
 bool hub_write_is_outdone(const struct hub_intent *intent, const struct hub_intent *later) {
-    return may_revert(intent) && may_revert(later) && hub_write_is_same_target(intent, later);
+    return hub_write_may_revert(intent) && hub_write_may_revert(later) &&
+           hub_write_is_same_target(intent, later);
 }
 
 bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_intent *later) {

@@ -118,6 +118,9 @@ bool hub_write_is_undone(const struct hub_intent *intent, const struct hub_inten
 // document may say instead, of which the later one has all clusters.
 bool hub_write_is_outdone(const struct hub_intent *intent, const struct hub_intent *later);
 
+// hub_write_may_revert tells whether it is a Hold that a document may say instead.
+bool hub_write_may_revert(const struct hub_intent *intent);
+
 // hub_write_message is the message of a commit for intents that belong together, as
 // deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.
 char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer);

@@ -203,6 +203,17 @@ struct hub_outcome *rig_overrule(struct rig *r, const char *app, const char *pat
     return record(r, hub_planner_overrule(r->planner, app, path));
 }
 
+struct hub_outcome *rig_pass_time(struct rig *r) {
+    return record(r, hub_planner_pass_time(r->planner));
+}
+
+void rig_note_reverted(struct rig *r, const char *app, const char *path) {
+    struct cm_err err;
+
+    assert_int_equal(hub_overrule_answer(r->db, app, path, &err), CM_OK);
+    hub_planner_note_reverted(r->planner, app, path);
+}
+
 const struct hub_cluster_change *rig_change(const struct hub_outcome *o, const char *cluster) {
     for (size_t i = 0; i < o->change_count; i++) {
         if (strcmp(o->changes[i].cluster, cluster) == 0) {

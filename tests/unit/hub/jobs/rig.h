@@ -51,6 +51,10 @@ struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row);
 
 // rig_overrule has people not want a Hold; on record first, too.
 struct hub_outcome *rig_overrule(struct rig *r, const char *app, const char *path);
+// rig_pass_time has the planner look at its clock.
+struct hub_outcome *rig_pass_time(struct rig *r);
+// rig_note_reverted has that in Git which a Hold would make; on record first, too.
+void rig_note_reverted(struct rig *r, const char *app, const char *path);
 
 size_t rig_source(const struct rig *r, const char *name); // as the planner counts them
 

@@ -115,6 +115,38 @@ static void what_was_reverted_and_is_pushed_again_is_held_at_once(void **state) 
     assert_true(o->asks[0].back && !o->asks[0].revert && !o->asks[0].again);
 }
 
+// A bot pushes the release again before the hub has read that it was reverted.
+static void what_is_pushed_again_before_the_revert_is_read_is_held(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row =
+        deliver(r, "workload web w one:1 a; " ROLLBACK "; " REVERT, "workload web w one:2 a");
+    struct hub_outcome *o = rig_decide(r, &row);
+    CM_AUTOFREE char *path = cm_strdup(o->asks[0].path);
+
+    rig_note_reverted(r, "web", path);
+    assert_int_equal(count_rows(r->db, "SELECT written FROM decision"), 1);
+    o = rig_pass_time(r);
+    assert_int_equal(o->ask_count, 0); // nothing was read since
+    o = rig_commit(r, "fleet", "workload web w one:2 b");
+    assert_true(runs(o, "reg/one:1") && runs(o, "\"b\""));
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].back && !o->asks[0].revert);
+}
+
+static void what_was_reverted_is_known_after_a_kill(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row =
+        deliver(r, "workload web w one:1 a; " ROLLBACK "; " REVERT, "workload web w one:2 a");
+    struct hub_outcome *o = rig_decide(r, &row);
+    CM_AUTOFREE char *path = cm_strdup(o->asks[0].path);
+
+    rig_note_reverted(r, "web", path);
+    rig_start(r, fleet);
+    o = rig_resume(r, "fleet");
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].back && !o->asks[0].revert);
+}
+
 static void all_else_lands_and_the_hold_is_wanted_still(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = deliver_two(r);
@@ -279,6 +311,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(nothing_happens_in_the_cluster_before_git_says_so),
         RIG_TEST(what_was_reverted_and_is_pushed_again_is_held_at_once),
+        RIG_TEST(what_is_pushed_again_before_the_revert_is_read_is_held),
+        RIG_TEST(what_was_reverted_is_known_after_a_kill),
         RIG_TEST(all_else_lands_and_the_hold_is_wanted_still),
         RIG_TEST(another_release_is_nothing_to_go_back_from),
         RIG_TEST(unless_the_app_says_so_it_is_only_told),
