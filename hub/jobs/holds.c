@@ -36,6 +36,7 @@ struct gathering {
     struct cm_map *void_ones; // path -> repository
     struct cm_map *unwanted;  // path -> event: decided, but asked for in vain
     struct cm_map *reverted;  // event -> itself: Git left the rejected release
+    struct cm_map *documents; // path -> something: a Hold is there
     size_t room;
 };
 
@@ -124,7 +125,8 @@ static void note_mark(struct gathering *g, const char *event, bool written, bool
 }
 
 // note_left: what nothing has written holds nothing any more. Of an App that reverts that is the
-// answer: pushed again, the release is held by a Hold, at once. Else what was asked for is dropped.
+// answer: pushed again, the release is held by a Hold, at once. What was asked for is dropped; an
+// App that reverts may have asked for more than one, one after the other.
 static void note_left(struct gathering *g, const struct hub_hold_info *h) {
     struct cm_arena *a = g->outcome->arena;
     char *event = cm_arena_strdup(a, h->hold->event);
@@ -132,9 +134,11 @@ static void note_left(struct gathering *g, const struct hub_hold_info *h) {
     if (!is_settled(g->planner, h->hold)) {
         return;
     }
-    if (!h->retried && hub_fleet_reverts(g->planner->fleet, h->hold->app)) {
+    bool reverts = !h->retried && hub_fleet_reverts(g->planner->fleet, h->hold->app);
+    if (reverts && !h->written) {
         cm_map_put(g->reverted, event, event);
-    } else if (!h->retried || hub_hold_is_own(h->hold)) {
+    }
+    if (reverts || (!h->written && (!h->retried || hub_hold_is_own(h->hold)))) {
         cm_map_put(g->unwanted, hub_hold_path(a, h->hold), event);
     }
 }
@@ -144,10 +148,12 @@ static void note_void(void *ctx, const struct hub_hold_info *h) {
     struct gathering *g = ctx;
     bool document = h->repo[0] != '\0';
 
-    if (!document) {
+    if (document) {
+        cm_map_put(g->documents, h->path, g);
+    } else {
         note_mark(g, h->hold->event, h->written, h->retried);
     }
-    if (!document && h->in_force + h->waits == 0 && !h->written) {
+    if (!document && h->in_force + h->waits == 0) {
         note_left(g, h);
     }
     if (document && h->in_force == 0 && !h->retried && h->hold->event[0] != '\0' &&
@@ -320,10 +326,12 @@ static bool ask_to_drop(void *ctx, const char *path, void *value) {
     bool is_new = false;
 
     if (repo == NULL || cm_map_get(g->planner->asked, path) == NULL ||
-        cm_map_get(g->files, path) != NULL || cm_map_get(g->void_ones, path) != NULL) {
+        cm_map_get(g->files, path) != NULL || cm_map_get(g->documents, path) != NULL) {
         return true;
     }
-    const char *id = known_as(g->planner, a, path, UNWANTED, value, &is_new);
+    const char *once =
+        cm_arena_strf(a, "%s\n%s", (const char *)value, revision_of(g->planner, a, repo));
+    const char *id = known_as(g->planner, a, path, UNWANTED, once, &is_new);
     if (is_new) {
         *add_ask(g) = (struct hub_hold_ask){
             .id = id, .repo = repo, .path = cm_arena_strdup(a, path), .app = app};
@@ -401,6 +409,7 @@ void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {
     g.void_ones = cm_map_new(NULL);
     g.unwanted = cm_map_new(NULL);
     g.reverted = cm_map_new(NULL);
+    g.documents = cm_map_new(NULL);
     hub_fleet_missing_holds(p->fleet, note_missing, &g);
     hub_fleet_each_hold(p->fleet, note_void, &g);
     cm_map_each(g.reverted, answer, &g);
@@ -417,4 +426,5 @@ void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o) {
     cm_map_free(g.void_ones);
     cm_map_free(g.unwanted);
     cm_map_free(g.reverted);
+    cm_map_free(g.documents);
 }

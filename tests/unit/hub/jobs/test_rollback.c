@@ -107,12 +107,21 @@ static void what_was_reverted_and_is_pushed_again_is_held_at_once(void **state) 
     assert_null(rig_change(o, "paris-1"));
     assert_true(o->asks[0].own && o->asks[0].revert);
     o = rig_commit(r, "fleet", "workload web w one:1 a"); // that is what is asked for
-    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text); // which may be in a pull request
     assert_int_equal(count_rows(r->db, "SELECT written FROM decision"), 1);
     o = rig_commit(r, "fleet", "workload web w one:2 b");
     assert_true(runs(o, "reg/one:1") && runs(o, "\"b\""));
     assert_int_equal(o->ask_count, 1);
     assert_true(o->asks[0].back && !o->asks[0].revert && !o->asks[0].again);
+    o = rig_commit(r, "fleet", "workload web w three b"); // so is that Hold, maybe
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text);
+    CM_AUTOFREE char *dropped = cm_strdup(o->asks[0].id);
+    (void)rig_commit(r, "fleet", "workload web w one:2 b");
+    o = rig_commit(r, "fleet", "workload web w three b");
+    assert_null(o->asks[0].text);
+    assert_string_not_equal(o->asks[0].id, dropped);
 }
 
 // A bot pushes the release again before the hub has read that it was reverted.
