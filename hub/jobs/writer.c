@@ -52,6 +52,7 @@ struct place {
     struct hub_forge *forge; // the flush's while it is under way; NULL: there is none
     struct hub_pulls pulls;  // those that are not merged or closed
     char *holds;             // as struct hub_flush has it
+    struct cm_map *proofs;   // the flush's while it is under way
     struct cm_metric *metric_pulls;
     bool has_pushed; // since the start:
     struct hub_repo_id pushed;
@@ -559,6 +560,7 @@ static void flush(struct place *p) {
                                   .forge = p->forge,
                                   .by_pulls = p->by_pulls};
     j->flush.holds = cm_strdup(p->holds);
+    j->flush.proofs = p->proofs;
     hub_pulls_copy(&p->pulls, &j->flush.pulls);
     j->flush.items = cm_new(j->flush.count + 1, sizeof(*j->flush.items));
     for (size_t i = 0; i < j->flush.count; i++, at = at->next) {
@@ -856,6 +858,7 @@ static void add_places(struct hub_writer *w) {
         p->folder = cm_strf("%s/writes/%s", w->config.data_dir, p->config->name);
         p->timer = (struct cm_timer){.run = on_timer, .ctx = p};
         p->backoff = (struct cm_backoff){.min_ms = RETRY_MIN_MS, .max_ms = RETRY_MAX_MS};
+        p->proofs = hub_proofs_new();
         cm_list_init(&p->waiting);
         cm_list_init(&p->recording);
         make_metrics(p);
@@ -1008,6 +1011,7 @@ static void free_place(struct place *p) {
     }
     hub_pulls_done(&p->pulls);
     free(p->holds);
+    cm_map_free(p->proofs);
     hub_forge_free(p->forge);
     free(p->folder);
     free(p->told);

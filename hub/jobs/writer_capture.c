@@ -6,14 +6,18 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
 #include "hub/capture/capture.h"
 #include "hub/config/config.h"
 #include "hub/jobs/writer_state.h"
 
 #define COMMITS_MAX 20 // that are looked at for what they made of files
 #define CHANGES_MAX 50 // files of one of them
+#define PROVEN_MAX 100 // that are remembered
+#define PROVEN_MS ((int64_t)10 * 60 * 1000)
 
 // The tips of all repositories with documents.
 struct tips {
@@ -160,20 +164,133 @@ static void each_change(void *ctx, const char *bad_revision, const char *good_re
     }
 }
 
-enum cm_rc hub_tip_revert(void *ctx, const struct hub_write_edit *hold, struct hub_write_edit *out,
-                          struct cm_err *err) {
-    CM_CLEANUP(tips_done) struct tips tips = {0};
-    struct hub_captured made = {0};
-    const struct hub_revert what = {.path = hold->path,
-                                    .text = hold->text,
-                                    .now_ms = cm_clock_unix_ms(),
-                                    .each = each_change,
-                                    .ctx = ctx};
+// ---- What was proven before
 
-    if (open_all(ctx, &tips, err) < 0 ||
-        hub_revert_make(&what, tips.repos, tips.count, tips.own, &made, err) < 0) {
+// What came of it.
+struct proven {
+    struct hub_write_edit edit;
+    struct cm_err err; // code CM_OK: the edit is it
+    int64_t at_ms;
+};
+
+static void free_proven(void *value) {
+    struct proven *p = value;
+
+    hub_write_edit_done(&p->edit);
+    free(p);
+}
+
+struct cm_map *hub_proofs_new(void) {
+    return cm_map_new(free_proven);
+}
+
+static void add_text(struct cm_str *out, const char *text) {
+    cm_str_addf(out, "%zd\n%s", text != NULL ? (ssize_t)strlen(text) : -1,
+                text != NULL ? text : "");
+}
+
+static void add_tip(struct cm_str *out, const struct hub_tip *tip) {
+    char hex[HUB_REPO_ID_HEX_MAX];
+
+    hub_repo_id_hex(&tip->commit.id, hex);
+    cm_str_addf(out, "%s %s\n", tip->repository->name, hex);
+}
+
+// name_proof names all that a proof is of: the Hold, the tips of all repositories, and what was
+// decided on top of the own one.
+static void name_proof(const struct hub_tip *own, const struct tips *tips,
+                       const struct hub_write_edit *hold, char *hex) {
+    CM_CLEANUP(cm_str_done) struct cm_str all = {0};
+
+    add_text(&all, hold->path);
+    add_text(&all, hold->text);
+    for (size_t i = 0; i < tips->count; i++) {
+        add_tip(&all, tips->repos[i].ctx);
+    }
+    for (size_t i = 0; i < own->count; i++) {
+        if (own->items[i].stands) {
+            add_text(&all, own->items[i].edit.path);
+            add_text(&all, own->items[i].edit.text);
+        }
+    }
+    struct cm_sha256 digest = cm_sha256(cm_str_get(&all), all.len);
+    cm_sha256_hex(&digest, hex);
+}
+
+static enum cm_rc prove(struct hub_tip *tip, const struct tips *tips,
+                        const struct hub_write_edit *hold, int64_t now_ms,
+                        struct hub_write_edit *out, struct cm_err *err) {
+    struct hub_captured made = {0};
+    const struct hub_revert what = {
+        .path = hold->path, .text = hold->text, .now_ms = now_ms, .each = each_change, .ctx = tip};
+
+    if (hub_revert_make(&what, tips->repos, tips->count, tips->own, &made, err) < 0) {
         return err->code;
     }
     *out = (struct hub_write_edit){.path = made.path, .before = made.before, .text = made.text};
     return CM_OK;
+}
+
+static bool is_final(enum cm_rc rc) {
+    return rc == CM_OK || rc == CM_EINVAL || rc == CM_ENOTFOUND;
+}
+
+static enum cm_rc give(const struct proven *p, struct hub_write_edit *out, struct cm_err *err) {
+    if (p->err.code != CM_OK) {
+        *err = p->err;
+        return err->code;
+    }
+    *out = (struct hub_write_edit){.path = cm_strdup(p->edit.path),
+                                   .before = cm_strdup(p->edit.before),
+                                   .text = cm_strdup(p->edit.text)};
+    return CM_OK;
+}
+
+// find: after a while what ends with time may have ended. NULL: it is to be proven.
+static const struct proven *find(const struct cm_map *proofs, const char *name, int64_t now_ms) {
+    const struct proven *p = proofs != NULL ? cm_map_get(proofs, name) : NULL;
+
+    return p != NULL && now_ms >= p->at_ms && now_ms - p->at_ms < PROVEN_MS ? p : NULL;
+}
+
+// forget takes the oldest one out.
+static bool forget(void *ctx, const char *name, void *value) {
+    (void)value;
+    (void)cm_map_remove(ctx, name);
+    return false;
+}
+
+static void keep(struct cm_map *proofs, const char *name, struct proven *p) {
+    if (cm_map_len(proofs) >= PROVEN_MAX) {
+        cm_map_each(proofs, forget, proofs);
+    }
+    cm_map_put(proofs, name, p);
+}
+
+enum cm_rc hub_tip_revert(void *ctx, const struct hub_write_edit *hold, struct hub_write_edit *out,
+                          struct cm_err *err) {
+    CM_CLEANUP(tips_done) struct tips tips = {0};
+    struct hub_tip *tip = ctx;
+    int64_t now_ms = cm_clock_unix_ms();
+    char name[CM_SHA256_HEX_MAX];
+
+    if (open_all(tip, &tips, err) < 0) {
+        return err->code;
+    }
+    name_proof(tip, &tips, hold, name);
+    const struct proven *known = find(tip->proofs, name, now_ms);
+    if (known != NULL) {
+        return give(known, out, err);
+    }
+    struct proven *p = cm_new(1, sizeof(*p));
+    enum cm_rc rc = prove(tip, &tips, hold, now_ms, &p->edit, &p->err);
+    p->err.code = rc;
+    p->at_ms = now_ms;
+    rc = give(p, out, err);
+    if (tip->proofs == NULL || !is_final(rc)) {
+        free_proven(p);
+        return rc;
+    }
+    keep(tip->proofs, name, p);
+    return rc;
 }

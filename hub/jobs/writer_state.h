@@ -20,6 +20,7 @@
 #include "hub/repo/tree.h"
 #include "hub/write/write.h"
 
+struct cm_map;
 struct cm_metric;
 struct hub_repository;
 struct hub_tip;
@@ -103,10 +104,11 @@ struct hub_flush {
     struct hub_forge *forge;       // NULL: there are no pull requests
     bool by_pulls;                 // it goes into some; found out if the branch is protected
     struct hub_pulls pulls;        // those that are open
-    char *holds;       // names what HUB_HOLDS_BRANCH has; "": it is not there; NULL: not known
-    bool again;        // something is to be done right after
-    int64_t wait_ms;   // for as long the provider wants to be left alone
-    struct cm_err err; // why some are not yet; code CM_OK: none
+    char *holds;           // names what HUB_HOLDS_BRANCH has; "": it is not there; NULL: not known
+    struct cm_map *proofs; // hub_proofs_new; borrowed
+    bool again;            // something is to be done right after
+    int64_t wait_ms;       // for as long the provider wants to be left alone
+    struct cm_err err;     // why some are not yet; code CM_OK: none
 };
 
 // hub_flush_run blocks.
@@ -162,6 +164,7 @@ struct hub_tip {
     size_t count;
     const struct hub_writer_world *world;
     const struct hub_repository *repository;
+    struct cm_map *proofs; // NULL: none are remembered
 };
 
 CM_MUSTUSE enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *err);
@@ -185,6 +188,10 @@ CM_MUSTUSE enum cm_rc hub_tip_capture(void *tip, const struct hub_intent *intent
                                       const struct cm_json *args, struct hub_write_edit *out,
                                       struct cm_err *err);
 
-// hub_tip_revert makes the edit that says what a Hold would make, proven likewise.
+// hub_proofs_new makes a memory for what hub_tip_revert has proven; cm_map_free frees it.
+struct cm_map *hub_proofs_new(void);
+
+// hub_tip_revert makes the edit that says what a Hold would make, proven likewise: once for the
+// same Hold on the same tips, as a pull request is looked at again and again.
 CM_MUSTUSE enum cm_rc hub_tip_revert(void *tip, const struct hub_write_edit *hold,
                                      struct hub_write_edit *out, struct cm_err *err);

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "common/map.h"
 #include "hub/config/config.h"
 #include "hub/hold/hold.h"
 #include "hub/repo/source.h"
@@ -475,6 +476,58 @@ static void what_all_rejected_is_reverted_in_the_pull_request_that_held_it(void 
     assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_DONE);
 }
 
+#define HOLD_OF(clusters)                                                                          \
+    "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: web-2-1}\n"                       \
+    "spec: {app: web, clusters: [" clusters                                                        \
+    "], rejects: {identity: [{object: ConfigMap/web/web, at: /data/v, value: '2'}]}, delta: "      \
+    "[{object: ConfigMap/web/web, at: /data/v, bad: '2', use: '1'}]}\n"
+
+// revert holds a Hold against what the tip says it is.
+static char *revert(struct hub_tip *tip, const char *text) {
+    static char path[] = "holds/web/2-1.yaml";
+    CM_AUTOFREE char *copy = cm_strdup(text);
+    const struct hub_write_edit hold = {.path = path, .text = copy};
+    struct hub_write_edit made = {0};
+    struct cm_err err;
+    char *words = hub_tip_revert(tip, &hold, &made, &err) < 0 ? cm_strdup(err.msg)
+                  : made.path != NULL                         ? cm_strdup(made.path)
+                                      : cm_strdup("it would change nothing");
+
+    hub_write_edit_done(&made);
+    return words;
+}
+
+// What is read of the tip is another commit the second time: proven anew, it would come out so.
+static void what_is_proven_of_the_same_hold_and_tips_is_not_proven_again(void **state) {
+    struct fixture *f = *state;
+    const struct hub_repositories list = {.items = &f->repository, .count = 1};
+    const struct hub_writer_world world = {&list, f->scratch->folder};
+    CM_CLEANUP(cm_map_freep) struct cm_map *proofs = hub_proofs_new();
+    CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
+    CM_CLEANUP(hub_commit_done) struct hub_commit before = {0};
+    struct cm_err err;
+
+    push_releases(f);
+    run(f);
+    assert_int_equal(hub_tip_open(f->folder, &tip, &err), CM_OK);
+    tip.world = &world;
+    tip.repository = &f->repository;
+    tip.proofs = proofs;
+    CM_AUTOFREE char *first = revert(&tip, HOLD_OF("c1, c2"));
+    assert_string_equal(first, "apps/web/web.yaml");
+    assert_int_equal(hub_repo_resolve(tip.repo, "HEAD~1", &before, &err), CM_OK);
+    hub_tree_free(tip.tree);
+    tip.tree = NULL;
+    assert_int_equal(hub_repo_tree(tip.repo, &before.id, &tip.tree, &err), CM_OK);
+    CM_AUTOFREE char *again = revert(&tip, HOLD_OF("c1, c2"));
+    assert_string_equal(again, "apps/web/web.yaml");
+    CM_AUTOFREE char *other = revert(&tip, HOLD_OF("c1"));
+    assert_string_equal(other, "it would change nothing");
+    tip.proofs = NULL;
+    CM_AUTOFREE char *anew = revert(&tip, HOLD_OF("c1, c2"));
+    assert_string_equal(anew, "it would change nothing");
+}
+
 static void what_is_in_force_already_is_shown_on_one_branch(void **state) {
     struct fixture *f = *state;
 
@@ -574,6 +627,7 @@ int main(int argc, char **argv) {
         TEST(what_is_wanted_again_is_in_it_again),
         TEST(a_branch_with_commits_of_others_is_theirs),
         TEST(what_all_rejected_is_reverted_in_the_pull_request_that_held_it),
+        TEST(what_is_proven_of_the_same_hold_and_tips_is_not_proven_again),
         TEST(what_is_in_force_already_is_shown_on_one_branch),
         TEST(the_branch_of_holds_is_left_alone_while_they_are_the_same),
         TEST(what_people_do_not_want_is_not_shown_there),
