@@ -20,6 +20,7 @@
 struct cm_json;
 struct cm_map;
 struct hub_bundle;
+struct hub_hold;
 struct hub_object;
 
 // ---- tip.c
@@ -101,9 +102,10 @@ struct capture_proof;
 // tells in *so that it says the values already.
 CM_MUSTUSE enum cm_rc capture_proof_new(const struct capture_tip *t, const struct hub_capture *what,
                                         struct capture_proof **out, bool *so, struct cm_err *err);
-// capture_proof_keep remembers what is in force as what shall be.
+// capture_proof_keep remembers what is in force, with a Hold or without (NULL), as what shall be.
 struct capture_proof *capture_proof_keep(const struct capture_tip *t,
-                                         const struct hub_capture *what);
+                                         const struct hub_capture *what,
+                                         const struct hub_hold *hold);
 void capture_proof_free(struct capture_proof *p); // NULL is fine
 void capture_proof_freep(struct capture_proof **p);
 // capture_proof_check holds the fleet, with the edit taken in, against that. CM_EINVAL, with what

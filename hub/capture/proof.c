@@ -12,11 +12,13 @@
 #include "common/str.h"
 #include "common/tls/digest.h"
 #include "hub/capture/internal.h"
+#include "hub/hold/hold.h"
 #include "hub/render/bundle.h"
 
 struct capture_proof {
     struct cm_arena *arena;
     const struct hub_capture *what;
+    const struct hub_hold *hold; // with which it was kept; NULL: without one
     struct hub_desired **states; // of every cluster; one reference each
     size_t count;
     struct cm_map *problems; // in words -> itself
@@ -277,20 +279,22 @@ static enum cm_rc find_seen(struct capture_proof *p, const struct capture_tip *t
 }
 
 struct capture_proof *capture_proof_keep(const struct capture_tip *t,
-                                         const struct hub_capture *what) {
+                                         const struct hub_capture *what,
+                                         const struct hub_hold *hold) {
     struct capture_proof *p = cm_new(1, sizeof(*p));
 
     p->arena = cm_arena_new(0);
     p->wanted = cm_map_new(free);
     p->problems = cm_map_new(NULL);
     p->what = what;
+    p->hold = hold;
     gather_all(p, t->fleet);
     return p;
 }
 
 enum cm_rc capture_proof_new(const struct capture_tip *t, const struct hub_capture *what,
                              struct capture_proof **out, bool *so, struct cm_err *err) {
-    CM_CLEANUP(capture_proof_freep) struct capture_proof *p = capture_proof_keep(t, what);
+    CM_CLEANUP(capture_proof_freep) struct capture_proof *p = capture_proof_keep(t, what, NULL);
 
     if (find_seen(p, t, err) < 0 || want_all(p, so, err) < 0) {
         return err->code;
@@ -347,6 +351,16 @@ bool capture_proof_runs(const struct capture_proof *p, const char *cluster) {
 
 // ---- What came of it
 
+// is_held tells whether the Hold is about an App on a cluster.
+static bool is_held(const struct capture_proof *p, const char *app, const char *cluster) {
+    for (size_t i = 0; p->hold != NULL && i < p->hold->cluster_count; i++) {
+        if (strcmp(p->hold->clusters[i], cluster) == 0) {
+            return strcmp(p->hold->app, app) == 0;
+        }
+    }
+    return false;
+}
+
 static enum cm_rc check_pair(const struct capture_proof *p, const struct hub_desired *now,
                              const struct hub_pair *before, struct cm_err *err) {
     const struct hub_pair *after = find_pair(now, before->app);
@@ -358,6 +372,10 @@ static enum cm_rc check_pair(const struct capture_proof *p, const struct hub_des
         (after->waits == NULL) == (before->waits == NULL) &&
         cm_sha256_equal(&after->bundle->sha256, sha256)) {
         return CM_OK;
+    }
+    if (is_held(p, before->app, now->cluster)) {
+        return cm_fail(err, CM_EINVAL, "it would not make what the Hold makes on cluster '%s'",
+                       now->cluster);
     }
     if (w == NULL) {
         return cm_fail(err, CM_EINVAL, "it would change App '%s' on cluster '%s', too", before->app,

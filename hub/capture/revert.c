@@ -226,11 +226,12 @@ static enum cm_rc check_runs(const struct capture_tip *tip, const struct capture
 
 // keep_held remembers what comes out with the Hold; the fleet is without it again.
 static struct capture_proof *keep_held(struct capture_tip *tip, const struct hub_revert *revert,
-                                       const struct hub_capture *what) {
+                                       const struct hub_capture *what,
+                                       const struct hub_hold *hold) {
     const char *path = capture_tip_below(tip, revert->path);
 
     capture_tip_edit(tip, path, revert->text);
-    struct capture_proof *proof = capture_proof_keep(tip, what);
+    struct capture_proof *proof = capture_proof_keep(tip, what, hold);
     capture_tip_edit(tip, path, NULL);
     return proof;
 }
@@ -252,7 +253,8 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_revert *revert,
         return cm_fail(err, CM_EINVAL, "App '%s' is wrong in Git, or on none of the clusters",
                        hold->app);
     }
-    CM_CLEANUP(capture_proof_freep) struct capture_proof *proof = keep_held(tip, revert, &what);
+    CM_CLEANUP(capture_proof_freep)
+    struct capture_proof *proof = keep_held(tip, revert, &what, hold);
     if (check_runs(tip, proof, hold, err) < 0) {
         return err->code;
     }

@@ -674,6 +674,20 @@ static void what_is_wrong_in_git_is_not_reverted(void **state) {
                         "is wrong in Git, or on none of the clusters");
 }
 
+static void an_edit_that_does_not_reach_what_the_hold_makes_says_so(void **state) {
+    struct change change = {"apps/shop/app.yaml", NULL, NULL};
+    struct world w;
+
+    (void)state;
+    CM_AUTOFREE char *three = cm_strf("%s  images: [{name: side, newTag: '3'}]\n", APP_ALL);
+    CM_AUTOFREE char *two = cm_strf("%s  images: [{name: side, newTag: '2'}]\n", APP_ALL);
+    change.bad = three;
+    change.good = two;
+    setup(&w, three);
+    assert_not_reverted(&w, HOLD("paris, tokyo", SIDE, "side:3", "side:1"), &change,
+                        "it would not make what the Hold makes on cluster 'paris'");
+}
+
 static void an_app_that_does_not_want_it_any_more_is_held(void **state) {
     struct world w;
 
@@ -816,6 +830,7 @@ int main(void) {
         cmocka_unit_test(another_release_needs_no_revert),
         cmocka_unit_test(with_a_hold_that_is_there_all_clusters_count),
         cmocka_unit_test(what_is_wrong_in_git_is_not_reverted),
+        cmocka_unit_test(an_edit_that_does_not_reach_what_the_hold_makes_says_so),
         cmocka_unit_test(an_app_that_does_not_want_it_any_more_is_held),
         cmocka_unit_test(what_apps_share_that_are_not_rendered_here_is_not_reverted),
         cmocka_unit_test(while_apps_are_not_rendered_here_the_files_of_the_app_are_still_its_own),
