@@ -138,6 +138,8 @@ struct hub_revert {
     // changed, the newest first, until a visit returns false; what cannot be read is left out.
     void (*each)(void *ctx, const char *bad_revision, const char *good_revision,
                  hub_revert_visit_fn visit, void *visitor);
+    // stopped tells that nobody wants to know any more; asked before the fleet is rendered again.
+    bool (*stopped)(void *ctx);
     void *ctx;
 };
 
@@ -147,7 +149,7 @@ struct hub_revert {
 // values of one object are written. What is in no bundle stays, too; where the tip's fleet does not
 // render all Apps, only files in the App's own folder are edited. out->path NULL: the Hold would
 // change nothing, as Git says another release. CM_ENOTFOUND and CM_EINVAL: it cannot be, with why;
-// anything else is the reader's.
+// CM_ECANCELED: it was stopped; anything else is the reader's.
 CM_MUSTUSE enum cm_rc hub_revert_make(const struct hub_revert *what,
                                       const struct hub_capture_repo *repos, size_t repo_count,
                                       size_t own, struct hub_captured *out, struct cm_err *err);

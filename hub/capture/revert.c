@@ -18,6 +18,7 @@
 
 struct reverting {
     struct capture_trial trial;
+    const struct hub_revert *what;
     const struct hub_hold *hold;
     struct capture_sight sight;
     size_t tries;
@@ -30,6 +31,10 @@ static bool consider(void *ctx, const char *path, const char *before, char *text
     struct capture_tip *tip = r->trial.tip;
     struct cm_err err;
 
+    if (r->what->stopped(r->what->ctx)) {
+        free(text);
+        return false;
+    }
     if (capture_sight_check(&r->sight, tip, r->hold->app, path, &err) < 0) {
         r->trial.try.why = cm_arena_strf(tip->arena, "'%.200s': %.300s", path, err.msg);
         free(text);
@@ -261,7 +266,8 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_revert *revert,
     if (capture_proof_check(proof, tip, &why) == CM_OK) {
         return CM_OK;
     }
-    struct reverting r = {.trial = {.tip = tip, .proof = proof, .out = out}, .hold = hold};
+    struct reverting r = {
+        .trial = {.tip = tip, .proof = proof, .out = out}, .what = revert, .hold = hold};
     if (capture_sight_find(tip, hold->app, &r.sight, err) < 0 ||
         check_kept(tip, proof, hold, err) < 0) {
         return err->code;
@@ -270,6 +276,9 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_revert *revert,
     revert->each(revert->ctx, hold->bad_revision, hold->good_revision, take_back, &r);
     if (r.done || by_values(&r, &app, &what)) {
         return CM_OK;
+    }
+    if (revert->stopped(revert->ctx)) {
+        return cm_fail(err, CM_ECANCELED, "the hub is stopping");
     }
     return cm_fail(err, CM_EINVAL, "%.400s",
                    r.trial.try.why != NULL ? r.trial.try.why : "its documents cannot be read");

@@ -1,5 +1,6 @@
 // writer_capture.c: what is proven by rendering, held against a tip with what all other
 // repositories say: a capture, and what is reverted instead of being held.
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -217,12 +218,23 @@ static void name_proof(const struct hub_tip *own, const struct tips *tips,
     cm_sha256_hex(&digest, hex);
 }
 
+static bool is_stopped(void *ctx) {
+    const struct hub_tip *tip = ctx;
+    struct pollfd fd = {.fd = tip->cancel_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) > 0;
+}
+
 static enum cm_rc prove(struct hub_tip *tip, const struct tips *tips,
                         const struct hub_write_edit *hold, int64_t now_ms,
                         struct hub_write_edit *out, struct cm_err *err) {
     struct hub_captured made = {0};
-    const struct hub_revert what = {
-        .path = hold->path, .text = hold->text, .now_ms = now_ms, .each = each_change, .ctx = tip};
+    const struct hub_revert what = {.path = hold->path,
+                                    .text = hold->text,
+                                    .now_ms = now_ms,
+                                    .each = each_change,
+                                    .stopped = is_stopped,
+                                    .ctx = tip};
 
     if (hub_revert_make(&what, tips->repos, tips->count, tips->own, &made, err) < 0) {
         return err->code;

@@ -9,7 +9,7 @@
 #include "hub/jobs/writer_state.h"
 
 enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *err) {
-    struct hub_tip tip = {0};
+    struct hub_tip tip = {.cancel_fd = -1};
 
     if (hub_repo_open(folder, &tip.repo, err) < 0 ||
         hub_repo_resolve(tip.repo, "HEAD", &tip.commit, err) < 0 ||

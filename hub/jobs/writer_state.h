@@ -165,6 +165,7 @@ struct hub_tip {
     const struct hub_writer_world *world;
     const struct hub_repository *repository;
     struct cm_map *proofs; // NULL: none are remembered
+    int cancel_fd;         // readable: the writer stops; -1: it does not
 };
 
 CM_MUSTUSE enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *err);

@@ -536,12 +536,19 @@ static void each_change(void *ctx, const char *bad, const char *good, hub_revert
     }
 }
 
+static bool stops;
+
+static bool is_stopped(void *ctx) {
+    (void)ctx;
+    return stops;
+}
+
 static struct hub_captured revert(struct world *w, const char *hold, struct change *change,
                                   struct cm_err *err) {
     const struct hub_capture_repo repo = {
         .name = "fleet", .root = "", .read = read_file, .each = each_file, .ctx = w};
     const struct hub_revert what = {
-        .path = HOLD_PATH, .text = hold, .each = each_change, .ctx = change};
+        .path = HOLD_PATH, .text = hold, .each = each_change, .stopped = is_stopped, .ctx = change};
     struct hub_captured out = {0};
 
     *err = (struct cm_err){.code = CM_OK};
@@ -688,6 +695,20 @@ static void an_edit_that_does_not_reach_what_the_hold_makes_says_so(void **state
                         "it would not make what the Hold makes on cluster 'paris'");
 }
 
+static void what_is_stopped_says_nothing_of_a_document(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    stops = true;
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        revert(&w, HOLD("paris, tokyo", SIDE, "side:1", "side:0"), NULL, &err);
+    stops = false;
+    assert_int_equal(err.code, CM_ECANCELED);
+}
+
 static void an_app_that_does_not_want_it_any_more_is_held(void **state) {
     struct world w;
 
@@ -831,6 +852,7 @@ int main(void) {
         cmocka_unit_test(with_a_hold_that_is_there_all_clusters_count),
         cmocka_unit_test(what_is_wrong_in_git_is_not_reverted),
         cmocka_unit_test(an_edit_that_does_not_reach_what_the_hold_makes_says_so),
+        cmocka_unit_test(what_is_stopped_says_nothing_of_a_document),
         cmocka_unit_test(an_app_that_does_not_want_it_any_more_is_held),
         cmocka_unit_test(what_apps_share_that_are_not_rendered_here_is_not_reverted),
         cmocka_unit_test(while_apps_are_not_rendered_here_the_files_of_the_app_are_still_its_own),
