@@ -78,32 +78,42 @@ static bool same_capture(const struct plan_settings *old, const struct hub_app_i
     return (strcmp(old->drift, "capture") == 0) == (strcmp(now->drift, "capture") == 0);
 }
 
+struct choice {
+    const char *name;
+    const char *words[2]; // for false and true
+    bool before;
+    bool after;
+};
+
+static void compare_choices(struct plan_making *m, const struct plan_settings *old,
+                            const struct hub_app_info *now) {
+    const struct choice choices[] = {
+        {"onTargetLoss", {"orphan", "prune"}, old->prune_on_loss, now->prune_on_loss},
+        {"onFailure", {"report", "rollback"}, old->goes_back, now->goes_back},
+        {"writeBack", {"hold", "revert"}, old->reverts, now->reverts},
+        {"plainSecrets", {"deny", "allow"}, old->plain_secrets, now->plain_secrets},
+    };
+
+    for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+        const struct choice *c = &choices[i];
+
+        if (c->before != c->after) {
+            tell(m, now->name, c->name, c->words[c->before], c->words[c->after]);
+        }
+    }
+}
+
 static void compare_settings(struct plan_making *m, const struct plan_settings *old,
                              const struct hub_app_info *now) {
-    if (old->prune_on_loss != now->prune_on_loss) {
-        tell(m, now->name, "onTargetLoss", old->prune_on_loss ? "prune" : "orphan",
-             now->prune_on_loss ? "prune" : "orphan");
-    }
+    compare_choices(m, old, now);
     if (!same_group(old, now)) {
         tell(m, now->name, "releaseGroup", old->release_group, now->release_group);
     }
     if (!same_capture(old, now)) {
         tell(m, now->name, "drift", old->drift, now->drift);
     }
-    if (old->goes_back != now->goes_back) {
-        tell(m, now->name, "onFailure", old->goes_back ? "rollback" : "report",
-             now->goes_back ? "rollback" : "report");
-    }
     if (strcmp(old->on_reject, now->on_reject) != 0) {
         tell(m, now->name, "onReject", old->on_reject, now->on_reject);
-    }
-    if (old->reverts != now->reverts) {
-        tell(m, now->name, "writeBack", old->reverts ? "revert" : "hold",
-             now->reverts ? "revert" : "hold");
-    }
-    if (old->plain_secrets != now->plain_secrets) {
-        tell(m, now->name, "plainSecrets", old->plain_secrets ? "allow" : "deny",
-             now->plain_secrets ? "allow" : "deny");
     }
 }
 
