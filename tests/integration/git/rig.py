@@ -38,7 +38,8 @@ class Raw:
         self.port = self.listener.getsockname()[1]
         self.behave = behave
         self.stopped = threading.Event()
-        threading.Thread(target=self.accept, daemon=True).start()
+        self.accepts = threading.Thread(target=self.accept, daemon=True)
+        self.accepts.start()
 
     def accept(self):
         while True:
@@ -57,6 +58,10 @@ class Raw:
 
     def stop(self):
         self.stopped.set()
+        # Closed under a thread that is on its way into accept, the descriptor may be the next
+        # server's when that thread gets there, and this one's behaviour answers for it.
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.accepts.join()
         self.listener.close()
 
 
