@@ -21,6 +21,11 @@ enum { SIGNALS_MAX = 8 };
 // What the last task of a queue points to, so that a task whose next is NULL is in no queue.
 static struct cm_task end_of_queue;
 
+struct queue {
+    struct cm_task *first;
+    struct cm_task *last;
+};
+
 struct handler {
     int signal;
     void (*run)(void *ctx, int signal);
@@ -40,11 +45,12 @@ struct cm_loop {
 
     int wake_fd;         // readable when a task was posted to an empty queue, or on stop
     atomic_bool stopped; // read by the loop, set by anyone
+    atomic_bool hurries; // something is in `urgent`
     _Atomic pid_t owner; // 0 while nobody runs the loop
 
     pthread_mutex_t mu; // guards everything below
-    struct cm_task *first;
-    struct cm_task *last;
+    struct queue urgent;
+    struct queue waiting;
 };
 
 static _Noreturn void die(const char *what) {
@@ -101,57 +107,110 @@ void cm_loop_stop(struct cm_loop *loop) {
 }
 
 // append adds the task and tells whether the queue was empty.
-static bool append(struct cm_loop *loop, struct cm_task *task) {
+static bool append(struct cm_loop *loop, struct queue *q, struct cm_task *task) {
     (void)pthread_mutex_lock(&loop->mu);
-    bool was_empty = loop->first == NULL;
+    bool was_empty = q->first == NULL;
     if (was_empty) {
-        loop->first = task;
+        q->first = task;
     } else {
-        loop->last->next = task;
+        q->last->next = task;
     }
-    loop->last = task;
+    q->last = task;
+    loop->hurries = loop->urgent.first != NULL;
     (void)pthread_mutex_unlock(&loop->mu);
     return was_empty;
 }
 
-void cm_loop_post(struct cm_loop *loop, struct cm_task *task) {
+static void post(struct cm_loop *loop, struct queue *q, struct cm_task *task) {
     assert(task->run != NULL);
     assert(task->next == NULL);
     task->next = &end_of_queue;
-    if (append(loop, task)) {
+    if (append(loop, q, task)) {
         wake(loop);
     }
 }
 
-static struct cm_task *take_tasks(struct cm_loop *loop) {
+void cm_loop_post(struct cm_loop *loop, struct cm_task *task) {
+    post(loop, &loop->waiting, task);
+}
+
+void cm_loop_post_first(struct cm_loop *loop, struct cm_task *task) {
+    post(loop, &loop->urgent, task);
+}
+
+// cut takes the first tasks of the queue, at most so many; NULL: it is empty.
+static struct cm_task *cut(struct queue *q, size_t most) {
+    struct cm_task *first = q->first;
+    struct cm_task *last = first;
+
+    if (first == NULL) {
+        return NULL;
+    }
+    for (size_t i = 1; i < most && last != q->last; i++) {
+        last = last->next;
+    }
+    q->first = last == q->last ? NULL : last->next;
+    last->next = &end_of_queue;
+    return first;
+}
+
+static struct cm_task *take_waiting(struct cm_loop *loop) {
     (void)pthread_mutex_lock(&loop->mu);
-    struct cm_task *first = loop->first;
-    loop->first = NULL;
-    loop->last = NULL;
+    struct cm_task *first = cut(&loop->waiting, CM_LOOP_TURN);
+    (void)pthread_mutex_unlock(&loop->mu);
+    return first;
+}
+
+static struct cm_task *take_urgent(struct cm_loop *loop) {
+    if (!loop->hurries) {
+        return NULL;
+    }
+    (void)pthread_mutex_lock(&loop->mu);
+    struct cm_task *first = loop->urgent.first;
+    loop->urgent = (struct queue){0};
+    loop->hurries = false;
     (void)pthread_mutex_unlock(&loop->mu);
     return first;
 }
 
 static bool has_tasks(struct cm_loop *loop) {
     (void)pthread_mutex_lock(&loop->mu);
-    bool some = loop->first != NULL;
+    bool some = loop->urgent.first != NULL || loop->waiting.first != NULL;
     (void)pthread_mutex_unlock(&loop->mu);
     return some;
 }
 
-// run_tasks runs what is queued now; what these tasks post runs in the next turn.
-static bool run_tasks(struct cm_loop *loop) {
-    struct cm_task *task = take_tasks(loop);
+// run_first runs the first of these tasks, which may free it, and returns the next one.
+static struct cm_task *run_first(struct cm_task *task) {
+    struct cm_task *next = task->next == &end_of_queue ? NULL : task->next;
+
+    task->next = NULL;
+    task->run(task->ctx);
+    return next;
+}
+
+// run_urgent runs what was posted first; what these tasks post first waits for one task more.
+static bool run_urgent(struct cm_loop *loop) {
+    struct cm_task *task = take_urgent(loop);
     bool ran = task != NULL;
 
-    while (task != NULL && task != &end_of_queue) {
-        struct cm_task *next = task->next; // run may free the task
-
-        task->next = NULL;
-        task->run(task->ctx);
-        task = next;
+    while (task != NULL) {
+        task = run_first(task);
     }
     return ran;
+}
+
+// run_tasks runs what is queued now, as far as a turn goes; what these tasks post runs in the next
+// one.
+static bool run_tasks(struct cm_loop *loop) {
+    struct cm_task *task = take_waiting(loop);
+    bool ran = task != NULL;
+
+    while (task != NULL) {
+        (void)run_urgent(loop);
+        task = run_first(task);
+    }
+    return run_urgent(loop) || ran;
 }
 
 static bool is_sooner(const struct cm_timer *a, const struct cm_timer *b) {
@@ -227,16 +286,18 @@ void cm_timer_stop(struct cm_loop *loop, struct cm_timer *timer) {
 static bool run_timers(struct cm_loop *loop) {
     int64_t now = cm_clock_now_ms();
     uint64_t end = loop->next_order;
-    bool ran = false;
+    size_t ran = 0;
 
-    while (loop->timers > 0 && loop->heap[1]->due_ms <= now && loop->heap[1]->order < end) {
+    while (ran < CM_LOOP_TURN && loop->timers > 0 && loop->heap[1]->due_ms <= now &&
+           loop->heap[1]->order < end) {
         struct cm_timer *timer = loop->heap[1];
 
         cm_timer_stop(loop, timer);
         timer->run(timer->ctx);
-        ran = true;
+        (void)run_urgent(loop);
+        ran++;
     }
-    return ran;
+    return ran > 0;
 }
 
 void cm_loop_on_signal(struct cm_loop *loop, int signal, void (*run)(void *ctx, int signal),

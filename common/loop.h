@@ -7,7 +7,16 @@
 // that can post. A callback that may fire again must wait until its task has run (leave no receive
 // outstanding meanwhile): that is the back-pressure.
 //
-// Threads: cm_loop_post and cm_loop_stop from any thread; all else on the loop's thread.
+// A turn is short, however much waits: so many tasks and so many timers at most, and what is left
+// is for the next one. What was posted first (an answer of the workers, what somebody waits for)
+// waits only for the task or timer that runs:
+//
+//     first ───▶ all that are there, before each task and after each timer
+//     tasks ───▶ CM_LOOP_TURN of them
+//     timers ──▶ CM_LOOP_TURN of those that are due
+//
+// Threads: cm_loop_post, cm_loop_post_first and cm_loop_stop from any thread; all else on the
+// loop's thread.
 #pragma once
 
 #include <stdbool.h>
@@ -16,6 +25,8 @@
 #include "common/list.h"
 
 struct cm_loop;
+
+#define CM_LOOP_TURN 64
 
 struct cm_task {
     void (*run)(void *ctx);
@@ -38,17 +49,22 @@ struct cm_loop *cm_loop_new(void);
 void cm_loop_free(struct cm_loop *loop);
 
 // cm_loop_run runs tasks and timers on the calling thread until cm_loop_stop, which also counts
-// when it came before. What the turn had begun with is still run.
+// when it came before. What the turn has begun with is still run.
 void cm_loop_run(struct cm_loop *loop);
 void cm_loop_stop(struct cm_loop *loop);
 
-// cm_loop_turn runs what is due now and returns without waiting; for tests and orderly take-down.
-// It tells whether anything ran.
+// cm_loop_turn runs what is due now, as much as a turn may, and returns without waiting; for tests
+// and orderly take-down. It tells whether anything ran.
 bool cm_loop_turn(struct cm_loop *loop);
 
 // cm_loop_post queues the task, in order. `task->run` and `task->ctx` are set by the caller, who
 // zeroed the rest. Posting a task that is queued already is a programming error and aborts.
 void cm_loop_post(struct cm_loop *loop, struct cm_task *task);
+
+// cm_loop_post_first queues the task before all that cm_loop_post has queued, in order with others
+// that were posted first. It is for what ends something (what waits for it, and the memory that it
+// holds) or is rare and urgent, never for what a peer can send at will: all else waits for it.
+void cm_loop_post_first(struct cm_loop *loop, struct cm_task *task);
 
 // cm_timer_start runs the timer once after delay_ms; a running one is moved. `run` and `ctx` are
 // set by the caller.

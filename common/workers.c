@@ -72,7 +72,7 @@ static void put_before(struct queue *q, const struct queue *a) {
 // send_home hands the job to its loop. The job may be gone when this returns.
 static void send_home(struct cm_job *job) {
     job->task = (struct cm_task){.run = call_done, .ctx = job};
-    cm_loop_post(job->home, &job->task);
+    cm_loop_post_first(job->home, &job->task);
 }
 
 static void cancel_all(struct queue *q) {

@@ -109,6 +109,7 @@ static void close_now(struct cm_net_conn *c, const struct cm_err *why) {
         return;
     }
     set_why(c, why);
+    c->closed_ms = cm_clock_now_ms();
     c->state = CM_NET_CLOSING;
     cm_list_remove(&c->in_unproven);
     cm_timer_stop(c->loop, &c->deadline);
@@ -481,4 +482,8 @@ const char *cm_net_conn_addr(const struct cm_net_conn *conn) {
 
 const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn) {
     return &conn->stream.peer;
+}
+
+int64_t cm_net_conn_closed_ms(const struct cm_net_conn *conn) {
+    return conn->closed_ms;
 }

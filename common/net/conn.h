@@ -57,6 +57,7 @@ struct cm_net_conn {
 
     struct cm_timer deadline;
     int64_t heard_ms;
+    int64_t closed_ms;
     struct cm_err *why; // set when closing begins
 };
 

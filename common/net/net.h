@@ -107,6 +107,10 @@ void cm_net_conn_set_ctx(struct cm_net_conn *conn, void *ctx);
 const char *cm_net_conn_addr(const struct cm_net_conn *conn); // "192.0.2.1:4711"
 const struct cm_tls_peer *cm_net_conn_peer(const struct cm_net_conn *conn);
 
+// cm_net_conn_closed_ms says, for the handler `closed`, since when (monotonic) nothing was sent to
+// the peer nor heard of it: `closed` comes only after all else that the loop has to do for it.
+int64_t cm_net_conn_closed_ms(const struct cm_net_conn *conn);
+
 // cm_net_send queues a frame; the payload is shared, not copied (a NULL payload is empty). It fails
 // with CM_EBUSY when the queue is full (nothing was queued), CM_ECANCELED when not open or closing,
 // and CM_EINVAL when the frame is larger than the whole queue.

@@ -71,7 +71,7 @@ void hub_change_start(struct hub_change *c, int64_t deadline_ms) {
     }
     c->refs++; // the loop's; the request keeps its own until it is resumed, which may be now
     c->task = (struct cm_task){.run = run, .ctx = c};
-    cm_loop_post(c->api->config.loop, &c->task);
+    cm_loop_post_first(c->api->config.loop, &c->task);
 }
 
 void hub_change_done(struct hub_change *c, const struct cm_err *err, unsigned status, char *text) {

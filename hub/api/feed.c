@@ -84,6 +84,7 @@ static void *run(void *arg) {
     struct hub_db *db = NULL;
     struct cm_err err;
 
+    (void)pthread_setname_np(pthread_self(), "api-feed");
     (void)pthread_mutex_lock(&f->mu);
     while (!f->stopped) {
         struct hub_news news = {.newest = f->newest, .version = f->version};

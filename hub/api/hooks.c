@@ -61,7 +61,7 @@ static void tell(struct hub_api *api, const char *repository) {
         struct hook *h = &api->hooks->items[i];
 
         if (strcmp(h->repository, repository) == 0 && !atomic_exchange(&h->told, true)) {
-            cm_loop_post(api->config.loop, &h->task);
+            cm_loop_post_first(api->config.loop, &h->task);
         }
     }
 }

@@ -58,6 +58,7 @@ static void wait_until(struct hub_watch *w, int64_t at_ms) {
 static void *run(void *arg) {
     struct hub_watch *w = arg;
 
+    (void)pthread_setname_np(pthread_self(), "api-watch");
     (void)pthread_mutex_lock(&w->mu);
     while (!w->stopped) {
         w->wakes_ms = expire(w, cm_clock_now_ms());

@@ -86,6 +86,7 @@ static void run_one(struct hub_workers *w, struct lane *lane, bool stopping) {
 static void *work(void *arg) {
     struct hub_workers *w = arg;
 
+    (void)pthread_setname_np(pthread_self(), "api-read");
     (void)pthread_mutex_lock(&w->mu);
     while (!w->stopped) {
         struct lane *lane = next_lane(w);

@@ -13,6 +13,8 @@
 #include "hub/jobs/sync_state.h"
 #include "hub/store/desired.h"
 
+#define PIECE 64 // of what a step puts in force: what else there is to do has its turn in between
+
 void hub_step_free(struct hub_step *step) {
     hub_outcome_free(step->outcome);
     hub_decided_free(step->decided);
@@ -41,25 +43,38 @@ static void job_ended(struct hub_sync *s) {
     hub_sync_check_stopped(s);
 }
 
-void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
-    size_t published = 0;
-
-    for (size_t i = 0; i < o->refreshed_count; i++) {
-        s->config.published(s->config.ctx, o->refreshed[i]);
+static void publish_change(struct hub_sync *s, const struct hub_cluster_change *change) {
+    if (change->now == NULL) {
+        s->config.withdrawn(s->config.ctx, change->cluster);
+    } else if (change->publication != NULL) {
+        s->config.published(s->config.ctx, change->publication);
+        cm_metric_add(s->metric_published, 1);
     }
-    for (size_t i = 0; i < o->change_count; i++) {
-        const struct hub_cluster_change *change = &o->changes[i];
+}
 
-        if (change->now == NULL) {
-            s->config.withdrawn(s->config.ctx, change->cluster);
-        } else if (change->publication != NULL) {
-            s->config.published(s->config.ctx, change->publication);
-            published++;
+// publish_some puts in force the next PIECE of what the outcome says and tells whether more is to
+// come.
+static bool publish_some(struct hub_sync *s, const struct hub_outcome *o, size_t *at) {
+    size_t all = o->refreshed_count + o->change_count;
+    size_t end = all - *at > PIECE ? *at + PIECE : all;
+
+    for (; *at < end; ++*at) {
+        if (*at < o->refreshed_count) {
+            s->config.published(s->config.ctx, o->refreshed[*at]);
+        } else {
+            publish_change(s, &o->changes[*at - o->refreshed_count]);
         }
     }
-    cm_metric_add(s->metric_published, (int64_t)published);
-    if (o->ask_count > 0) {
+    if (end == all && o->ask_count > 0) {
         s->config.holds(s->config.ctx, o->asks, o->ask_count);
+    }
+    return end < all;
+}
+
+void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
+    size_t at = 0;
+
+    while (publish_some(s, o, &at)) {
     }
 }
 
@@ -102,6 +117,28 @@ static void log_commits(struct hub_sync *s, const struct hub_outcome *o) {
     }
 }
 
+static void publish_more(void *ctx) {
+    struct hub_step *step = ctx;
+    struct hub_sync *s = step->owner;
+
+    if (publish_some(s, step->outcome, &step->published)) {
+        step->more = (struct cm_task){.run = publish_more, .ctx = step};
+        cm_loop_post(s->config.loop, &step->more);
+        return;
+    }
+    log_commits(s, step->outcome);
+    if (step->kind == HUB_STEP_COMMIT) {
+        cm_metric_observe_ms(s->metric_resolve, cm_clock_now_ms() - step->since_ms);
+    }
+    end_step(s, step);
+    job_ended(s);
+}
+
+void hub_step_publish(struct hub_step *step) {
+    job_began(step->owner);
+    publish_more(step);
+}
+
 static void record_done(struct hub_store_job *job, const struct cm_err *err) {
     struct hub_step *step = CM_CONTAINER(job, struct hub_step, record);
     struct hub_sync *s = step->owner;
@@ -111,12 +148,7 @@ static void record_done(struct hub_store_job *job, const struct cm_err *err) {
         if (step->freezes != NULL) {
             s->config.frozen(s->config.ctx, step->freezes);
         }
-        hub_sync_publish(s, step->outcome);
-        log_commits(s, step->outcome);
-        if (step->kind == HUB_STEP_COMMIT) {
-            cm_metric_observe_ms(s->metric_resolve, cm_clock_now_ms() - step->since_ms);
-        }
-        end_step(s, step);
+        hub_step_publish(step);
     } else if (!s->stopping) {
         cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
                "nothing more is published until it can be recorded", NULL);

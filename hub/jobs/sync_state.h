@@ -63,6 +63,8 @@ struct hub_step {
     struct hub_freeze_set *freezes; // as documents of the outcome have it; NULL: it has none
     struct cm_job plan;
     struct hub_store_job record;
+    size_t published; // of what the outcome puts in force
+    struct cm_task more;
     int64_t since_ms; // when it came
     struct cm_list in_steps;
 };
@@ -104,7 +106,10 @@ void hub_steps_go(struct hub_sync *s);
 void hub_step_free(struct hub_step *step);
 void hub_sync_note_ready(struct hub_sync *s);
 void hub_sync_looked(struct hub_sync *s); // what was decided is settled
-void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o);
+void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o); // all at once
+// hub_step_publish puts in force what is on record: a commit may change ten thousand clusters, so
+// piece by piece. Then the step has ended.
+void hub_step_publish(struct hub_step *step);
 void hub_sync_retry_record(void *sync); // a timer's
 void hub_sync_due(void *sync);          // a timer's
 void hub_sync_wait_due(struct hub_sync *s);

@@ -81,6 +81,107 @@ static void a_task_may_free_what_it_lives_in(void **state) {
     assert_string_equal(cm_str_get(&trace), "after");
 }
 
+static void note_first(void *ctx) {
+    static char sign[] = "!";
+    static struct cm_task first = {.run = note, .ctx = sign};
+
+    cm_str_add(&trace, ctx);
+    cm_loop_post_first(loop, &first);
+}
+
+static void what_is_posted_first_waits_only_for_the_task_that_runs(void **state) {
+    (void)state;
+    struct cm_task tasks[] = {{.run = note, .ctx = TEXT("a")},
+                              {.run = note_first, .ctx = TEXT("b")},
+                              {.run = note, .ctx = TEXT("c")}};
+
+    for (int i = 0; i < 3; i++) {
+        cm_loop_post(loop, &tasks[i]);
+    }
+    (void)cm_loop_turn(loop);
+    assert_string_equal(cm_str_get(&trace), "ab!c");
+}
+
+static void what_is_posted_first_keeps_its_order_and_comes_before_what_waits(void **state) {
+    (void)state;
+    struct cm_task waits = {.run = note, .ctx = TEXT("w")};
+    struct cm_task a = {.run = note, .ctx = TEXT("a")};
+    struct cm_task b = {.run = note, .ctx = TEXT("b")};
+
+    cm_loop_post(loop, &waits);
+    cm_loop_post_first(loop, &a);
+    cm_loop_post_first(loop, &b);
+    assert_true(cm_loop_turn(loop));
+    assert_string_equal(cm_str_get(&trace), "abw");
+    assert_false(cm_loop_turn(loop));
+}
+
+static void post_first_again(void *ctx) {
+    cm_str_add(&trace, "x");
+    cm_loop_post_first(loop, ctx);
+}
+
+static void a_task_that_posts_itself_first_keeps_nobody_out(void **state) {
+    (void)state;
+    struct cm_task task = {.run = post_first_again};
+    struct cm_task a = {.run = note, .ctx = TEXT("a")};
+    struct cm_task b = {.run = note, .ctx = TEXT("b")};
+
+    task.ctx = &task;
+    cm_loop_post(loop, &a);
+    cm_loop_post(loop, &b);
+    cm_loop_post_first(loop, &task);
+    (void)cm_loop_turn(loop);
+    assert_string_equal(cm_str_get(&trace), "xaxbx");
+}
+
+enum { TOO_MANY = CM_LOOP_TURN + 1 };
+
+static size_t traced(char c) {
+    const char *text = cm_str_get(&trace);
+    size_t count = 0;
+
+    for (; *text != '\0'; text++) {
+        count += *text == c ? 1 : 0;
+    }
+    return count;
+}
+
+static void timers_wait_for_a_turn_of_tasks_however_many_there_are(void **state) {
+    (void)state;
+    struct cm_task tasks[TOO_MANY];
+    struct cm_timer timer = {.run = note, .ctx = TEXT("t")};
+
+    cm_timer_start(loop, &timer, 0);
+    for (int i = 0; i < TOO_MANY; i++) {
+        tasks[i] = (struct cm_task){.run = note, .ctx = TEXT("a")};
+        cm_loop_post(loop, &tasks[i]);
+    }
+    (void)cm_loop_turn(loop);
+    assert_int_equal(traced('a'), CM_LOOP_TURN);
+    assert_int_equal(traced('t'), 1);
+    assert_true(cm_loop_turn(loop));
+    assert_int_equal(traced('a'), TOO_MANY);
+    assert_false(cm_loop_turn(loop));
+}
+
+static void tasks_wait_for_a_turn_of_timers_however_many_are_due(void **state) {
+    (void)state;
+    struct cm_timer timers[TOO_MANY];
+
+    for (int i = 0; i < TOO_MANY; i++) {
+        timers[i] = (struct cm_timer){.run = note, .ctx = TEXT("t")};
+        cm_timer_start(loop, &timers[i], 0);
+    }
+    timers[0].run = note_first;
+    (void)cm_loop_turn(loop);
+    assert_int_equal(traced('t'), CM_LOOP_TURN);
+    assert_int_equal(cm_str_get(&trace)[1], '!'); // before the next timer
+    assert_true(cm_loop_turn(loop));
+    assert_int_equal(traced('t'), TOO_MANY);
+    assert_false(cm_loop_turn(loop));
+}
+
 static void a_timer_runs_once_when_it_is_due(void **state) {
     (void)state;
     struct cm_timer timer = {.run = note, .ctx = TEXT("t")};
@@ -182,7 +283,8 @@ static void many_timers_started_moved_and_stopped_run_in_order(void **state) {
         cm_timer_stop(loop, &timers[i]);
     }
     cm_clock_advance(1000);
-    (void)cm_loop_turn(loop);
+    while (cm_loop_turn(loop)) {
+    }
     assert_int_equal(fired, MANY - stopped);
 }
 
@@ -225,6 +327,25 @@ static void a_stop_wakes_a_waiting_loop(void **state) {
     assert_int_equal(pthread_create(&stopper, NULL, stop_when_asleep, &me), 0);
     cm_loop_run(loop);
     (void)pthread_join(stopper, NULL);
+}
+
+static void *post_first_when_asleep(void *ctx) {
+    static struct cm_task stop = {.run = stop_it};
+
+    await_asleep(*(const pid_t *)ctx);
+    stop.ctx = loop;
+    cm_loop_post_first(loop, &stop);
+    return NULL;
+}
+
+static void what_is_posted_first_wakes_a_waiting_loop(void **state) {
+    (void)state;
+    pid_t me = gettid();
+    pthread_t poster;
+
+    assert_int_equal(pthread_create(&poster, NULL, post_first_when_asleep, &me), 0);
+    cm_loop_run(loop);
+    (void)pthread_join(poster, NULL);
 }
 
 static void a_waiting_loop_runs_its_timers_by_the_real_clock(void **state) {
@@ -328,6 +449,11 @@ int main(void) {
         LOOP_TEST(tasks_run_in_the_order_they_were_posted),
         LOOP_TEST(a_task_that_posts_itself_runs_once_a_turn),
         LOOP_TEST(a_task_may_free_what_it_lives_in),
+        LOOP_TEST(what_is_posted_first_waits_only_for_the_task_that_runs),
+        LOOP_TEST(what_is_posted_first_keeps_its_order_and_comes_before_what_waits),
+        LOOP_TEST(a_task_that_posts_itself_first_keeps_nobody_out),
+        LOOP_TEST(timers_wait_for_a_turn_of_tasks_however_many_there_are),
+        LOOP_TEST(tasks_wait_for_a_turn_of_timers_however_many_are_due),
         LOOP_TEST(a_timer_runs_once_when_it_is_due),
         LOOP_TEST(a_stopped_timer_does_not_run),
         LOOP_TEST(a_running_timer_can_be_moved),
@@ -337,6 +463,7 @@ int main(void) {
         LOOP_TEST(signals_become_calls_on_the_loop),
         LOOP_TEST(a_stop_before_the_run_ends_it_at_once),
         LOOP_TEST(a_stop_wakes_a_waiting_loop),
+        LOOP_TEST(what_is_posted_first_wakes_a_waiting_loop),
         LOOP_TEST(a_waiting_loop_runs_its_timers_by_the_real_clock),
         LOOP_TEST(every_task_posted_by_many_threads_runs),
         LOOP_TEST(another_thread_is_not_the_owner_of_a_running_loop),

@@ -339,6 +339,27 @@ static void what_is_urgent_waits_for_one_job_of_the_batch_under_way(void **state
     }
 }
 
+static void note_done_count(void *ctx) {
+    *(int *)ctx = done_count;
+}
+
+static void an_answer_comes_before_what_else_waits_for_the_loop(void **state) {
+    (void)state;
+    struct cm_workers *w = cm_workers_new("answers", 1, NULL);
+    struct work works[2] = {0};
+    int told = 0;
+    struct cm_task waits = {.run = note_done_count, .ctx = &told};
+
+    cm_loop_post(loop, &waits);
+    submit(w, &works[0]);
+    submit(w, &works[1]);
+    cm_workers_stop(w, true);
+    (void)cm_loop_turn(loop);
+    cm_workers_free(w);
+    assert_int_equal(told, 2);
+    assert_int_equal(works[0].sequence, 1);
+}
+
 static void nobody_is_told_before_the_batch_has_ended(void **state) {
     (void)state;
     struct gate gate = GATE;
@@ -418,6 +439,7 @@ int main(void) {
         POOL_TEST(jobs_that_wait_share_a_batch_of_limited_size),
         POOL_TEST(a_job_apart_shares_its_batch_with_no_other),
         POOL_TEST(what_is_urgent_waits_for_one_job_of_the_batch_under_way),
+        POOL_TEST(an_answer_comes_before_what_else_waits_for_the_loop),
         POOL_TEST(nobody_is_told_before_the_batch_has_ended),
         POOL_TEST(a_batch_that_fails_tells_each_of_its_jobs),
         POOL_TEST(what_hangs_is_left_and_is_told_no_more),

@@ -138,11 +138,39 @@ static void a_stop_waits_for_what_runs_and_tells_what_waits(void **state) {
     hub_workers_free(w);
 }
 
+struct named {
+    struct hub_job job;
+    char name[16];
+    sem_t done;
+};
+
+static void note_name(struct hub_job *job, bool stopping) {
+    struct named *n = CM_CONTAINER(job, struct named, job);
+
+    assert_false(stopping);
+    (void)pthread_getname_np(pthread_self(), n->name, sizeof(n->name));
+    (void)sem_post(&n->done);
+}
+
+static void their_threads_can_be_told_from_others(void **state) {
+    struct hub_workers *w = hub_workers_new(1);
+    struct named n = {.job = {.run = note_name}};
+
+    (void)state;
+    (void)sem_init(&n.done, 0, 0);
+    hub_workers_put(w, "a", &n.job);
+    wait_for(&n.done, 1);
+    assert_string_equal(n.name, "api-read");
+    hub_workers_stop(w);
+    hub_workers_free(w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_who_asks_for_much_leaves_half_to_others),
         cmocka_unit_test(those_who_ask_take_turns),
         cmocka_unit_test(a_stop_waits_for_what_runs_and_tells_what_waits),
+        cmocka_unit_test(their_threads_can_be_told_from_others),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -675,6 +675,21 @@ static void a_revoked_agent_that_does_not_read_is_cut_off_within_a_second(void *
     p->paused = false;
 }
 
+static void
+what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    p->paused = true;
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms() - 450);
+    cm_clock_advance(50);
+    (void)cm_loop_turn(r->loop);
+    cm_clock_advance(5000); // the loop is busy
+    RIG_UNTIL(r, has_counted_one(r));
+    assert_true(has_metric(r, "holdfast_agents_revoked_seconds_sum 0.500\n"));
+    p->paused = false;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_rig, rig_close)
 
 int main(void) {
@@ -711,6 +726,7 @@ int main(void) {
         TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
         TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
         TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
+        TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,165 @@
+#include "desk.h"
+
+#include <stdlib.h>
+
+#include "common/arena.h"
+#include "common/list.h"
+#include "common/loop.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "hub/access/authority.h"
+#include "hub/config/config.h"
+#include "hub/jobs/publication.h"
+#include "hub/jobs/store.h"
+#include "hub/jobs/sync_state.h"
+#include "tests/unit/hub/repo/scratch.h"
+
+enum { MANY = 100 }; // more than one piece
+
+struct fixture {
+    struct desk *desk;
+    void *scratch;
+    struct hub_authority *authority;
+    struct cm_metrics *metrics;
+    struct hub_sync *sync;
+    size_t published;
+    size_t withdrawn;
+    size_t asked;
+    size_t published_when_heard;
+    bool stopped;
+};
+
+static void on_published(void *ctx, struct hub_publication *p) {
+    struct fixture *f = ctx;
+
+    assert_int_equal(p->generation, f->published + 1); // each once, in order
+    f->published++;
+}
+
+static void on_withdrawn(void *ctx, const char *cluster) {
+    struct fixture *f = ctx;
+
+    assert_string_equal(cluster, "gone");
+    assert_int_equal(f->published, MANY);
+    f->withdrawn++;
+}
+
+static void on_holds(void *ctx, const struct hub_hold_ask *asks, size_t count) {
+    struct fixture *f = ctx;
+
+    (void)asks;
+    assert_int_equal(f->withdrawn, 1);
+    f->asked += count;
+}
+
+static void on_stopped(void *ctx) {
+    ((struct fixture *)ctx)->stopped = true;
+}
+
+static int open_fixture(void **state) {
+    static const struct hub_repositories none;
+    struct fixture *f = cm_new(1, sizeof(*f));
+    struct cm_err err;
+
+    assert_int_equal(desk_open((void **)&f->desk), 0);
+    assert_int_equal(scratch_open(&f->scratch), 0);
+    CM_AUTOFREE char *keys = scratch_path(f->scratch, "keys");
+    assert_int_equal(hub_authority_open(keys, NULL, 0, &f->authority, &err), CM_OK);
+    f->metrics = cm_metrics_new();
+    struct hub_sync_config config = {.loop = f->desk->loop,
+                                     .store = f->desk->store,
+                                     .authority = f->authority,
+                                     .metrics = f->metrics,
+                                     .repositories = &none,
+                                     .data_dir = "/nowhere",
+                                     .epoch = 1,
+                                     .git_workers = 1,
+                                     .published = on_published,
+                                     .withdrawn = on_withdrawn,
+                                     .holds = on_holds,
+                                     .ctx = f};
+    assert_int_equal(hub_sync_new(&config, &f->sync, &err), CM_OK);
+    *state = f;
+    return 0;
+}
+
+static int close_fixture(void **state) {
+    struct fixture *f = *state;
+
+    hub_sync_free(f->sync);
+    hub_authority_free(f->authority);
+    cm_metrics_free(f->metrics);
+    assert_int_equal(scratch_close(&f->scratch), 0);
+    assert_int_equal(desk_close((void **)&f->desk), 0);
+    free(f);
+    return 0;
+}
+
+// add_step makes a step whose outcome, which is on record, changes so many clusters, takes one out
+// of Git and asks for a Hold.
+static struct hub_step *add_step(struct fixture *f) {
+    struct hub_step *step = hub_step_add(f->sync, HUB_STEP_COMMIT, NULL, NULL);
+    struct cm_arena *a = cm_arena_new(0);
+    struct hub_outcome *o = cm_arena_get(a, sizeof(*o));
+
+    *o = (struct hub_outcome){.arena = a, .change_count = 1, .ask_count = 1};
+    o->refreshed = cm_arena_get(a, MANY * sizeof(*o->refreshed));
+    for (; o->refreshed_count < MANY; o->refreshed_count++) {
+        struct hub_publication *p = cm_new(1, sizeof(*p));
+
+        p->refs = 1;
+        p->generation = o->refreshed_count + 1;
+        o->refreshed[o->refreshed_count] = p;
+    }
+    o->changes = cm_arena_get(a, sizeof(*o->changes));
+    o->changes[0] = (struct hub_cluster_change){.cluster = cm_arena_strdup(a, "gone")};
+    o->asks = cm_arena_get(a, sizeof(*o->asks));
+    *o->asks = (struct hub_hold_ask){0};
+    step->outcome = o;
+    f->sync->busy = true;
+    return step;
+}
+
+static void hear(void *ctx) {
+    struct fixture *f = ctx;
+
+    f->published_when_heard = f->published;
+}
+
+static void what_many_clusters_get_leaves_others_their_turn(void **state) {
+    struct fixture *f = *state;
+    struct cm_task frame = {.run = hear, .ctx = f};
+    struct hub_step *step = add_step(f);
+
+    cm_loop_post(f->desk->loop, &frame);
+    hub_step_publish(step);
+    assert_true(f->published < MANY);
+    desk_settle(f->desk);
+    assert_true(f->published_when_heard < MANY);
+    assert_int_equal(f->published, MANY);
+    assert_int_equal(f->asked, 1);
+    assert_true(cm_list_empty(&f->sync->steps));
+    assert_false(f->sync->busy);
+}
+
+static void stopping_waits_until_all_of_it_is_in_force(void **state) {
+    struct fixture *f = *state;
+
+    hub_step_publish(add_step(f));
+    hub_sync_stop(f->sync, on_stopped, f);
+    assert_false(f->stopped);
+    desk_settle(f->desk);
+    assert_int_equal(f->published, MANY);
+    assert_true(f->stopped);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(what_many_clusters_get_leaves_others_their_turn),
+        TEST(stopping_waits_until_all_of_it_is_in_force),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
