@@ -153,8 +153,8 @@ static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
                     const char *cluster_id) {
     struct hub_change *c = ctx;
 
-    (void)cluster;
     if (err->code != CM_OK) {
+        hub_sessions_spare(c->api->config.sessions, cluster);
         hub_change_done(c, err, 0, NULL);
         return;
     }
@@ -167,6 +167,7 @@ static void revoked(void *ctx, const struct cm_err *err, const char *cluster,
 }
 
 static void begin_revocation(struct hub_change *c) {
+    hub_sessions_revoking(c->api->config.sessions, c->cluster, c->asked_ms);
     hub_identity_revoke(c->api->config.store, c->cluster, c->actor, revoked, c);
 }
 

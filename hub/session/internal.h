@@ -47,10 +47,13 @@ struct hub_instances {
 
 // Who may connect, and what he shall run. One for each active agent, connected or not.
 struct hub_member {
+    struct hub_sessions *owner;
     char *cluster;
     char cluster_id[CM_UUID_MAX];
     struct hub_keys keys;
     bool held;           // until a person approves
+    int64_t revoking_ms; // since when (monotonic) it is being put on record that it is revoked; 0
+    struct cm_timer cut; // then
     int64_t approved_ms; // when one last did
     int64_t skew_ms;     // its clock minus ours, if that is more than a minute
     struct hub_instances instances;
@@ -262,6 +265,8 @@ void hub_resync_end(struct hub_session *session); // it has ended, or the connec
 
 // keys.c
 struct hub_renewed;
+
+extern const char hub_revoking_words[];
 
 void hub_keys_make_metrics(struct hub_sessions *s);
 void hub_keys_forget(struct hub_sessions *s, struct hub_member *member); // before it is freed

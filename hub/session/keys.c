@@ -7,6 +7,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/throttle.h"
@@ -22,6 +23,7 @@
 #define RENEW_NOW_MS 1
 #define RENEW_LONG_MS ((uint32_t)60 * 60 * 1000) // a certificate that lives longer than it should
 #define RETRY_MS ((uint32_t)60 * 1000)
+#define RECORD_WITHIN_MS 250 // that an agent is revoked; else it is cut off before
 #define RETURNS_MAX 3
 #define RETURNS_WITHIN_MS ((int64_t)10 * 60 * 1000)
 
@@ -31,6 +33,8 @@ static const char copied_words[] =
 static const char waits_words[] = "this agent waits for a person's approval; 'holdfast approve' "
                                   "with the name of its cluster lets "
                                   "it go on";
+const char hub_revoking_words[] = "the hub is busy with what it was asked about this agent; it may "
+                                  "come again later";
 static const char unknown_words[] = "this agent is not enrolled here; enroll it anew";
 
 void hub_keys_make_metrics(struct hub_sessions *s) {
@@ -76,13 +80,14 @@ static void tell(const struct hub_sessions *s) {
 }
 
 // The connection ends, and is none of this agent's any more.
-static void disconnect(struct hub_sessions *s, struct hub_member *member, const char *why) {
+static void disconnect(struct hub_sessions *s, struct hub_member *member, int reason,
+                       const char *why) {
     struct hub_session *session = member->session;
 
     if (session == NULL) {
         return;
     }
-    hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
+    hub_session_goodbye(session, reason, why);
     if (session->on_record) {
         hub_presence_disconnected(s->config.store, member->cluster, session->seen_ms, why);
     }
@@ -97,7 +102,7 @@ static void suspect(struct hub_sessions *s, struct hub_member *member, const cha
     cm_metric_add(s->metric_copied, 1);
     set_held(s, member, true);
     hub_renewal_hold(s->config.store, member->cluster_id, why, key);
-    disconnect(s, member, waits_words);
+    disconnect(s, member, HOLDFAST__V1__GOODBYE__REASON__REVOKED, waits_words);
     tell(s);
 }
 
@@ -106,7 +111,7 @@ void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
 
     if (member != NULL) {
         set_held(s, member, true);
-        disconnect(s, member, waits_words);
+        disconnect(s, member, HOLDFAST__V1__GOODBYE__REASON__REVOKED, waits_words);
         tell(s);
     }
 }
@@ -128,6 +133,38 @@ void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
 
 void hub_keys_forget(struct hub_sessions *s, struct hub_member *member) {
     set_held(s, member, false);
+}
+
+// ---- Being revoked
+
+static void cut_off(void *ctx) {
+    struct hub_member *member = ctx;
+
+    if (member->session != NULL) {
+        member->session->revoked_ms = member->revoking_ms;
+    }
+    disconnect(member->owner, member, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+               hub_revoking_words);
+}
+
+void hub_sessions_revoking(struct hub_sessions *s, const char *cluster, int64_t asked_ms) {
+    struct hub_member *member = cm_map_get(s->by_name, cluster);
+
+    if (member != NULL) {
+        member->revoking_ms = asked_ms;
+        member->cut = (struct cm_timer){.run = cut_off, .ctx = member};
+        cm_timer_start(s->config.loop, &member->cut,
+                       asked_ms + RECORD_WITHIN_MS - cm_clock_now_ms());
+    }
+}
+
+void hub_sessions_spare(struct hub_sessions *s, const char *cluster) {
+    struct hub_member *member = cm_map_get(s->by_name, cluster);
+
+    if (member != NULL) {
+        member->revoking_ms = 0;
+        cm_timer_stop(s->config.loop, &member->cut);
+    }
 }
 
 // ---- Who is this?

@@ -108,7 +108,7 @@ void hub_session_goodbye(struct hub_session *session, int reason, const char *wh
     goodbye.message = (char *)(uintptr_t)why;
     goodbye.retry_after_ms = retry_after_ms(session->owner, reason);
     send_message(session, WIRE_GOODBYE, &goodbye.base);
-    if (reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED) {
+    if (reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED || session->revoked_ms != 0) {
         cm_net_close_within(session->conn, time_to_read_ms(session), why);
     } else {
         cm_net_close(session->conn, true, why);
@@ -198,6 +198,10 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     }
     if (member == NULL) {
         refuse(s, conn, why);
+        return;
+    }
+    if (member->revoking_ms != 0) {
+        turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED, hub_revoking_words);
         return;
     }
     struct hub_session *session = cm_new(1, sizeof(*session));

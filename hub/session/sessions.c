@@ -30,6 +30,7 @@
 static void free_member(void *value) {
     struct hub_member *member = value;
 
+    cm_timer_stop(member->owner->config.loop, &member->cut);
     hub_publication_unref(member->in_force);
     free(member->cluster);
     free(member);
@@ -187,6 +188,7 @@ void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char 
                         const struct hub_keys *keys) {
     struct hub_member *member = cm_new(1, sizeof(*member));
 
+    member->owner = s;
     member->cluster = cm_strdup(cluster);
     (void)snprintf(member->cluster_id, sizeof(member->cluster_id), "%s", cluster_id);
     member->keys = *keys;

@@ -77,8 +77,13 @@ void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char 
 void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id);
 
 // hub_sessions_revoke is hub_sessions_evict for an agent of which that was asked for at a
-// (monotonic) time. Its connection is closed within a second, also if it reads nothing.
+// (monotonic) time. Its connection is closed within a second, also if it reads nothing, and also if
+// the store has a long commit or a slow disk: hub_sessions_revoking says that it is to be put on
+// record. If that takes long the agent is cut off before, and asked to come later, until
+// hub_sessions_revoke, or hub_sessions_spare if it could not be done.
 void hub_sessions_revoke(struct hub_sessions *s, const char *cluster_id, int64_t asked_ms);
+void hub_sessions_revoking(struct hub_sessions *s, const char *cluster, int64_t asked_ms);
+void hub_sessions_spare(struct hub_sessions *s, const char *cluster);
 
 // hub_sessions_hold closes an agent's connection and lets it in no more, hub_sessions_approve lets
 // it in again, with these keys, which it shall replace at once.

@@ -151,10 +151,11 @@ static void timers_wait_for_a_turn_of_tasks_however_many_there_are(void **state)
     (void)state;
     struct cm_task tasks[TOO_MANY];
     struct cm_timer timer = {.run = note, .ctx = TEXT("t")};
+    char name[] = "a";
 
     cm_timer_start(loop, &timer, 0);
     for (int i = 0; i < TOO_MANY; i++) {
-        tasks[i] = (struct cm_task){.run = note, .ctx = TEXT("a")};
+        tasks[i] = (struct cm_task){.run = note, .ctx = name};
         cm_loop_post(loop, &tasks[i]);
     }
     (void)cm_loop_turn(loop);
@@ -168,9 +169,10 @@ static void timers_wait_for_a_turn_of_tasks_however_many_there_are(void **state)
 static void tasks_wait_for_a_turn_of_timers_however_many_are_due(void **state) {
     (void)state;
     struct cm_timer timers[TOO_MANY];
+    char name[] = "t";
 
     for (int i = 0; i < TOO_MANY; i++) {
-        timers[i] = (struct cm_timer){.run = note, .ctx = TEXT("t")};
+        timers[i] = (struct cm_timer){.run = note, .ctx = name};
         cm_timer_start(loop, &timers[i], 0);
     }
     timers[0].run = note_first;

@@ -690,6 +690,63 @@ what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts(void
     p->paused = false;
 }
 
+static bool is_asked_to_come_later(struct peer *p) {
+    return !is_let_in(p) && p->goodbye == HOLDFAST__V1__GOODBYE__REASON__OVERLOADED;
+}
+
+static void who_is_to_be_revoked_is_cut_off_however_long_the_store_takes(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    rig_hold(r);
+    hub_sessions_revoking(r->sessions, "paris-1", cm_clock_now_ms() - 100);
+    cm_clock_advance(149);
+    rig_ping(p); // is answered
+    cm_clock_advance(1);
+    p->paused = true; // and reads nothing
+    (void)cm_loop_turn(r->loop);
+    assert_null(hub_member_find(r->sessions, PARIS)->session);
+    cm_clock_advance(250);
+    RIG_UNTIL(r, has_counted_one(r));
+    assert_true(has_metric(r, "holdfast_agents_revoked_seconds_sum 0.500\n"));
+    p->paused = false;
+    RIG_UNTIL(r, p->closed);
+    assert_true(is_asked_to_come_later(p));
+    rig_release(r);
+    assert_true(is_asked_to_come_later(p));
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    assert_false(is_let_in(p));
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+}
+
+static void who_could_not_be_revoked_after_all_comes_again(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    hub_sessions_revoking(r->sessions, "paris-1", cm_clock_now_ms());
+    cm_clock_advance(250);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED);
+    assert_true(is_asked_to_come_later(p));
+    hub_sessions_spare(r->sessions, "paris-1");
+    greet(p);
+    assert_int_equal(p->frames[WIRE_WELCOME], 1);
+    cm_clock_advance(250);
+    rig_ping(p);
+}
+
+static void who_was_revoked_in_time_is_told_so(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    hub_sessions_revoking(r->sessions, "paris-1", cm_clock_now_ms());
+    cm_clock_advance(249);
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms() - 249);
+    cm_clock_advance(1);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_rig, rig_close)
 
 int main(void) {
@@ -727,6 +784,9 @@ int main(void) {
         TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
         TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
         TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),
+        TEST(who_is_to_be_revoked_is_cut_off_however_long_the_store_takes),
+        TEST(who_could_not_be_revoked_after_all_comes_again),
+        TEST(who_was_revoked_in_time_is_told_so),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
