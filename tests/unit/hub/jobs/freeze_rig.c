@@ -135,19 +135,25 @@ static void turn(struct freeze_rig *r) {
     }
 }
 
+// What the writer was asked is answered before it is gone.
+static void stop_writer(struct freeze_rig *r) {
+    r->stopped = false;
+    hub_writer_stop(r->writer, on_stopped, r);
+    for (int i = 0; i < SOON && !r->stopped; i++) {
+        turn(r);
+    }
+    assert_true(r->stopped);
+    hub_writer_free(r->writer);
+}
+
 int freeze_rig_close(void **state) {
     struct freeze_rig *r = *state;
     void *scratch = r->scratch;
     void *desk = r->desk;
 
     hub_freezer_stop(r->freezer);
-    hub_writer_stop(r->writer, on_stopped, r);
-    for (int i = 0; i < SOON && !r->stopped; i++) {
-        turn(r);
-    }
-    assert_true(r->stopped);
+    stop_writer(r);
     hub_freezer_free(r->freezer);
-    hub_writer_free(r->writer);
     assert_int_equal(desk_close(&desk), 0);
     cm_metrics_free(r->metrics);
     cm_metrics_free(r->own);
@@ -160,7 +166,9 @@ int freeze_rig_close(void **state) {
 void freeze_rig_restart(struct freeze_rig *r) {
     desk_settle(r->desk);
     hub_freezer_stop(r->freezer);
+    stop_writer(r);
     hub_freezer_free(r->freezer);
+    start_writer(r);
     cm_metrics_free(r->own);
     r->own = cm_metrics_new();
     start_freezer(r);
