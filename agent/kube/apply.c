@@ -129,6 +129,7 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
     if (applied.written && strncmp(op->key, DEFINITION, sizeof(DEFINITION) - 1) == 0) {
         op->k->definition_ms = cm_clock_now_ms();
     }
+    op->entry->woken |= op->wakes;
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
     if (may_still_differ(op, note, answer->json)) {
         op->drift = cm_arena_get(op->arena, sizeof(*op->drift));
@@ -231,8 +232,25 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
 
 static void send_apply(struct kube_op *op);
 
+// wake gives replicas to what somebody who is gone has left with none, as many as Git says, else as
+// whoever has them from then on would begin with.
+static void wake(struct kube_op *op, const struct cm_json *live) {
+    int64_t least = op->entry->asleep ? kube_owners_wake(op->entry, live) : 0;
+    struct cm_json *spec = cm_json_get(op->desired, "spec");
+
+    op->wakes = least > 0;
+    if (!op->wakes) {
+        return;
+    }
+    op->given &= ~(unsigned)KUBE_RIGHT_REPLICAS;
+    if (cm_json_get(spec, "replicas") == NULL) {
+        cm_json_set_int(op->arena, spec, "replicas", least);
+    }
+}
+
 // give_way leaves out what others have by right.
 static void give_way(struct kube_op *op, const struct cm_json *live) {
+    wake(op, live);
     const struct kube_right_gift gift = {.manager = op->k->field_manager,
                                          .rights = op->given,
                                          .terms = kube_owners_terms(op->entry, op->arena),
@@ -298,7 +316,7 @@ static void found(struct kube_op *op, const struct cm_json *live) {
     if (op->whole != NULL) { // it may have been looked at before
         op->desired = cm_json_copy(op->arena, op->whole);
     }
-    if (op->given != 0) {
+    if (op->given != 0 || op->entry->asleep) {
         give_way(op, live);
     }
     if (spares(op)) {
@@ -572,7 +590,7 @@ static void take_entry(struct kube_op *op) {
 // knows_owners finds out what others have of the object by right, and which rules hold. Whom we may
 // not see is taken to be as when it was applied last. It tells whether all is known that will be.
 static bool knows_owners(struct kube_op *op) {
-    unsigned rights = kube_right_of(op->desired);
+    unsigned rights = kube_owners_rights(op->entry, op->desired);
 
     op->given = 0;
     kube_owners_want(op->entry, rights);
@@ -608,7 +626,9 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     op->path = kube_resource_path(resource, ns, id->name);
     op->only_new = op->type == KUBE_RUN || op->once || op->cleared || !is_ours(op->entry);
     kube_op_take_slot(op);
-    op->whole = spares(op) || op->given != 0 ? cm_json_copy(op->arena, op->desired) : NULL;
+    op->whole = spares(op) || op->given != 0 || op->entry->asleep
+                    ? cm_json_copy(op->arena, op->desired)
+                    : NULL;
     if ((op->given != 0 || op->whole != NULL) && !op->only_new) {
         look(op);
     } else {

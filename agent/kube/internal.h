@@ -184,6 +184,7 @@ struct kube_op {
     struct kube_drift *drift;   // apply: how it still differs; the arena's; NULL: not compared
     bool only_new;              // apply: must not change an object that is there
     unsigned given;             // apply: rights of others, whose fields are left out
+    bool wakes;                 // apply: gives replicas to what was left with none
     enum agent_besides besides; // apply
     char *whose;                // apply: whose it was
     char *said;                 // apply: what was done besides; NULL: nothing
@@ -363,6 +364,8 @@ struct kube_entry {
     bool due;        // what is left out by right is no longer what was left out when applied
     bool by_hand;    // somebody set by hand what is given for now
     bool undecided;  // differs in what perhaps somebody has by right
+    bool asleep;     // a controller of releases took it to no replicas
+    bool woken;      // was given some when nobody decided about its releases any more
     bool guessed;    // was compared while it was not known which of its rules hold
     bool look_says;  // the look ends with an observation in any case
     bool look_again; // was asked for while a look was on its way, which may tell what was before
@@ -470,6 +473,12 @@ void kube_owners_free(struct agent_kube *k);
 void kube_owners_want(struct kube_entry *e, unsigned rights);
 // kube_owners_of tells which rights somebody has to an object, as far as is known.
 enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
+// kube_owners_rights tells which rights to an object count: of those that others could have to
+// fields that a desired form sets, and to its replicas while it is asleep.
+unsigned kube_owners_rights(const struct kube_entry *e, const struct cm_json *desired);
+// kube_owners_wake tells how many replicas a live object needs that has none, for it was left so by
+// somebody who is gone; 0: it is let be.
+int64_t kube_owners_wake(const struct kube_entry *e, const struct cm_json *live);
 // kube_owners_terms returns on what terms somebody has weights of an object; the arena's.
 struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_arena *a);
 // kube_owners_leaders tells whether it is known who decides about releases of an object; pending,

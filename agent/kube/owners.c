@@ -420,6 +420,44 @@ struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_
     return terms;
 }
 
+// ---- What somebody left with no replicas
+
+unsigned kube_owners_rights(const struct kube_entry *e, const struct cm_json *desired) {
+    return kube_right_of(desired) | (e->asleep ? KUBE_RIGHT_REPLICAS : 0U);
+}
+
+struct waking {
+    const char *target;
+    int64_t least; // of all who have its replicas
+};
+
+static bool ask_owner(void *ctx, const char *key, void *value) {
+    struct waking *w = ctx;
+    const struct owner *o = value;
+    bool has = false;
+
+    (void)key;
+    for (size_t i = 0; i < o->count; i++) {
+        has |= o->claims[i].right == KUBE_RIGHT_REPLICAS &&
+               strcmp(o->claims[i].target, w->target) == 0;
+    }
+    if (has && (o->terms.least == 0 || o->terms.least > w->least)) {
+        w->least = o->terms.least;
+    }
+    return w->least > 0; // else somebody lets it rest
+}
+
+int64_t kube_owners_wake(const struct kube_entry *e, const struct cm_json *live) {
+    struct waking w = {.target = place_of(e), .least = 1};
+
+    if (e->woken || !kube_right_is_asleep(live, e->k->field_manager) ||
+        knowledge_of(e, KUBE_RIGHT_REPLICAS) != KUBE_KNOWN) {
+        return 0;
+    }
+    cm_map_each(e->k->owners.by_key, ask_owner, &w);
+    return w.least;
+}
+
 enum kube_knowledge kube_owners_leaders(const struct kube_entry *e) {
     if (e->once) {
         return KUBE_KNOWN;
@@ -438,8 +476,9 @@ static bool decide(void *ctx, const char *key, void *value) {
     if (!e->tracked) {
         return true;
     }
-    bool rights = e->rights != 0 && kube_owners_of(e, &owned) != KUBE_PENDING &&
-                  (e->undecided || owned != ((kube_entry_given(e) | e->had) & e->rights));
+    bool rights =
+        e->rights != 0 && kube_owners_of(e, &owned) != KUBE_PENDING &&
+        (e->undecided || e->asleep || owned != ((kube_entry_given(e) | e->had) & e->rights));
     if (rights || kube_releases_wait(e) ||
         (e->guessed && kube_conditions_known(e) != KUBE_PENDING)) {
         kube_entry_judge_anew(e);

@@ -127,6 +127,8 @@ static const struct weights weights[] = {
 // What they put into a Service's selector: Argo Rollouts a label, Flagger a name that ends so.
 #define HASH_LABEL "rollouts-pod-template-hash"
 #define PRIMARY "-primary"
+// Who takes a workload to no replicas while another one serves: as controllers call themselves.
+#define RELEASERS "flagger\nrollouts-controller\n"
 
 static const char *text_of(const struct cm_json *node, const char *name) {
     const char *text = cm_json_string(cm_json_get(node, name));
@@ -310,11 +312,19 @@ static const char *canaries_of(struct cm_arena *a, const struct cm_json *owner) 
     return take_names(a, &names);
 }
 
+// least_of is that of an autoscaler which does not begin at none.
+static int64_t least_of(const struct cm_json *owner) {
+    return is_a(owner, "autoscaling", "HorizontalPodAutoscaler")
+               ? cm_json_int(cm_json_path(owner, "spec", "minReplicas", NULL), 1)
+               : 0;
+}
+
 struct kube_right_terms kube_right_terms_of(struct cm_arena *a, const struct cm_json *owner) {
     return (struct kube_right_terms){.idle = is_idle(owner),
                                      .controllers = controllers_of(a, owner),
                                      .routes = routes_of(a, owner),
-                                     .canaries = canaries_of(a, owner)};
+                                     .canaries = canaries_of(a, owner),
+                                     .least = least_of(owner)};
 }
 
 static bool is_among(const char *names, const char *name) {
@@ -365,23 +375,37 @@ unsigned kube_right_of(const struct cm_json *desired) {
            (has_releases(desired) ? KUBE_RIGHT_RELEASES : 0U);
 }
 
-// is_kept_by_another tells whether somebody else than we owns spec.replicas, who keeps it when we
-// no longer apply it.
+// is_kept tells whether an entry of managedFields is of somebody else than us, who keeps
+// spec.replicas when we no longer apply it.
+static bool is_kept(const struct cm_json *entry, const char *manager) {
+    bool ours = strcmp(text_of(entry, "manager"), manager) == 0 &&
+                strcmp(text_of(entry, "operation"), "Apply") == 0;
+
+    return !ours && cm_json_path(entry, "fieldsV1", "f:spec", "f:replicas", NULL) != NULL;
+}
+
 static bool is_kept_by_another(const struct cm_json *live, const char *manager) {
-    const struct cm_json *entries = cm_json_path(live, "metadata", "managedFields", NULL);
-
-    if (entries == NULL || entries->type != CM_ARRAY) {
-        return false;
-    }
-    for (const struct cm_json *e = entries->first; e != NULL; e = e->next) {
-        bool ours = strcmp(text_of(e, "manager"), manager) == 0 &&
-                    strcmp(text_of(e, "operation"), "Apply") == 0;
-
-        if (!ours && cm_json_path(e, "fieldsV1", "f:spec", "f:replicas", NULL) != NULL) {
+    for (const struct cm_json *m = managers_of(live); m != NULL; m = m->next) {
+        if (is_kept(m, manager)) {
             return true;
         }
     }
     return false;
+}
+
+bool kube_right_is_asleep(const struct cm_json *live, const char *manager) {
+    bool asleep = false;
+
+    if (cm_json_int(cm_json_path(live, "spec", "replicas", NULL), 1) != 0) {
+        return false;
+    }
+    for (const struct cm_json *m = managers_of(live); m != NULL; m = m->next) {
+        if (is_kept(m, manager) && !is_among(RELEASERS, text_of(m, "manager"))) {
+            return false; // who wants none
+        }
+        asleep |= is_kept(m, manager);
+    }
+    return asleep;
 }
 
 static void give_replicas(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,

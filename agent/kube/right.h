@@ -11,6 +11,10 @@
 // applied as it is in the cluster. The same is done in
 //     https://fluxcd.io/flux/components/kustomize/kustomizations/#controlling-the-apply-behavior-of-resources
 //
+// A HorizontalPodAutoscaler does nothing about a workload of no replicas. So where Flagger or Argo
+// Rollouts has taken one there and goes, the autoscaler's right begins once it has some again.
+//     https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/#implicit-maintenance-mode-deactivation
+//
 // Threads: any; pure.
 #pragma once
 
@@ -60,10 +64,15 @@ struct kube_right_terms {
     const char *controllers; // who sets its fields; "": not known
     const char *routes;      // that they put into routes, and take out again, by name
     const char *canaries;    // Services: rules for nothing else, without a name, are put in, too
+    int64_t least;           // replicas that it starts from; 0: none is fine, it begins there, too
 };
 
 // kube_right_terms_of reads them from an owner, but for the time. The texts are the arena's.
 struct kube_right_terms kube_right_terms_of(struct cm_arena *a, const struct cm_json *owner);
+
+// kube_right_is_asleep tells whether a controller of releases took a live object to no replicas,
+// for another one serves, and nobody has set them since. An autoscaler leaves such an object alone.
+bool kube_right_is_asleep(const struct cm_json *live, const char *manager);
 
 // What is given, to whom.
 struct kube_right_gift {

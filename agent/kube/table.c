@@ -311,6 +311,17 @@ unsigned kube_entry_given(const struct kube_entry *e) {
     return kube_note_read(a, e->note, &baseline) ? baseline.given : 0;
 }
 
+// wakes tells whether somebody who is gone has left an object with no replicas, which Git wants to
+// have some.
+static bool wakes(struct kube_entry *e, const struct cm_json *desired, const struct cm_json *live) {
+    bool none = cm_json_int(cm_json_path(desired, "spec", "replicas", NULL), 1) == 0;
+
+    e->asleep = !none && kube_right_is_asleep(live, e->k->field_manager);
+    e->woken &= kube_owners_leader(e) == NULL; // who may take it there again
+    kube_owners_want(e, kube_owners_rights(e, desired));
+    return e->asleep && kube_owners_wake(e, live) > 0;
+}
+
 // give_way returns what is desired without what somebody has by right, or had when the object was
 // applied, or may have as far as we know. What is left out now and was not then, or the other way
 // round, makes the object due.
@@ -319,11 +330,12 @@ static struct cm_json *give_way(struct kube_entry *e, struct cm_arena *a, struct
     unsigned rights = kube_right_of(desired);
     unsigned was = baseline == NULL ? 0 : baseline->given & rights;
     unsigned owned = 0;
+    bool alone = wakes(e, desired, live);
 
-    kube_owners_want(e, rights);
     enum kube_knowledge known = kube_owners_of(e, &owned);
     unsigned maybe = known == KUBE_PENDING ? rights : 0;
-    e->had |= owned;
+    owned &= rights & ~(alone ? KUBE_RIGHT_REPLICAS : 0U);
+    e->had = (e->had | owned) & ~(alone ? KUBE_RIGHT_REPLICAS : 0U);
     unsigned all = was | owned | maybe | e->had;
     struct cm_json *form = all == 0 ? desired : cm_json_copy(a, desired);
     const struct kube_right_gift gift = {.manager = e->k->field_manager,
@@ -332,7 +344,7 @@ static struct cm_json *give_way(struct kube_entry *e, struct cm_arena *a, struct
                                          .now_ms = cm_clock_unix_ms()};
     struct kube_right_given given = kube_right_give(a, form, live, &gift);
     e->by_hand = given.by_hand;
-    e->due = known == KUBE_KNOWN && baseline != NULL && (owned != was || e->had != owned);
+    e->due = known == KUBE_KNOWN && baseline != NULL && (alone || owned != was || e->had != owned);
     e->undecided = (given.differing & ~(was | owned)) != 0;
     return form;
 }

@@ -77,16 +77,14 @@ class Canaries(KubeStory):
         return files("forward", workload("forward", image, progressDeadlineSeconds=25),
                      flagger.canary("forward", self.gate), namespace="default", **HERE)
 
-    def scaled(self, version, alone=False):
-        """With an autoscaler, whose pods Flagger takes over, unless it is alone."""
+    def scaled(self, version):
+        """With an autoscaler, whose pods Flagger takes over."""
         scaler = m.thing(SCALER["apiVersion"], SCALER["kind"], "scaled", spec={
             "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "scaled"},
             "minReplicas": AT_LEAST, "maxReplicas": AT_MOST})
-        made = files("scaled", workload("scaled", f"test/scaled:{version}"), scaler,
+        return files("scaled", workload("scaled", f"test/scaled:{version}"), scaler,
                      flagger.canary("scaled", self.gate, autoscalerRef=SCALER), namespace="default",
                      prune=True, **HERE)
-        theirs = ("canary-scaled.yaml", "horizontalpodautoscaler-scaled.yaml")
-        return {name: None if alone and name.endswith(theirs) else text for name, text in made.items()}
 
     def routed(self, version, alone=False, drift="report"):
         """With the route that Flagger makes otherwise, in the form that it wants, all to the primary."""
@@ -304,9 +302,19 @@ class Canaries(KubeStory):
         self.wait_status("scaled", applied="applied")
         self.assertEqual(self.written_to("scaled", self.mark),
                          [("patch", "/apis/apps/v1/namespaces/default/deployments/scaled")])
-        self.commit(self.scaled("2", alone=True))
-        self.cluster.wait_for(lambda: self.find("Deployment", "scaled")["spec"]["replicas"] == FROM_GIT,
-                              SOON, "the replicas that Git says")
+        self.assertEqual(self.replicas("scaled"), 0)
+        self.commit({"apps/scaled/canary-scaled.yaml": None})
+        self.cluster.wait_for(lambda: self.replicas("scaled") == AT_LEAST, CANARY_SECONDS,
+                              "the autoscaler to have what Flagger left with no replicas")
+        self.wait_no_drift()
+        self.admin.patch("Deployment", "scaled", {"spec": {"replicas": 0}})
+        workload_file = "apps/scaled/deployment-scaled.yaml"
+        self.commit({workload_file: self.scaled("3")[workload_file]})
+        self.wait_image("scaled", "test/scaled:3")
+        self.assertEqual(self.replicas("scaled"), 0)  # as a person wants it
+        self.commit({"apps/scaled/horizontalpodautoscaler-scaled.yaml": None})
+        self.cluster.wait_for(lambda: self.replicas("scaled") == FROM_GIT, SOON,
+                              "the replicas that Git says")
         self.wait_no_drift()
 
     def test_6_a_bot_that_pushes_the_rejected_one_again_changes_nothing(self):

@@ -42,6 +42,17 @@ def referred(version):
                  rollouts.referring("referred", rollouts.CANARY), namespace="default")
 
 
+def moved():
+    """A Deployment with an autoscaler, whose pods a Rollout has taken over, and the Rollout."""
+    scaler = m.thing("autoscaling/v2", "HorizontalPodAutoscaler", "moved", spec={
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "moved"},
+        "minReplicas": 2, "maxReplicas": 3})
+    rollout = rollouts.referring("moved", rollouts.CANARY)
+    rollout["spec"]["workloadRef"]["scaleDown"] = "onsuccess"
+    return files("moved", m.deployment("moved", "test/moved:1", replicas=2), scaler, rollout,
+                 namespace="default", prune=True)
+
+
 class RealRollouts(KubeStory):
     repo_more = {"write": "direct"}
 
@@ -270,6 +281,17 @@ class RealRollouts(KubeStory):
         wait_for(lambda: image() == "test/referred:1", SOON, "the template of before", 0.1)
         wait_for_phase("Healthy")
         self.assertEqual((self.pods_of("test/referred:1"), self.pods_of("test/referred:2")), (2, 0))
+
+    def test_b_what_a_rollout_left_with_no_replicas_has_them_again_though_an_autoscaler_has_them(self):
+        def replicas():
+            item = self.find("Deployment", "moved")
+            return item and item["spec"]["replicas"]
+
+        self.commit(moved())
+        wait_for(lambda: replicas() == 0, SOON, "its Rollout to have taken over", 0.2)
+        self.commit({"apps/moved/rollout-moved.yaml": None})
+        wait_for(lambda: replicas() == 2, SOON, "the replicas that Git says", 0.2)
+        wait_for(lambda: not [key for key, _ in self.drift() if "moved" in key], SOON, "no drift", 0.2)
 
 
 if __name__ == "__main__":

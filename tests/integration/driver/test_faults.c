@@ -43,6 +43,7 @@ struct fixture {
     char note[AGENT_NOTE_MAX + 1];
     enum agent_health health; // told last
     bool ended;
+    bool due;
     size_t drift_count;
     size_t foreign; // of these
     size_t found;
@@ -64,6 +65,7 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
 
     f->health = what->health;
     f->ended = what->ended;
+    f->due = what->due;
     f->drift_count = what->drift_count;
     f->foreign = 0;
     for (size_t i = 0; i < what->drift_count; i++) {
@@ -944,6 +946,122 @@ static void what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand(v
     assert_int_equal(fake_api_count(f->api, ROUTE_GET), looks);
 }
 
+// ---- What is left with no replicas
+
+#define DEPLOYMENTS OFFERED("apps", "v1", RESOURCE("Deployment", "deployments"))
+#define CANARIES OFFERED("flagger.app", "v1beta1", RESOURCE("Canary", "canaries"))
+#define AUTOSCALERS                                                                                \
+    OFFERED("autoscaling", "v2", RESOURCE("HorizontalPodAutoscaler", "horizontalpodautoscalers"))
+#define SCALED_OBJECTS OFFERED("keda.sh", "v1alpha1", RESOURCE("ScaledObject", "scaledobjects"))
+
+static const char WITH_SCALERS[] = "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" DEPLOYMENTS
+                                   "," CANARIES "," AUTOSCALERS "," SCALED_OBJECTS "]}";
+#define SCALER(api_version, kind)                                                                  \
+    "{\"apiVersion\":\"" api_version "\",\"kind\":\"" kind "\",\"metadata\":{\"name\":\"web\","    \
+    "\"namespace\":\"shop\",\"uid\":\"u3\",\"resourceVersion\":\"7\"},\"spec\":{"                  \
+    "\"scaleTargetRef\":{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"name\":\"web\"},"    \
+    "\"minReplicas\":3}}"
+#define AUTOSCALER SCALER("autoscaling/v2", "HorizontalPodAutoscaler")
+#define SCALED_OBJECT SCALER("keda.sh/v1alpha1", "ScaledObject")
+#define REPLICAS_OF(manager)                                                                       \
+    ",\"managedFields\":[{\"manager\":\"" manager "\",\"operation\":\"Update\",\"fieldsV1\":{"     \
+    "\"f:spec\":{\"f:replicas\":{}}}}]"
+
+static bool is_due(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->due;
+}
+
+static void apply_web(struct fixture *f) {
+    struct agent_object object = {
+        .app = "shop", .key = WEB, .default_namespace = "shop", .bytes = f->desired};
+
+    f->done = false;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(f->error.code, CM_OK);
+}
+
+// leave_asleep has a Deployment whose Canary goes when `manager` has set no replicas.
+static void leave_asleep(struct fixture *f, const char *replicas, const char *manager,
+                         const char *autoscalers, const char *scaled_objects) {
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+                "\"web\"},\"spec\":" SPEC_OF("one", "%s") "}",
+                replicas);
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_SCALERS);
+    list(f, CANARY_LIST, CANARY("good", "8"));
+    list(f, "GET /apis/autoscaling/v2/horizontalpodautoscalers?limit", autoscalers);
+    list(f, "GET /apis/keda.sh/v1alpha1/scaledobjects?limit", scaled_objects);
+    start(f);
+    f->desired = cm_buf_copy(json, strlen(json));
+    apply_web(f);
+    track(f, WEB);
+    wait_asked(f, WEB_WATCH, 1);
+    wait_asked(f, CANARY_WATCH, 1);
+    see(f, 21, "\"spec\":" SPEC_OF("one", "\"replicas\":0,"), manager);
+    let_pass(f, SECOND_MS);
+    assert_false(f->due); // it is the Canary's
+    size_t looks = fake_api_count(f->api, ANY_GET);
+    fake_api_event(f->api, CANARY_WATCH,
+                   "{\"type\":\"DELETED\",\"object\":" CANARY("good", "22") "}");
+    wait_asked(f, ANY_GET, looks + 1);
+}
+
+// assert_woken has it applied again, with so many replicas.
+static void assert_woken(struct fixture *f, const char *replicas) {
+    CM_AUTOFREE char *what = cm_strf("\"replicas\":%s", replicas);
+    size_t before = fake_api_count(f->api, what);
+
+    assert_true(turn_until(f->loop, is_due, f));
+    apply_web(f);
+    assert_int_equal(fake_api_count(f->api, what), before + 1);
+    // Whoever keeps it at none after that shall have it so.
+    see(f, 23, "\"spec\":" SPEC_OF("one", "\"replicas\":0,"), REPLICAS_OF("flagger"));
+    let_pass(f, SECOND_MS);
+    f->due = false;
+    apply_web(f);
+    assert_int_equal(fake_api_count(f->api, what), before + 1);
+}
+
+static void what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with(void **state) {
+    struct fixture *f = *state;
+
+    leave_asleep(f, "", REPLICAS_OF("flagger"), AUTOSCALER, "");
+    assert_woken(f, "3");
+}
+
+static void what_flagger_left_with_none_gets_as_many_as_git_says(void **state) {
+    struct fixture *f = *state;
+
+    leave_asleep(f, "\"replicas\":2,", REPLICAS_OF("flagger"), AUTOSCALER, "");
+    assert_woken(f, "2");
+}
+
+static void what_flagger_left_with_none_gets_one_where_nobody_says_more(void **state) {
+    struct fixture *f = *state;
+
+    leave_asleep(f, "", REPLICAS_OF("flagger"), "", "");
+    assert_woken(f, "1");
+}
+
+static void what_rests_because_somebody_wants_it_so_is_let_be(void **state) {
+    struct fixture *f = *state;
+
+    leave_asleep(f, "\"replicas\":2,", REPLICAS_OF("kubectl"), AUTOSCALER, "");
+    let_pass(f, 2 * (int64_t)MINUTE_MS);
+    assert_false(f->due);
+}
+
+static void what_keda_lets_rest_is_let_be(void **state) {
+    struct fixture *f = *state;
+
+    leave_asleep(f, "\"replicas\":2,", REPLICAS_OF("flagger"), AUTOSCALER, SCALED_OBJECT);
+    let_pass(f, 2 * (int64_t)MINUTE_MS);
+    assert_false(f->due);
+}
+
 // ---- What goes while it is applied
 
 static void what_goes_while_it_is_applied_is_made_anew_as_a_whole(void **state) {
@@ -1504,6 +1622,11 @@ int main(void) {
         TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
         TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
         TEST(what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand),
+        TEST(what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with),
+        TEST(what_flagger_left_with_none_gets_as_many_as_git_says),
+        TEST(what_flagger_left_with_none_gets_one_where_nobody_says_more),
+        TEST(what_rests_because_somebody_wants_it_so_is_let_be),
+        TEST(what_keda_lets_rest_is_let_be),
         TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),

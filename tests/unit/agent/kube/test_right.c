@@ -363,7 +363,7 @@ static void weights_set_by_hand_are_nobodys_a_minute_after_the_release(void **st
         const struct kube_right_gift gift = {
             .manager = "holdfast",
             .rights = KUBE_RIGHT_WEIGHTS,
-            .terms = {rows[i].idle, rows[i].idle_ms, rows[i].controllers, "", ""},
+            .terms = {rows[i].idle, rows[i].idle_ms, rows[i].controllers, "", "", 0},
             .now_ms = rows[i].now_ms};
         struct kube_right_given given = kube_right_give(a, desired, parse(a, rows[i].live), &gift);
 
@@ -373,6 +373,44 @@ static void weights_set_by_hand_are_nobodys_a_minute_after_the_release(void **st
         assert_true(cm_json_equal(desired, parse(a, HTTP(UNNAMED(BOTH("100", "0"))))) !=
                     rows[i].given);
     }
+}
+
+static void only_what_a_controller_of_releases_took_to_none_is_asleep(void **state) {
+    static const struct {
+        const char *live;
+        bool asleep;
+    } rows[] = {
+        {LIVE("flagger", "Update", "{\"replicas\":0}"), true},
+        {LIVE("rollouts-controller", "Update", "{\"replicas\":0}"), true},
+        {LIVE("flagger", "Update", "{\"replicas\":1}"), false},
+        {LIVE("flagger", "Update", "{}"), false},
+        {LIVE("kubectl", "Update", "{\"replicas\":0}"), false},
+        {LIVE("keda", "Update", "{\"replicas\":0}"), false},
+        {LIVE("kube-controller-manager", "Update", "{\"replicas\":0}"), false},
+        {LIVE("holdfast", "Apply", "{\"replicas\":0}"), false},
+        {WEB("{\"replicas\":0}"), false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+        print_message("%zu\n", i);
+        assert_int_equal(kube_right_is_asleep(parse(a, rows[i].live), "holdfast"), rows[i].asleep);
+    }
+}
+
+#define AUTOSCALER(spec)                                                                           \
+    "{\"apiVersion\":\"autoscaling/v2\",\"kind\":\"HorizontalPodAutoscaler\",\"spec\":" spec "}"
+
+static void an_autoscaler_begins_with_its_least_and_others_with_none(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_int_equal(kube_right_terms_of(a, parse(a, AUTOSCALER("{\"minReplicas\":3}"))).least, 3);
+    assert_int_equal(kube_right_terms_of(a, parse(a, AUTOSCALER("{\"minReplicas\":0}"))).least, 0);
+    assert_int_equal(kube_right_terms_of(a, parse(a, AUTOSCALER("{}"))).least, 1);
+    assert_int_equal(kube_right_terms_of(a, parse(a, OWNED_BY("Healthy", "{}"))).least, 0);
 }
 
 int main(void) {
@@ -385,6 +423,8 @@ int main(void) {
         cmocka_unit_test(an_owner_says_on_what_terms_it_has_it),
         cmocka_unit_test(weights_set_by_hand_are_nobodys_a_minute_after_the_release),
         cmocka_unit_test(without_a_right_nothing_is_given),
+        cmocka_unit_test(only_what_a_controller_of_releases_took_to_none_is_asleep),
+        cmocka_unit_test(an_autoscaler_begins_with_its_least_and_others_with_none),
     };
 
     return cmocka_run_group_tests_name("agent.kube.right", tests, NULL, NULL);
