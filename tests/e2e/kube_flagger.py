@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """A real Flagger rejects a release: it is kept out at once, Flagger's words are told, all else lands.
 A configuration alone is kept out, too. Replicas are Flagger's while it is there; a ConfigMap that
-only the good release has stays."""
+only the good release has stays. The audit log knows Flagger by its ServiceAccount."""
 import pathlib
 import sys
 
@@ -14,6 +14,9 @@ from support.process import wait_for  # noqa: E402
 
 CANARY_SECONDS = 90  # some intervals of ten seconds, on a busy machine
 API = "flagger.app/v1beta1"
+ACCOUNT = "flagger-system/flagger"
+VERIFIED = f"system:serviceaccount:{ACCOUNT.replace('/', ':')} (verified)"
+NAMES = ("flagger", VERIFIED)  # where the audit log is late
 
 
 class RealFlagger(KubeStory):
@@ -24,7 +27,13 @@ class RealFlagger(KubeStory):
     def setUpClass(cls):
         super().setUpClass()
         cls.gate = flagger.Gate().start()
-        cls.flagger = flagger.Flagger(cls.folder, cls.cluster)
+        cls.flagger = flagger.Flagger(cls.folder, cls.cluster,
+                                      cls.cluster.service_account_kubeconfig(ACCOUNT))
+
+    @classmethod
+    def make_agent(cls, again=False):
+        cls.agent_options = ("--audit-log", cls.cluster.audit_log)
+        return super().make_agent(again)
 
     def web(self, version, of=None, **data):
         """With a ConfigMap whose name comes from what it holds, as generators make them."""
@@ -87,11 +96,12 @@ class RealFlagger(KubeStory):
         type(self).gate.opens = False
         second = self.commit(self.web("2", a="1"))
         started = self.wait_event("release.started")
-        self.assertEqual((started["revision"], started["actor"]), (second, "flagger"))
+        self.assertEqual(started["revision"], second)
+        self.assertIn(started["actor"], NAMES)
         rejected = self.wait_event("release.rejected")
         self.assertEqual((rejected["revision"], rejected["key"]),
                          (second, "Deployment.apps/default/web"))
-        self.assertIn(f"flagger rejected {second[:7]}, {self.first[:7]} runs on: Canary analysis "
+        self.assertIn(f" rejected {second[:7]}, {self.first[:7]} runs on: Canary analysis "
                       "failed, Deployment scaled to zero.", rejected["message"])
         self.wait_event("release.held")
         self.assertEqual(self.wait_proof("2"), "same (real)")
@@ -118,7 +128,7 @@ class RealFlagger(KubeStory):
         type(self).gate.opens = True
         third = self.commit(self.web("3", a="2"))
         promoted = self.wait_event("release.promoted", revision=third)
-        self.assertEqual(promoted["actor"], "flagger")
+        self.assertIn(promoted["actor"], NAMES)
         self.assertEqual(self.image("web-primary"), "test/web:3")
         self.assertTrue(self.hub.get("events", "--kind", "release.weight"))
         wait_for(lambda: not self.find("ConfigMap", "settings-1"), 30, "what nobody needs to go",
@@ -128,7 +138,7 @@ class RealFlagger(KubeStory):
         type(self).gate.opens = False
         bad = self.commit(self.web("3", of="bad", a="2"))
         rejected = self.wait_event("release.rejected", revision=bad)
-        self.assertIn("flagger rejected", rejected["message"])
+        self.assertIn(" rejected ", rejected["message"])
         wait_for(lambda: self.find("ConfigMap", "settings-3")["data"] == {"of": "3"}, 30,
                  "the good configuration", 0.2)
         self.assertEqual(self.find("ConfigMap", "settings-3-primary")["data"], {"of": "3"})
@@ -138,6 +148,11 @@ class RealFlagger(KubeStory):
         wait_for(lambda: self.find("ConfigMap", "beside")["data"]["a"] == "3", 30, "the edit", 0.2)
         self.assertEqual(self.find("ConfigMap", "settings-3")["data"], {"of": "3"})
         self.assertEqual(self.drift(), {})
+
+    def test_4c_who_rejected_it_is_the_user_that_the_audit_log_names(self):
+        told = [row["actor"] for row in self.hub.get("events", "--kind", "release.rejected")]
+        self.assertLessEqual(set(told), set(NAMES))
+        self.assertIn(VERIFIED, told)
 
     def test_5_what_flagger_had_is_ours_again_when_it_goes(self):
         self.commit({"apps/web/canary-web.yaml": None})

@@ -41,13 +41,14 @@ def canary(name, gate, namespace="default", max_weight=10, **spec):
 
 class Flagger(Process):
 
-    def __init__(self, folder, cluster):
+    def __init__(self, folder, cluster, kubeconfig=None):
+        """As the admin, or as whom a kubeconfig says."""
         try:
             binary = controllers.ensure("flagger")
         except (OSError, subprocess.CalledProcessError) as error:
             raise CannotRun(f"Flagger cannot be built: {error}") from error
         super().__init__("flagger", [
-            binary, "-kubeconfig", cluster.token_kubeconfig("admin"), "-mesh-provider=istio",
+            binary, "-kubeconfig", kubeconfig or cluster.token_kubeconfig("admin"), "-mesh-provider=istio",
             "-metrics-server=http://127.0.0.1:9", f"-port={free_port()}", "-log-level=info"], folder)
 
 
