@@ -377,6 +377,17 @@ bool kube_causes_says_itself(const struct cm_json *workload) {
     return is_of_kinds(workload, kinds, sizeof(kinds) / sizeof(kinds[0]));
 }
 
+bool kube_causes_unseen(const struct cm_json *workload) {
+    static const char *const kinds[][2] = {{"apps/v1", "Deployment"},
+                                           {"apps/v1", "StatefulSet"},
+                                           {"apps/v1", "DaemonSet"},
+                                           {"apps/v1", "ReplicaSet"}};
+    int64_t form = cm_json_int(cm_json_path(workload, "metadata", "generation", NULL), 0);
+    int64_t seen = cm_json_int(cm_json_path(workload, "status", "observedGeneration", NULL), 0);
+
+    return seen < form && is_of_kinds(workload, kinds, sizeof(kinds) / sizeof(kinds[0]));
+}
+
 // ---- Which pods
 
 static bool has_pods(const struct cm_json *workload) {

@@ -58,6 +58,10 @@ const char *kube_causes_more(const struct kube_causes *found, const struct cm_js
 // are at: a Job makes and restarts them until its own limits are reached.
 bool kube_causes_says_itself(const struct cm_json *workload);
 
+// kube_causes_unseen tells whether a workload's controller has not seen it as it is, so that nobody
+// has made its pods: neither they nor Events could say anything.
+bool kube_causes_unseen(const struct cm_json *workload);
+
 // kube_causes_has_events tells whether an object that is no workload is told about in Events only
 // (a claim that no volume fits, an address that nobody gives).
 bool kube_causes_has_events(const struct cm_json *object);

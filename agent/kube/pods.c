@@ -1,8 +1,9 @@
 // Why an object is not ready: its pods are asked while it is not, then Events, then a log.
 //
 // Nothing watches pods: they are many, and say nothing while all is well. A workload that is ill is
-// looked into at once, one that is in progress after some patience, so that an ordinary rollout
-// costs nothing; then in growing pauses, and every five minutes in the end. At most two looks are
+// looked into at once, one that is in progress once it has not changed for a while, so that an
+// ordinary rollout costs nothing, and one that its controller has not seen yet not at all, however
+// busy that is; then in growing pauses, and every five minutes in the end. At most two looks are
 // under way, so that many ill workloads delay nothing else. A look is a list of the pods; if these
 // do not say it all, the Events of one of them, or those of the workload if it has no pod to blame;
 // and where the App allows it the end of the log of one container that crashed. A right that is
@@ -15,6 +16,7 @@
 #include "agent/kube/object.h"
 #include "common/arena.h"
 #include "common/backoff.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -22,6 +24,7 @@
 enum {
     ILL_MS = 500,
     PATIENCE_MS = 8000,
+    PATIENT_MS = 16000, // patience begins anew with each change
     BUSY_MS = 500,
     LOOKING_MAX = 2,
     PODS_MAX = 100, // of a page; bounds the answer
@@ -40,7 +43,9 @@ struct kube_pods {
     char *selector; // of its pods, as a query; NULL: it has none
     char *uid;
     int64_t generation;
-    char *cause; // NULL: none is known
+    int64_t since_ms; // it is not ready; monotonic
+    uint64_t version; // as it was when it was seen last
+    char *cause;      // NULL: none is known
     unsigned looks;
     bool waiting; // for the timer
     bool ill;
@@ -324,6 +329,7 @@ static struct kube_pods *pods_of(struct kube_entry *e) {
         e->pods->entry = e;
         e->pods->k = e->k;
         e->pods->asks_first = true;
+        e->pods->since_ms = cm_clock_now_ms();
         e->pods->timer = (struct cm_timer){.run = on_timer, .ctx = e->pods};
     }
     return e->pods;
@@ -339,6 +345,7 @@ static void begin_anew(struct kube_pods *p, int64_t generation) {
     p->generation = generation;
     p->failing = false;
     p->asks_first = true;
+    p->since_ms = cm_clock_now_ms();
     free(p->cause);
     p->cause = NULL;
 }
@@ -357,9 +364,23 @@ static const char *query_of(struct cm_arena *a, const struct cm_json *live) {
                      is_pod ? "fieldSelector=metadata.name%3D" : "labelSelector=", escaped);
 }
 
+// moves tells whether it changes, and may yet come up by itself.
+static bool moves(const struct kube_pods *p, const struct cm_json *live) {
+    return !p->ill && p->asks_first && kube_object_version(live) != p->version &&
+           cm_clock_now_ms() - p->since_ms < PATIENT_MS;
+}
+
+// may_say tells whether an object is not ready in a way that others could explain.
+static bool may_say(const struct kube_entry *e, const struct cm_json *live) {
+    bool ill = e->health == AGENT_HEALTH_DEGRADED;
+
+    return !e->k->stopping &&
+           (ill || (e->health == AGENT_HEALTH_PROGRESSING && !kube_causes_unseen(live)));
+}
+
 void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     bool ill = e->health == AGENT_HEALTH_DEGRADED;
-    bool asks = (ill || e->health == AGENT_HEALTH_PROGRESSING) && !e->k->stopping;
+    bool asks = may_say(e, live);
     const char *selector = asks ? query_of(a, live) : NULL;
     const char *ns = cm_json_string(cm_json_path(live, "metadata", "namespace", NULL));
 
@@ -370,7 +391,7 @@ void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_
     struct kube_pods *p = pods_of(e);
     int64_t generation = cm_json_int(cm_json_path(live, "metadata", "generation", NULL), 0);
     bool rested = p->looks > 0 && kube_causes_pause_ms(p->looks) == KUBE_CAUSES_SLOW_MS;
-    bool sooner = (ill && !p->ill) || generation != p->generation || rested;
+    bool anew = (ill && !p->ill) || generation != p->generation || rested;
     if (generation != p->generation) {
         begin_anew(p, generation);
     }
@@ -380,7 +401,9 @@ void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_
     p->ill = ill;
     p->says_itself = kube_causes_says_itself(live);
     p->looks = 0;
-    if (p->call == NULL && (!p->waiting || sooner)) {
+    anew |= moves(p, live);
+    p->version = kube_object_version(live);
+    if (p->call == NULL && (!p->waiting || anew)) {
         wait_for(p, ill ? ILL_MS : PATIENCE_MS);
     }
 }

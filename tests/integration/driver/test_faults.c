@@ -42,6 +42,7 @@ struct fixture {
     struct cm_err error;
     char note[AGENT_NOTE_MAX + 1];
     enum agent_health health; // told last
+    bool told;                // anything
     bool ended;
     bool due;
     size_t drift_count;
@@ -63,6 +64,7 @@ struct fixture {
 static void on_observed(void *ctx, const struct agent_observation *what) {
     struct fixture *f = ctx;
 
+    f->told = true;
     f->health = what->health;
     f->ended = what->ended;
     f->due = what->due;
@@ -138,6 +140,14 @@ static bool is_done(void *ctx) {
 static bool is_healthy(void *ctx) {
     cm_clock_advance(STEP_MS);
     return ((struct fixture *)ctx)->health == AGENT_HEALTH_HEALTHY;
+}
+
+static bool is_healthy_now(void *ctx) {
+    return ((struct fixture *)ctx)->health == AGENT_HEALTH_HEALTHY;
+}
+
+static bool is_told(void *ctx) {
+    return ((struct fixture *)ctx)->told;
 }
 
 static bool is_missing(void *ctx) {
@@ -863,6 +873,74 @@ static void no_pod_is_deleted_where_the_template_is_not_as_git_says(void **state
     assert_true(turn_until(f->loop, has_drifted, f));
     let_pass(f, MINUTE_MS);
     assert_int_equal(fake_api_count(f->api, "DELETE /api/v1/namespaces/shop/pods"), 0);
+}
+
+// ---- What is not ready
+
+// see_unready has a Deployment of nine, of which so many are new, be as it is at a version, with
+// nothing ready; it waits, in no time, until that was told.
+static void see_unready(struct fixture *f, int updated, int observed) {
+    CM_AUTOFREE char *live = cm_strf(
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\","
+        "\"namespace\":\"shop\",\"uid\":\"u1\",\"generation\":2,\"resourceVersion\":\"1%d\","
+        "\"labels\":{\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"}}"
+        ",\"spec\":" SPEC_OF(
+            "one",
+            "\"replicas\":9,") ",\"status\":{"
+                               "\"observedGeneration\":%d,\"replicas\":9,\"updatedReplicas\":%d}}",
+        updated, f->id, observed, updated);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+
+    f->told = false;
+    fake_api_answer(f->api, ANY_GET, 0, 200, live);
+    fake_api_event(f->api, WEB_WATCH, event);
+    assert_true(turn_until(f->loop, is_told, f));
+}
+
+// begin_unready has one that its controller has not seen yet.
+static void begin_unready(struct fixture *f) {
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    list(f, CANARY_LIST, "");
+    list(f, PODS, "");
+    put(f, "web");
+    begin_with(f, "web");
+    wait_asked(f, WEB_WATCH, 1);
+    see_unready(f, 0, 1);
+    assert_int_equal(f->health, AGENT_HEALTH_PROGRESSING);
+}
+
+static void pods_say_nothing_of_what_its_controller_has_not_seen(void **state) {
+    struct fixture *f = *state;
+
+    begin_unready(f);
+    let_pass(f, 10 * (int64_t)MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, PODS), 0);
+    see_unready(f, 1, 2);
+    wait_asked(f, PODS, 1); // it has, and nothing comes of it
+}
+
+static void pods_are_not_asked_while_a_rollout_goes_on(void **state) {
+    struct fixture *f = *state;
+
+    begin_unready(f);
+    for (int updated = 1; updated < 4; updated++) {
+        see_unready(f, updated, 2);
+        let_pass(f, 5 * (int64_t)SECOND_MS);
+    }
+    see(f, 20, WEB_SPEC("one"), "");
+    assert_true(turn_until(f->loop, is_healthy_now, f));
+    assert_int_equal(fake_api_count(f->api, PODS), 0);
+}
+
+static void pods_are_asked_though_something_changes_all_the_time(void **state) {
+    struct fixture *f = *state;
+
+    begin_unready(f);
+    for (int updated = 1; updated < 9; updated++) {
+        see_unready(f, updated, 2);
+        let_pass(f, 5 * (int64_t)SECOND_MS);
+    }
+    assert_true(fake_api_count(f->api, PODS) > 0);
 }
 
 // ---- Weights
@@ -1620,6 +1698,9 @@ int main(void) {
         TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
         TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
         TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
+        TEST(pods_say_nothing_of_what_its_controller_has_not_seen),
+        TEST(pods_are_not_asked_while_a_rollout_goes_on),
+        TEST(pods_are_asked_though_something_changes_all_the_time),
         TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
         TEST(what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand),
         TEST(what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with),

@@ -284,6 +284,25 @@ static void a_job_itself_says_whether_it_failed(void **state) {
     assert_false(kube_causes_says_itself(parse(*state, "{" DEPLOYMENT "}")));
 }
 
+#define FORM(seen) ",\"metadata\":{\"generation\":2},\"status\":{" seen "}}"
+
+static void a_workload_that_its_controller_has_not_seen_has_no_pods_to_ask(void **state) {
+    static const struct {
+        const char *workload;
+        bool unseen;
+    } rows[] = {
+        {"{" DEPLOYMENT FORM(""), true},
+        {"{" DEPLOYMENT FORM("\"observedGeneration\":1"), true},
+        {"{" DEPLOYMENT FORM("\"observedGeneration\":2"), false},
+        {"{\"apiVersion\":\"batch/v1\",\"kind\":\"Job\"" FORM(""),
+         false}, // which says nothing of it
+    };
+
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        assert_int_equal(kube_causes_unseen(parse(*state, rows[i].workload)), rows[i].unseen);
+    }
+}
+
 static int make(void **state) {
     *state = cm_arena_new(0);
     return 0;
@@ -319,6 +338,7 @@ int main(void) {
         CAUSE_TEST(nobody_stops_looking_but_the_pauses_grow),
         CAUSE_TEST(the_next_page_is_asked_for_while_no_pod_has_a_cause),
         CAUSE_TEST(a_job_itself_says_whether_it_failed),
+        CAUSE_TEST(a_workload_that_its_controller_has_not_seen_has_no_pods_to_ask),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
