@@ -232,19 +232,15 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
 
 static void send_apply(struct kube_op *op);
 
-// wake gives replicas to what somebody who is gone has left with none, as many as Git says, else as
-// whoever has them from then on would begin with.
+// wake gives pods to what somebody who is gone has left with none.
 static void wake(struct kube_op *op, const struct cm_json *live) {
     int64_t least = op->entry->asleep ? kube_owners_wake(op->entry, live) : 0;
-    struct cm_json *spec = cm_json_get(op->desired, "spec");
 
     op->wakes = least > 0;
-    if (!op->wakes) {
-        return;
-    }
-    op->given &= ~(unsigned)KUBE_RIGHT_REPLICAS;
-    if (cm_json_get(spec, "replicas") == NULL) {
-        cm_json_set_int(op->arena, spec, "replicas", least);
+    op->takes = false;
+    if (op->wakes) {
+        op->given &= ~(unsigned)KUBE_RIGHT_REPLICAS;
+        op->takes = kube_right_wake(op->arena, op->desired, live, op->k->field_manager, least);
     }
 }
 
@@ -512,7 +508,10 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
     op->call = NULL;
-    if (kube_answer_ok(answer) && answer->json != NULL) {
+    if (kube_answer_ok(answer) && answer->json != NULL && op->takes && op->looks < LOOKS_MAX) {
+        op->looks++;
+        found(op, answer->json); // as it shall be
+    } else if (kube_answer_ok(answer) && answer->json != NULL) {
         succeed(op, answer);
     } else if (is_overtaken(op, answer)) {
         look(op);

@@ -184,7 +184,8 @@ struct kube_op {
     struct kube_drift *drift;   // apply: how it still differs; the arena's; NULL: not compared
     bool only_new;              // apply: must not change an object that is there
     unsigned given;             // apply: rights of others, whose fields are left out
-    bool wakes;                 // apply: gives replicas to what was left with none
+    bool wakes;                 // apply: gives pods to what was left with none
+    bool takes;                 // apply: only takes a field from who left it so; it goes then
     enum agent_besides besides; // apply
     char *whose;                // apply: whose it was
     char *said;                 // apply: what was done besides; NULL: nothing
@@ -364,7 +365,7 @@ struct kube_entry {
     bool due;        // what is left out by right is no longer what was left out when applied
     bool by_hand;    // somebody set by hand what is given for now
     bool undecided;  // differs in what perhaps somebody has by right
-    bool asleep;     // a controller of releases took it to no replicas
+    bool asleep;     // a controller of releases took it to no pods
     bool woken;      // was given some when nobody decided about its releases any more
     bool guessed;    // was compared while it was not known which of its rules hold
     bool look_says;  // the look ends with an observation in any case

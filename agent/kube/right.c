@@ -129,6 +129,7 @@ static const struct weights weights[] = {
 #define PRIMARY "-primary"
 // Who takes a workload to no replicas while another one serves: as controllers call themselves.
 #define RELEASERS "flagger\nrollouts-controller\n"
+#define NO_NODE "flagger.app/scale-to-zero" // what no node has: so a DaemonSet has no pods
 
 static const char *text_of(const struct cm_json *node, const char *name) {
     const char *text = cm_json_string(cm_json_get(node, name));
@@ -393,9 +394,16 @@ static bool is_kept_by_another(const struct cm_json *live, const char *manager) 
     return false;
 }
 
+static const struct cm_json *node_selector(const struct cm_json *object) {
+    return cm_json_path(object, "spec", "template", "spec", "nodeSelector", NULL);
+}
+
 bool kube_right_is_asleep(const struct cm_json *live, const char *manager) {
     bool asleep = false;
 
+    if (is_a(live, "apps", "DaemonSet")) {
+        return cm_json_get(node_selector(live), NO_NODE) != NULL;
+    }
     if (cm_json_int(cm_json_path(live, "spec", "replicas", NULL), 1) != 0) {
         return false;
     }
@@ -406,6 +414,39 @@ bool kube_right_is_asleep(const struct cm_json *live, const char *manager) {
         asleep |= is_kept(m, manager);
     }
     return asleep;
+}
+
+// has_nodes tells whether somebody else than we says which nodes pods go to; that is one field.
+static bool has_nodes(const struct cm_json *live, const char *manager) {
+    for (const struct cm_json *m = managers_of(live); m != NULL; m = m->next) {
+        const struct cm_json *its =
+            cm_json_path(m, "fieldsV1", "f:spec", "f:template", "f:spec", "f:nodeSelector", NULL);
+
+        if (its != NULL && strcmp(text_of(m, "manager"), manager) != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool kube_right_wake(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
+                     const char *manager, int64_t least) {
+    struct cm_json *spec = cm_json_get(desired, "spec");
+    struct cm_json *pod = cm_json_get(cm_json_get(spec, "template"), "spec");
+
+    if (!is_a(desired, "apps", "DaemonSet")) {
+        if (cm_json_get(spec, "replicas") == NULL) {
+            cm_json_set_int(a, spec, "replicas", least);
+        }
+        return false;
+    }
+    if (pod == NULL || node_selector(desired) != NULL || !has_nodes(live, manager)) {
+        return false;
+    }
+    struct cm_json *selector = cm_json_new(a, CM_OBJECT);
+    cm_json_set_string(a, selector, NO_NODE, "false"); // who says otherwise has it no longer
+    cm_json_set(a, pod, "nodeSelector", selector);
+    return true;
 }
 
 static void give_replicas(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,

@@ -70,9 +70,16 @@ struct kube_right_terms {
 // kube_right_terms_of reads them from an owner, but for the time. The texts are the arena's.
 struct kube_right_terms kube_right_terms_of(struct cm_arena *a, const struct cm_json *owner);
 
-// kube_right_is_asleep tells whether a controller of releases took a live object to no replicas,
-// for another one serves, and nobody has set them since. An autoscaler leaves such an object alone.
+// kube_right_is_asleep tells whether a controller of releases took a live object to no pods, for
+// another one serves, and nobody has changed that since: it has no replicas, or is a DaemonSet that
+// fits no node. An autoscaler leaves such an object alone.
 bool kube_right_is_asleep(const struct cm_json *live, const char *manager);
+
+// kube_right_wake has a desired form give such an object pods again: as many replicas as Git says,
+// else `least`. It returns whether the form only takes a field from whoever has it, which goes with
+// the next apply that is without it.
+bool kube_right_wake(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
+                     const char *manager, int64_t least);
 
 // What is given, to whom.
 struct kube_right_gift {

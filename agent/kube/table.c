@@ -311,10 +311,11 @@ unsigned kube_entry_given(const struct kube_entry *e) {
     return kube_note_read(a, e->note, &baseline) ? baseline.given : 0;
 }
 
-// wakes tells whether somebody who is gone has left an object with no replicas, which Git wants to
-// have some.
+// wakes tells whether somebody who is gone has left an object with no pods, which Git wants to have
+// some.
 static bool wakes(struct kube_entry *e, const struct cm_json *desired, const struct cm_json *live) {
-    bool none = cm_json_int(cm_json_path(desired, "spec", "replicas", NULL), 1) == 0;
+    bool none = cm_json_int(cm_json_path(desired, "spec", "replicas", NULL), 1) == 0 ||
+                kube_right_is_asleep(desired, e->k->field_manager);
 
     e->asleep = !none && kube_right_is_asleep(live, e->k->field_manager);
     e->woken &= kube_owners_leader(e) == NULL; // who may take it there again

@@ -47,6 +47,15 @@ class RealFlagger(KubeStory):
         type(self).settings = version
         return {**gone, **made}
 
+    def edge(self):
+        """A DaemonSet: Flagger keeps it off all nodes while the primary one serves."""
+        target = {"apiVersion": "apps/v1", "kind": "DaemonSet", "name": "edge"}
+        return files("edge", m.daemon_set("edge", "test/edge:1"),
+                     flagger.canary("edge", self.gate, targetRef=target), namespace="default", prune=True)
+
+    def edge_nodes(self):
+        return self.find("DaemonSet", "edge")["spec"]["template"]["spec"].get("nodeSelector")
+
     def canary(self):
         try:
             return self.admin.get("Canary", "web", API).get("status", {})
@@ -84,10 +93,11 @@ class RealFlagger(KubeStory):
     def test_1_the_first_release_is_initialized(self):
         self.deliver(flagger.definitions())
         self.flagger.start()
-        type(self).first = self.commit(self.web("1", a="1"))
+        type(self).first = self.commit({**self.web("1", a="1"), **self.edge()})
         self.wait_phase("Initialized")
         self.assertEqual(self.image("web-primary"), "test/web:1")
-        self.wait_event("release.promoted", revision=self.first)
+        self.wait_event("release.promoted", app="web", revision=self.first)
+        wait_for(self.edge_nodes, CANARY_SECONDS, "Flagger to have taken the DaemonSet off all nodes", 0.2)
         wait_for(lambda: self.find("Deployment", "web")["spec"]["replicas"] == 0, CANARY_SECONDS,
                  "Flagger to have the replicas", 0.2)
         self.assertEqual(self.drift(), {})
@@ -155,7 +165,8 @@ class RealFlagger(KubeStory):
         self.assertIn(VERIFIED, told)
 
     def test_5_what_flagger_had_is_ours_again_when_it_goes(self):
-        self.commit({"apps/web/canary-web.yaml": None})
+        self.commit({"apps/web/canary-web.yaml": None, "apps/edge/canary-edge.yaml": None})
+        self.cluster.wait_for(lambda: self.edge_nodes() is None, 30, "the DaemonSet to be on all nodes")
         wait_for(lambda: self.find("Deployment", "web")["spec"]["replicas"] == 2, 30,
                  "the replicas that Git says", 0.2)
         self.assertEqual(self.drift(), {})

@@ -1050,9 +1050,9 @@ static bool is_due(void *ctx) {
     return ((struct fixture *)ctx)->due;
 }
 
-static void apply_web(struct fixture *f) {
+static void apply_key(struct fixture *f, const char *key) {
     struct agent_object object = {
-        .app = "shop", .key = WEB, .default_namespace = "shop", .bytes = f->desired};
+        .app = "shop", .key = key, .default_namespace = "shop", .bytes = f->desired};
 
     f->done = false;
     f->driver->ops->apply(f->driver, &object, on_applied, f);
@@ -1074,7 +1074,7 @@ static void leave_asleep(struct fixture *f, const char *replicas, const char *ma
     list(f, "GET /apis/keda.sh/v1alpha1/scaledobjects?limit", scaled_objects);
     start(f);
     f->desired = cm_buf_copy(json, strlen(json));
-    apply_web(f);
+    apply_key(f, WEB);
     track(f, WEB);
     wait_asked(f, WEB_WATCH, 1);
     wait_asked(f, CANARY_WATCH, 1);
@@ -1093,13 +1093,13 @@ static void assert_woken(struct fixture *f, const char *replicas) {
     size_t before = fake_api_count(f->api, what);
 
     assert_true(turn_until(f->loop, is_due, f));
-    apply_web(f);
+    apply_key(f, WEB);
     assert_int_equal(fake_api_count(f->api, what), before + 1);
     // Whoever keeps it at none after that shall have it so.
     see(f, 23, "\"spec\":" SPEC_OF("one", "\"replicas\":0,"), REPLICAS_OF("flagger"));
     let_pass(f, SECOND_MS);
     f->due = false;
-    apply_web(f);
+    apply_key(f, WEB);
     assert_int_equal(fake_api_count(f->api, what), before + 1);
 }
 
@@ -1138,6 +1138,55 @@ static void what_keda_lets_rest_is_let_be(void **state) {
     leave_asleep(f, "\"replicas\":2,", REPLICAS_OF("flagger"), AUTOSCALER, SCALED_OBJECT);
     let_pass(f, 2 * (int64_t)MINUTE_MS);
     assert_false(f->due);
+}
+
+#define NO_NODE "\"flagger.app/scale-to-zero\":"
+#define EDGE_PATH "/apis/apps/v1/namespaces/shop/daemonsets/edge"
+#define EDGE_WATCH "GET /apis/apps/v1/daemonsets?watch=1"
+
+// edge_at is a DaemonSet that Flagger keeps off all nodes. The caller frees it.
+static char *edge_at(const struct fixture *f, int version) {
+    return cm_strf(
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"DaemonSet\",\"metadata\":{\"name\":\"edge\","
+        "\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"%d\",\"labels\":{"
+        "\"applyset.kubernetes.io/part-of\":\"%s\",\"holdfast.dev/app\":\"shop\"},"
+        "\"managedFields\":[{\"manager\":\"flagger\",\"operation\":\"Update\",\"fieldsV1\":{"
+        "\"f:spec\":{\"f:template\":{\"f:spec\":{\"f:nodeSelector\":{}}}}}}]},"
+        "\"spec\":{\"template\":{\"spec\":{\"nodeSelector\":{" NO_NODE "\"true\"}}}}}",
+        version, f->id);
+}
+
+static void a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again(void **state) {
+    static const char desired[] =
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"DaemonSet\",\"metadata\":{\"name\":\"edge\"},"
+        "\"spec\":" SPEC_OF("one", "") "}";
+    struct fixture *f = *state;
+    CM_AUTOFREE char *gone =
+        cm_strdup("{\"type\":\"DELETED\",\"object\":" CANARY("good", "22") "}");
+    char *kind = strstr(gone, "\"Deployment\",\"name\":\"web\"");
+    CM_AUTOFREE char *live = edge_at(f, 21);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+
+    memcpy(kind, "\"DaemonSet\",\"name\":\"edge\"", strlen("\"DaemonSet\",\"name\":\"edge\""));
+    CM_AUTOFREE char *canary = cm_strndup(strchr(gone + 1, '{'), strlen(strchr(gone + 1, '{')) - 1);
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ALL);
+    list(f, CANARY_LIST, canary);
+    start(f);
+    f->desired = cm_buf_copy(desired, strlen(desired));
+    apply_key(f, EDGE);
+    track(f, EDGE);
+    wait_asked(f, EDGE_WATCH, 1);
+    wait_asked(f, CANARY_WATCH, 1);
+    fake_api_answer(f->api, "GET " EDGE_PATH, 0, 200, live);
+    fake_api_event(f->api, EDGE_WATCH, event);
+    let_pass(f, SECOND_MS);
+    assert_false(f->due);
+    fake_api_event(f->api, CANARY_WATCH, gone);
+    assert_true(turn_until(f->loop, is_due, f));
+    size_t before = fake_api_count(f->api, "PATCH " EDGE_PATH);
+    apply_key(f, EDGE);
+    assert_int_equal(fake_api_count(f->api, NO_NODE "\"false\""), 1); // it is ours alone then
+    assert_int_equal(fake_api_count(f->api, "PATCH " EDGE_PATH), before + 2); // and goes
 }
 
 // ---- What goes while it is applied
@@ -1708,6 +1757,7 @@ int main(void) {
         TEST(what_flagger_left_with_none_gets_one_where_nobody_says_more),
         TEST(what_rests_because_somebody_wants_it_so_is_let_be),
         TEST(what_keda_lets_rest_is_let_be),
+        TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
         TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
         TEST(a_refused_deletion_is_not_taken_for_done),
         TEST(what_lost_our_label_is_said_to_be_left),
