@@ -220,7 +220,8 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
 // one counts; when such a document merely vanishes, the decision does again. One that says `retry`
 // ends those that it lists and that are known by then. `written`: a document was its answer before
 // a restart. The Hold is copied.
-// One that holdfast decided itself (hub_hold_is_own) only waits until a document was its answer.
+// One that holdfast decided itself (hub_hold_is_own) only waits until a document was its answer; one
+// that goes back with another (hub_hold_goes_with) only as long as that one waits or is in force.
 // hub_fleet_unhold forgets it.
 void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written);
 void hub_fleet_unhold(struct hub_fleet *f, const char *event);
@@ -266,11 +267,11 @@ struct hub_hold_info {
 void hub_fleet_each_hold(const struct hub_fleet *f,
                          void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
 
-// hub_fleet_has_hold tells whether there is a Hold of the same rejected release that lists a
-// cluster, in Git or not. hub_fleet_each_waiting visits those of an App on a cluster that holdfast
-// decided itself and Git has never said. Neither looks at what is held elsewhere: all clusters may
-// ask at once.
-bool hub_fleet_has_hold(const struct hub_fleet *f, const struct hub_hold *hold,
+// hub_fleet_was_held tells whether a Hold of the same rejected release was on a cluster once, and no
+// Hold of it counts there any more. hub_fleet_each_waiting visits Holds of an App on a cluster that
+// holdfast decided itself and Git has never said. Neither looks at what is held elsewhere: all
+// clusters may ask at once.
+bool hub_fleet_was_held(const struct hub_fleet *f, const struct hub_hold *hold,
                         const char *cluster);
 void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
                             void (*visit)(void *ctx, const struct hub_hold *hold), void *ctx);
@@ -279,6 +280,9 @@ void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const ch
 // that it says nothing of.
 void hub_fleet_missing_holds(const struct hub_fleet *f,
                              void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
+
+// hub_fleet_repo_of returns the repository of an App; NULL: there is none.
+const char *hub_fleet_repo_of(const struct hub_fleet *f, const char *app);
 
 // hub_fleet_goes_back returns the repository of an App that says `onFailure: rollback`; NULL: it
 // does not, or there is none.

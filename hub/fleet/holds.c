@@ -7,7 +7,7 @@
 // act: `retry: true` answers, on the clusters that it names, what is decided when it comes, for
 // good. Where the release is rejected once more, that is another decision, and holds. What holdfast
 // decides itself begins with Git: it waits until a document was the answer, and is then like any
-// other.
+// other. Until then what goes back with another App is wanted only as long as that one is.
 #include <stdlib.h>
 #include <string.h>
 
@@ -286,6 +286,12 @@ bool hub_fleet_reverts(const struct hub_fleet *f, const char *app) {
     return named != NULL && named->doc != NULL && named->doc->app.reverts;
 }
 
+const char *hub_fleet_repo_of(const struct hub_fleet *f, const char *app) {
+    const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
+
+    return named != NULL && named->doc != NULL ? named->doc->file->repo->name : NULL;
+}
+
 const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app) {
     const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
 
@@ -518,11 +524,59 @@ static bool applied_on(const struct hub_fleet *f, const struct hub_hold_entry *e
     return link != NULL && hub_held_applies(link, entry->serial);
 }
 
-static bool waits_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
-                     const char *cluster) {
+// ---- What goes back with another
+
+struct leading {
+    const struct hub_hold_entry *entry;
+    const char *cluster;
+    const struct hub_hold_entry *leader;
+};
+
+static bool find_leader(void *ctx, const char *app, void *value) {
+    struct leading *l = ctx;
+    const struct hub_app_holds *holds = value;
+    const struct hub_set *decided = cm_map_get(holds->by_cluster, l->cluster);
+
+    (void)app;
+    for (size_t i = 0; decided != NULL && l->leader == NULL && i < decided->count; i++) {
+        const struct hub_hold_entry *other = decided->items[i];
+
+        l->leader = hub_hold_goes_with(l->entry->hold, other->hold) ? other : NULL;
+    }
+    return l->leader == NULL;
+}
+
+static bool would_be_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                        const char *cluster) {
     const struct hub_link *link = link_of(f, entry, cluster);
 
     return link != NULL && hub_held_waits(link, entry->serial);
+}
+
+// is_kept_out tells whether what was decided is in force, by itself or by a document.
+static bool is_kept_out(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                        const char *cluster) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, entry->hold->app);
+    bool is = applied_on(f, entry, cluster);
+
+    for (size_t i = 0; !is && i < holds->documents.count; i++) {
+        const struct hub_hold_entry *document = holds->documents.items[i];
+
+        is = is_answer(document->hold, entry->hold) && applied_on(f, document, cluster);
+    }
+    return is;
+}
+
+static bool waits_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
+                     const char *cluster) {
+    struct leading l = {.entry = entry, .cluster = cluster};
+
+    if (!would_be_on(f, entry, cluster)) {
+        return false;
+    }
+    cm_map_each(f->holds, find_leader, &l);
+    return l.leader == NULL || would_be_on(f, l.leader, cluster) ||
+           is_kept_out(f, l.leader, cluster);
 }
 
 static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *a,
@@ -572,25 +626,35 @@ void hub_fleet_each_hold(const struct hub_fleet *f,
     }
 }
 
-bool hub_fleet_has_hold(const struct hub_fleet *f, const struct hub_hold *hold,
+// What was, and is, held of a release on a cluster.
+struct history {
+    const struct hub_app_holds *holds;
+    const struct hub_hold *hold;
+    const char *cluster;
+    bool was;
+    bool is;
+};
+
+static void look_back(struct history *h, const struct hub_hold_entry *entry) {
+    if (hub_hold_same(entry->hold, h->hold) && hub_hold_lists(entry->hold, h->cluster)) {
+        h->was = true;
+        h->is = h->is || counts(h->holds, entry, h->cluster);
+    }
+}
+
+bool hub_fleet_was_held(const struct hub_fleet *f, const struct hub_hold *hold,
                         const char *cluster) {
-    const struct hub_app_holds *holds = cm_map_get(f->holds, hold->app);
-    const struct hub_set *decided = holds == NULL ? NULL : cm_map_get(holds->by_cluster, cluster);
+    struct history h = {.holds = cm_map_get(f->holds, hold->app), .hold = hold, .cluster = cluster};
+    const struct hub_set *decided =
+        h.holds == NULL ? NULL : cm_map_get(h.holds->by_cluster, cluster);
 
-    for (size_t i = 0; holds != NULL && i < holds->documents.count; i++) {
-        const struct hub_hold *of =
-            ((const struct hub_hold_entry *)holds->documents.items[i])->hold;
-
-        if (hub_hold_same(of, hold) && hub_hold_lists(of, cluster)) {
-            return true;
-        }
+    for (size_t i = 0; h.holds != NULL && i < h.holds->documents.count; i++) {
+        look_back(&h, h.holds->documents.items[i]);
     }
     for (size_t i = 0; decided != NULL && i < decided->count; i++) {
-        if (hub_hold_same(((const struct hub_hold_entry *)decided->items[i])->hold, hold)) {
-            return true;
-        }
+        look_back(&h, decided->items[i]);
     }
-    return false;
+    return h.was && !h.is;
 }
 
 void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const char *cluster,

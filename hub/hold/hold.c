@@ -472,6 +472,25 @@ bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b) {
     return same;
 }
 
+// ---- What goes with another
+
+void hub_hold_event_with(const char *event, const char *app, const char *workload,
+                         struct cm_sha256 *out) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_str_addf(&text, "%s\n%s\n%s", event, app, workload);
+    *out = cm_sha256(text.data, text.len);
+}
+
+bool hub_hold_goes_with(const struct hub_hold *hold, const struct hub_hold *with) {
+    char event[CM_SHA256_HEX_MAX];
+    struct cm_sha256 id;
+
+    hub_hold_event_with(with->event, hold->app, hold->cause.object, &id);
+    cm_sha256_hex(&id, event);
+    return strcmp(hold->event, event) == 0;
+}
+
 // ---- For people
 
 static const char *value_text(struct cm_arena *a, const struct cm_json *value, bool image) {

@@ -30,6 +30,7 @@
 
 struct cm_arena;
 struct cm_json;
+struct cm_sha256;
 struct cm_str;
 
 #define HUB_HOLD_CLUSTERS_MAX 100000
@@ -121,6 +122,13 @@ bool hub_hold_is_own(const struct hub_hold *hold);
 
 // hub_hold_changes tells whether it puts another pod template into the workload of that key.
 bool hub_hold_changes(const struct hub_hold *hold, const char *workload);
+
+// hub_hold_event_with makes the event of what goes back with what was decided (its event): a
+// workload of another App. The same makes the same one. hub_hold_goes_with tells whether a Hold was
+// made of such.
+void hub_hold_event_with(const char *event, const char *app, const char *workload,
+                         struct cm_sha256 *out);
+bool hub_hold_goes_with(const struct hub_hold *hold, const struct hub_hold *with);
 
 // hub_hold_same tells whether two are about the same rejected release of the same App.
 bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b);

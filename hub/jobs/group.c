@@ -37,12 +37,12 @@ static const struct cm_sha256 *form_in(const struct hub_bundle *bundle, const ch
 // id_of: the same decision makes the same one of a workload, however often it is taken in.
 static struct cm_sha256 id_of(const struct hub_decision_row *row, const char *app,
                               const char *key) {
-    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     char hex[CM_SHA256_HEX_MAX];
+    struct cm_sha256 id;
 
     cm_sha256_hex(&row->id, hex);
-    cm_str_addf(&text, "%s\n%s\n%s", hex, app, key);
-    return cm_sha256(text.data, text.len);
+    hub_hold_event_with(hex, app, key, &id);
+    return id;
 }
 
 // decided_of is what was decided, of a workload that goes back with it.
@@ -83,7 +83,7 @@ static void hold_workload(struct hub_planner *p, struct hub_outcome *o, const st
     CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_err err;
-    enum cm_rc rc = hub_settle_make(o->arena, d, &made, &err);
+    enum cm_rc rc = hub_settle_make(p, o->arena, d, &made, &err);
 
     if (rc == CM_ENOTFOUND) {
         return; // the commit did not touch it, or it is held already
@@ -93,15 +93,18 @@ static void hold_workload(struct hub_planner *p, struct hub_outcome *o, const st
                d->row.app, NULL);
         return;
     }
-    made->cause.controller = cm_arena_strdup(made->arena, controller); // whom its proof asks
+    bool own = hub_hold_is_own(made);
+    if (!own) {
+        made->cause.controller = cm_arena_strdup(made->arena, controller); // whom its proof asks
+    }
     hub_hold_write(made, &text);
     hub_fleet_hold(p->fleet, made, false);
-    hub_settle_note(o,
-                    &(struct hub_settlement){.row = &d->row,
-                                             .settled = HUB_SETTLED_HELD,
-                                             .why = d->row.text,
-                                             .hold = cm_arena_strdup(o->arena, cm_str_get(&text)),
-                                             .fresh = true});
+    hub_settle_note(
+        o, &(struct hub_settlement){.row = &d->row,
+                                    .settled = HUB_SETTLED_HELD,
+                                    .why = own ? hub_settle_words(o->arena, made) : d->row.text,
+                                    .hold = cm_arena_strdup(o->arena, cm_str_get(&text)),
+                                    .fresh = true});
 }
 
 // bundle_of returns what an App is on a cluster, if that is what the commit made it.

@@ -3,7 +3,8 @@
 // Apps of one release group are one release. Where one that says `onReject: group` is rejected on a
 // cluster and held, each other App that is there what the same commit made it is held, too: at what
 // it was right before, by a Hold of its own, which is on record as a decision of its own. From then
-// on it is a Hold like any other. Where none can be made, or where the rejected App went back
+// on it is a Hold like any other; where holdfast itself goes back (rollback.h), from when Git says
+// it. Where none can be made, or where the rejected App went back
 // further than that, the fleet tells that the group is split.
 //
 // Threads: the planner's.

@@ -80,12 +80,15 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
 // what changes; `more`: for how many other clusters there shall be room.
 void hub_settle_apply(struct hub_planner *p, struct hub_outcome *o, size_t more);
 
-// hub_settle_make makes a Hold of what was decided; as hub_hold_make. hub_settle_note puts what
-// became of it into the outcome.
+// hub_settle_make makes a Hold of what was decided; as hub_hold_make, and CM_EBUSY where holdfast
+// would go back itself and may not (rollback.h). hub_settle_words says in the arena what it does.
+// hub_settle_note puts what became of it into the outcome.
 struct hub_decided;
 struct hub_hold;
-CM_MUSTUSE enum cm_rc hub_settle_make(struct cm_arena *a, const struct hub_decided *d,
-                                      struct hub_hold **out, struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_settle_make(struct hub_planner *p, struct cm_arena *a,
+                                      const struct hub_decided *d, struct hub_hold **out,
+                                      struct cm_err *err);
+const char *hub_settle_words(struct cm_arena *a, const struct hub_hold *hold);
 void hub_settle_note(struct hub_outcome *o, const struct hub_settlement *s);
 
 // holds.c. hub_hold_marks writes down what became known of a Hold.

@@ -268,12 +268,12 @@ static const char *words_of_settlement(struct cm_arena *a, const struct hub_sett
     bool held = s->settled == HUB_SETTLED_HELD;
 
     if (hub_rollback_is_late(s->row)) {
-        return held
-                   ? cm_arena_strf(a, "onFailure: rollback: %s, once a Hold in Git says so", s->why)
-                   : cm_arena_strf(a,
-                                   "onFailure: rollback: what did not come up stays, somebody "
-                                   "must look: %s",
-                                   s->why);
+        return held ? cm_arena_strf(a, "onFailure: rollback: %s, once a Hold in Git says so%s%s",
+                                    s->why, s->fresh ? "; " : "", s->fresh ? s->row->text : "")
+                    : cm_arena_strf(a,
+                                    "onFailure: rollback: what did not come up stays, somebody "
+                                    "must look: %s",
+                                    s->why);
     }
     if (held && s->fresh) {
         return cm_arena_strf(a, "what it has of the release is kept out of this cluster %s",

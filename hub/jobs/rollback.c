@@ -35,11 +35,26 @@ static bool is_none(const struct cm_sha256 *hash) {
     return cm_sha256_equal(hash, &none);
 }
 
+static enum cm_rc check_ban(const struct hub_fleet *f, const struct hub_decided *d,
+                            struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_object *good = hub_bundle_find_key(d->good, d->row.key);
+    const char *ban = "";
+
+    if (good == NULL || good->bytes == NULL) {
+        return cm_fail(err, CM_EBUSY, NOT_KNOWN);
+    }
+    const char *image = hub_fleet_find_ban(f, a, d->row.app, good->bytes, &ban);
+    return image == NULL ? CM_OK
+                         : cm_fail(err, CM_EBUSY,
+                                   "what came up before is %.200s, which Ban '%.80s' forbids: "
+                                   "commit another release",
+                                   image, ban);
+}
+
 enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decided *d,
                               struct cm_err *err) {
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct hub_decision_row *row = &d->row;
-    const char *ban = "";
 
     if (is_none(&row->bad) || is_none(&row->good) || d->good == NULL) {
         return cm_fail(err, CM_EBUSY, NOT_KNOWN);
@@ -49,19 +64,19 @@ enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decide
                        "it came up here before, so the release is not what is wrong: see to the "
                        "cluster");
     }
-    const struct hub_object *good = hub_bundle_find_key(d->good, row->key);
-    if (good == NULL || good->bytes == NULL) {
-        return cm_fail(err, CM_EBUSY, NOT_KNOWN);
-    }
-    const char *image = hub_fleet_find_ban(f, a, row->app, good->bytes, &ban);
-    return image == NULL ? CM_OK
-                         : cm_fail(err, CM_EBUSY,
-                                   "what came up before is %.200s, which Ban '%.80s' forbids: "
-                                   "commit another release",
-                                   image, ban);
+    return check_ban(f, d, err);
 }
 
 // ---- Once for a release
+
+static enum cm_rc check_once(const struct hub_fleet *f, const struct hub_decided *d,
+                             const struct hub_hold *hold, struct cm_err *err) {
+    return hub_fleet_was_held(f, hold, d->row.cluster)
+               ? cm_fail(err, CM_EBUSY,
+                         "that was done once for this release on this cluster: commit another "
+                         "one")
+               : CM_OK;
+}
 
 enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided *d,
                              const struct hub_hold *hold, struct cm_err *err) {
@@ -70,11 +85,14 @@ enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided
                        "its pods are as they were when it came up, so the release is not what is "
                        "wrong: see to the cluster");
     }
-    return hub_fleet_has_hold(f, hold, d->row.cluster)
-               ? cm_fail(err, CM_EBUSY,
-                         "that was done once for this release on this cluster: commit another "
-                         "one")
-               : CM_OK;
+    return check_once(f, d, hold, err);
+}
+
+enum cm_rc hub_rollback_joins(const struct hub_fleet *f, const struct hub_decided *d,
+                              const struct hub_hold *hold, struct cm_err *err) {
+    enum cm_rc rc = check_ban(f, d, err);
+
+    return rc < 0 ? rc : check_once(f, d, hold, err);
 }
 
 // ---- When it came up after all
@@ -89,7 +107,9 @@ struct ending {
 static void note_waiting(void *ctx, const struct hub_hold *hold) {
     struct ending *e = ctx;
 
-    if (strcmp(hold->cause.object, e->row->key) == 0) {
+    // What goes back with another App came up, maybe: that is not why it goes back.
+    if (strcmp(hold->cause.object, e->row->key) == 0 &&
+        strncmp(hold->cause.text, HUB_DECISION_JOINS, strlen(HUB_DECISION_JOINS)) != 0) {
         e->events = cm_resize(e->events, (e->count + 1) * sizeof(*e->events));
         e->events[e->count++] = cm_arena_strdup(e->arena, hold->event);
     }

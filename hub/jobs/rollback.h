@@ -5,7 +5,9 @@
 // Hold, too, which counts once Git says it: nothing happens in the cluster before. It is done once
 // for a release on a cluster, only if its pod template is a new one, and only back to what came up
 // on that very cluster and no Ban forbids; all else a human must settle. If the release comes up
-// after all before Git says so, nothing is done.
+// after all before Git says so, nothing is done. What goes back with it (group.h) waits for Git as
+// it does, and is nothing any more when it is not; so one that fails by itself meanwhile is held
+// for that, too.
 //
 // Threads: the planner's; nothing blocks.
 #pragma once
@@ -37,6 +39,11 @@ CM_MUSTUSE enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct
 // hub_rollback_fits tells whether the Hold that was made of it is to be; as above.
 CM_MUSTUSE enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided *d,
                                         const struct hub_hold *hold, struct cm_err *err);
+
+// hub_rollback_joins tells whether the Hold of what goes back with another App of its release group
+// (group.h) is to be; as above.
+CM_MUSTUSE enum cm_rc hub_rollback_joins(const struct hub_fleet *f, const struct hub_decided *d,
+                                         const struct hub_hold *hold, struct cm_err *err);
 
 // hub_rollback_end lets those of that workload that wait for Git be no longer wanted.
 void hub_rollback_end(struct hub_fleet *f, const struct hub_decision_row *row);

@@ -121,6 +121,7 @@ static enum cm_rc good_of(struct cm_arena *a, const struct hub_decided *d, struc
 // cause_of: where nobody in the cluster went back, holdfast does.
 static struct hub_hold_cause cause_of(struct cm_arena *a, const struct hub_decision_row *row) {
     bool own = hub_rollback_is_late(row);
+    bool late = own && !hub_decision_joins(row);
     char at[CM_CLOCK_TEXT_MAX];
 
     cm_clock_format(row->at_ms, at);
@@ -128,12 +129,13 @@ static struct hub_hold_cause cause_of(struct cm_arena *a, const struct hub_decis
         .controller = own ? HUB_HOLD_OWN : row->controller,
         .object = row->controller_key[0] == '\0' ? row->key : row->controller_key,
         .phase = row->verdict,
-        .text = own ? cm_arena_strf(a, "it did not come up in its time: %s", row->text) : row->text,
+        .text =
+            late ? cm_arena_strf(a, "it did not come up in its time: %s", row->text) : row->text,
         .at = cm_arena_strdup(a, at)};
 }
 
-enum cm_rc hub_settle_make(struct cm_arena *a, const struct hub_decided *d, struct hub_hold **out,
-                           struct cm_err *err) {
+static enum cm_rc make(struct cm_arena *a, const struct hub_decided *d, struct hub_hold **out,
+                       struct cm_err *err) {
     const struct hub_decision_row *row = &d->row;
     const char *const clusters[] = {row->cluster};
     char event[CM_SHA256_HEX_MAX];
@@ -163,6 +165,50 @@ enum cm_rc hub_settle_make(struct cm_arena *a, const struct hub_decided *d, stru
                          out, err);
 }
 
+// check_writes: holdfast goes back by a commit, or not at all.
+static enum cm_rc check_writes(const struct hub_planner *p, const char *app, struct cm_err *err) {
+    const char *repo = hub_fleet_repo_of(p->fleet, app);
+
+    for (size_t i = 0; repo != NULL && i < p->source_count; i++) {
+        if (strcmp(p->sources[i].name, repo) == 0 && !p->sources[i].writes) {
+            return cm_fail(err, CM_EBUSY,
+                           "'onFailure: rollback' needs a commit, and the hub may not write to "
+                           "repository '%.80s': set its 'write'",
+                           repo);
+        }
+    }
+    return CM_OK;
+}
+
+// make_own makes what holdfast decides itself, as hub_settle_make.
+static enum cm_rc make_own(struct hub_planner *p, struct cm_arena *a, const struct hub_decided *d,
+                           struct hub_hold **out, struct cm_err *err) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
+    bool joins = hub_decision_joins(&d->row);
+    enum cm_rc rc = check_writes(p, d->row.app, err);
+
+    rc = rc < 0 || joins ? rc : hub_rollback_check(p->fleet, d, err);
+    rc = rc < 0 ? rc : make(a, d, &made, err);
+    if (rc == CM_OK) {
+        rc = joins ? hub_rollback_joins(p->fleet, d, made, err)
+                   : hub_rollback_fits(p->fleet, d, made, err);
+    }
+    if (rc == CM_OK) {
+        *out = CM_TAKE(made);
+    }
+    return rc;
+}
+
+enum cm_rc hub_settle_make(struct hub_planner *p, struct cm_arena *a, const struct hub_decided *d,
+                           struct hub_hold **out, struct cm_err *err) {
+    return hub_rollback_is_late(&d->row) ? make_own(p, a, d, out, err) : make(a, d, out, err);
+}
+
+const char *hub_settle_words(struct cm_arena *a, const struct hub_hold *hold) {
+    return cm_arena_strf(a, "%s instead of %s", hub_hold_restored(a, hold),
+                         hub_hold_rejected(a, hold));
+}
+
 // ---- Taking a decision in
 
 void hub_settle_note(struct hub_outcome *o, const struct hub_settlement *s) {
@@ -186,33 +232,6 @@ static void settle(struct hub_outcome *o, const struct hub_decision_row *row,
                                                 .hold = hold});
 }
 
-// check_writes: holdfast goes back by a commit, or not at all.
-static enum cm_rc check_writes(const struct hub_planner *p, const char *repo, struct cm_err *err) {
-    for (size_t i = 0; i < p->source_count; i++) {
-        if (strcmp(p->sources[i].name, repo) == 0 && !p->sources[i].writes) {
-            return cm_fail(err, CM_EBUSY,
-                           "'onFailure: rollback' needs a commit, and the hub may not write to "
-                           "repository '%.80s': set its 'write'",
-                           repo);
-        }
-    }
-    return CM_OK;
-}
-
-static enum cm_rc make_own(struct hub_planner *p, struct cm_arena *a, const struct hub_decided *d,
-                           struct hub_hold **out, struct cm_err *err) {
-    CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
-    enum cm_rc rc = check_writes(p, hub_fleet_goes_back(p->fleet, d->row.app), err);
-
-    rc = rc < 0 ? rc : hub_rollback_check(p->fleet, d, err);
-    rc = rc < 0 ? rc : hub_settle_make(a, d, &made, err);
-    rc = rc < 0 ? rc : hub_rollback_fits(p->fleet, d, made, err);
-    if (rc == CM_OK) {
-        *out = CM_TAKE(made);
-    }
-    return rc;
-}
-
 // is_same tells whether a controller rejected what it runs: a canary of good on good, because of
 // configuration that went back with a release.
 static bool is_same(const struct hub_decision_row *row, enum cm_rc rc) {
@@ -223,21 +242,13 @@ static bool is_same(const struct hub_decision_row *row, enum cm_rc rc) {
                                    !cm_sha256_equal(&row->bad_bundle, &none)));
 }
 
-static const char *in_words(struct cm_arena *a, const struct hub_hold *hold) {
-    return hub_hold_is_own(hold) ? cm_arena_strf(a, "%s instead of %s", hub_hold_restored(a, hold),
-                                                 hub_hold_rejected(a, hold))
-                                 : "";
-}
-
 // hold tells what became of a decision.
 static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
                              const struct hub_decided *d) {
     CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct cm_err err;
-    bool own = hub_rollback_is_late(&d->row);
-    enum cm_rc rc =
-        own ? make_own(p, o->arena, d, &made, &err) : hub_settle_make(o->arena, d, &made, &err);
+    enum cm_rc rc = hub_settle_make(p, o->arena, d, &made, &err);
 
     if (rc < 0) {
         enum hub_settled never = is_same(&d->row, rc) ? HUB_SETTLED_SAME : HUB_SETTLED_NEVER;
@@ -249,9 +260,21 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
     }
     hub_hold_write(made, &text);
     hub_fleet_hold(p->fleet, made, false);
-    settle(o, &d->row, HUB_SETTLED_HELD, in_words(o->arena, made),
+    settle(o, &d->row, HUB_SETTLED_HELD,
+           hub_hold_is_own(made) ? hub_settle_words(o->arena, made) : "",
            cm_arena_strdup(o->arena, cm_str_get(&text)));
     return HUB_SETTLED_HELD;
+}
+
+// hold_all holds what goes back with it, too.
+static enum hub_settled hold_all(struct hub_planner *p, struct hub_outcome *o,
+                                 const struct hub_decided *d) {
+    enum hub_settled settled = hold(p, o, d);
+
+    if (settled == HUB_SETTLED_HELD) {
+        hub_group_hold(p, o, d);
+    }
+    return settled;
 }
 
 // take_word takes in what only tells how a release does.
@@ -265,7 +288,7 @@ static bool take_word(struct hub_planner *p, struct hub_outcome *o, const struct
         settle(o, &d->row, HUB_SETTLED_NEVER, "", "");
         return over;
     }
-    return hold(p, o, d) == HUB_SETTLED_HELD;
+    return hold_all(p, o, d) == HUB_SETTLED_HELD;
 }
 
 // hold_or_tell: that it was rejected is told already, and that may be all that an App wants.
@@ -275,7 +298,7 @@ static enum hub_settled hold_or_tell(struct hub_planner *p, struct hub_outcome *
         settle(o, &d->row, HUB_SETTLED_NEVER, "", "");
         return HUB_SETTLED_NEVER;
     }
-    return hold(p, o, d);
+    return hold_all(p, o, d);
 }
 
 // take takes a decision in; it tells whether the fleet is to be asked again.
@@ -297,9 +320,6 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
     enum hub_settled settled = hold_or_tell(p, o, d);
     add_answer(state, &d->row, settled);
     state->answers_more = true;
-    if (settled == HUB_SETTLED_HELD) {
-        hub_group_hold(p, o, d);
-    }
     return settled == HUB_SETTLED_HELD;
 }
 

@@ -79,8 +79,10 @@ static enum cm_rc end_late(struct hub_db *db, const struct cm_sha256 *id, struct
                       " decision up JOIN decision late ON late.cluster = up.cluster AND"
                       " late.key = up.key AND late.number < up.number WHERE up.id = ?1 AND"
                       " up.verdict = 'promoted' AND late.app = up.app AND late.verdict ="
-                      " 'timed_out' AND late.settled = ?2 AND late.written = 0)",
-                      "bi", HASH(id), (int64_t)HUB_SETTLED_HELD);
+                      " 'timed_out' AND late.settled = ?2 AND late.written = 0 AND"
+                      // what goes back with another App goes by that one
+                      " substr(late.text, 1, length(?3)) <> ?3)",
+                      "bit", HASH(id), (int64_t)HUB_SETTLED_HELD, HUB_DECISION_JOINS);
 }
 
 enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,

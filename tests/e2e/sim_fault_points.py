@@ -15,9 +15,12 @@ from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HUB = os.environ.get("HOLDFAST_HUB_POINTS") or ROOT / "build/release/tests/e2e/holdfast-hub.points"
 WORDS = "Failed checks threshold reached 5"
+LATE = "ReplicaSet web-1 has timed out progressing"
 # In the order in which a decision comes to them.
 POINTS = ("before-ack", "proof-asked", "intent-recorded", "before-push", "commits-made", "after-push",
           "before-record")
+# Where what goes back together could come apart.
+TOGETHER = ("before-ack", "intent-recorded", "before-record")
 # Of the state repository: sim_state_months.py.
 MONTHS = ("month-ends", "month-named", "months-dropped")
 
@@ -27,9 +30,21 @@ def web(point, image):
     return files(point, m.deployment(point, f"reg/web:{image}"))
 
 
+def shop(point, image):
+    """A release group for each, which holdfast takes back if it does not come up."""
+    more = {"releaseGroup": point, "onReject": "group", "onFailure": "rollback"}
+    return {path: text for app in (f"{point}-web", f"{point}-pay")
+            for path, text in files(app, m.deployment(app, f"reg/web:{image}"), **more).items()}
+
+
+def all_of(image):
+    return {path: text for made, points in ((web, POINTS), (shop, TOGETHER)) for point in points
+            for path, text in made(point, image).items()}
+
+
 class FaultPoints(SimStory):
     clusters = fleet(2)
-    apps = {path: text for point in POINTS for path, text in web(point, "good").items()}
+    apps = all_of("good")
     repo_more = "  write: direct\n"
     hub_binary = HUB
     sim_options = ("--reconnect-max", "1s")
@@ -60,7 +75,7 @@ class FaultPoints(SimStory):
         self.assertEqual(found, {*POINTS, *MONTHS})
 
     def test_killed_there_no_commit_is_lost_and_none_is_doubled(self):
-        self.deliver({path: text for point in POINTS for path, text in web(point, "bad").items()})
+        self.deliver(all_of("bad"))
         for point in POINTS:
             with self.subTest(point=point):
                 self.wait_connected("c01")
@@ -77,6 +92,21 @@ class FaultPoints(SimStory):
                          "each cluster to run its own", 0.1)
                 self.assertEqual((len(self.commits(point)), len(self.holds(point))), (1, 1))
         self.assertEqual(sorted(row["app"] for row in self.events("release.rejected")), sorted(POINTS))
+
+    def test_so_it_is_for_a_group_that_holdfast_takes_back(self):
+        for point in TOGETHER:
+            with self.subTest(point=point):
+                apps = (f"{point}-web", f"{point}-pay")
+                self.wait_connected("c02")
+                kill = self.kill_at(point)
+                self.sim.ask("decide", "c02", f"Deployment.apps/default/{apps[0]}", "timed-out", LATE,
+                             "deployment")
+                kill()
+                self.hub.start_and_wait()
+                for app in apps:
+                    wait_for(lambda a=app: self.images(a, 2) == ["bad", "good"], PATIENT,
+                             f"{app} to be back on one cluster", 0.1)
+                    self.assertEqual((len(self.commits(app)), len(self.holds(app))), (1, 1))
 
 
 if __name__ == "__main__":

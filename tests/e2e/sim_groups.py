@@ -12,6 +12,7 @@ from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
 
 WORDS = "Failed checks threshold reached 5"
 CLUSTERS = ("c01", "c02", "c03")
+LATE = "ReplicaSet web-1 has timed out progressing"
 AGAIN = "the next change of its pods starts it again"
 
 
@@ -124,6 +125,43 @@ class Groups(SimStory):
         self.wait_problem("new", "c02", AGAIN)  # its pods are the same
         self.deliver(shared("3", "b"))
         self.wait_none()
+
+    def both_late(self, image):
+        """A release of both that holdfast goes back from if web does not come up."""
+        self.follow()
+        self.deliver(both(image, onReject="group", onFailure="rollback"))
+
+    def test_6_what_does_not_come_up_goes_back_with_its_group_once_git_says_so(self):
+        self.both_late("5")
+        self.both_late("6")
+        self.sim.ask("decide", "c02", key("web"), "timed-out", LATE, "deployment")
+        self.wait_images("6", "5", "6")
+        self.wait_images("6", "5", "6", app="pay")
+        wait_for(lambda: self.held("c02") == ["pay", "web"], SOON, "both Holds in Git", 0.2)
+        self.wait_none()
+        self.assertIn("5 instead of 6, once a Hold in Git says so; with App 'web' of its release "
+                      "group: " + LATE, self.wait_event("release.rollback", app="pay")["message"])
+        self.wait_written()
+        self.hub.run("retry", "web", "--clusters", "c02", "--wait")  # is of one App
+        self.wait_images("6", "6", "6")
+        self.wait_images("6", "5", "6", app="pay")
+
+    def test_7_nobody_does_if_it_comes_up_after_all(self):
+        self.both_late("7")
+        self.wait_images("7", "7", "7", app="pay")
+        self.wait_written()
+        _, back = self.away()
+        try:
+            self.sim.ask("decide", "c01", key("web"), "timed-out", LATE, "deployment")
+            self.wait_event("release.rollback", app="pay", cluster="c01")
+            self.sim.ask("decide", "c01", key("web"), "promoted", "it came up", "deployment")
+            self.wait_event("release.promoted", app="web", cluster="c01")
+        finally:
+            back()
+        self.hub.run("sync")
+        self.wait_written()
+        self.assertEqual(self.held("c01"), [])
+        self.wait_images("7", "7", "7", app="pay")
 
 
 if __name__ == "__main__":

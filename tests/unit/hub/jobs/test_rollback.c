@@ -16,9 +16,20 @@
 
 static const char *const fleet[] = {"fleet", NULL};
 
+static const struct hub_pair *pair_of(const struct hub_outcome *o, const char *app) {
+    const struct hub_cluster_change *change = rig_change(o, "paris-1");
+    size_t i = 0;
+
+    assert_non_null(change);
+    while (i < change->now->pair_count && strcmp(change->now->pairs[i].app, app) != 0) {
+        i++;
+    }
+    assert_true(i < change->now->pair_count);
+    return &change->now->pairs[i];
+}
+
 static const struct hub_bundle *bundle_of(const struct hub_outcome *o) {
-    assert_non_null(rig_change(o, "paris-1"));
-    return rig_change(o, "paris-1")->now->pairs[0].bundle;
+    return pair_of(o, "web")->bundle;
 }
 
 static bool runs(const struct hub_outcome *o, const char *text) {
@@ -27,8 +38,9 @@ static bool runs(const struct hub_outcome *o, const char *text) {
     return memmem(bytes->data, bytes->size, text, strlen(text)) != NULL;
 }
 
-// deliver has a workload run in one release and then in another, which does not come up.
-static struct hub_decision_row deliver(struct rig *r, const char *first, const char *then) {
+// begin has a workload run in one release; what is decided of it is that another one does not come
+// up.
+static struct hub_decision_row begin(struct rig *r, const char *first) {
     struct hub_decision_row row = {.id = cm_sha256("one", 3),
                                    .cluster = "paris-1",
                                    .cluster_id = PARIS,
@@ -39,16 +51,35 @@ static struct hub_decision_row deliver(struct rig *r, const char *first, const c
                                    .text = "ReplicaSet \"w-1\" has timed out progressing.",
                                    .bad_revision = "bad",
                                    .provisional = true};
-    CM_AUTOFREE char *begin = cm_strf("cluster paris-1; app web; %s", first);
+    CM_AUTOFREE char *script = cm_strf("cluster paris-1; app web; %s", first);
 
     rig_start(r, fleet);
     (void)rig_enroll(r, "paris-1", PARIS);
-    const struct hub_bundle *bundle = bundle_of(rig_commit(r, "fleet", begin));
-    row.good_bundle = bundle->sha256;
-    row.good = bundle->spec.objects[0].sha256;
-    bundle = bundle_of(rig_commit(r, "fleet", then));
-    row.bad_bundle = bundle->sha256;
-    row.bad = bundle->spec.objects[0].sha256;
+    (void)rig_commit(r, "fleet", script);
+    return row;
+}
+
+static void note_good(const struct rig *r, struct hub_decision_row *row) {
+    const struct hub_bundle *bundle = pair_of(r->last, row->app)->bundle;
+
+    row->good_bundle = bundle->sha256;
+    row->good = bundle->spec.objects[0].sha256;
+}
+
+static void note_bad(const struct rig *r, struct hub_decision_row *row) {
+    const struct hub_bundle *bundle = pair_of(r->last, row->app)->bundle;
+
+    row->bad_bundle = bundle->sha256;
+    row->bad = bundle->spec.objects[0].sha256;
+}
+
+// deliver has a workload run in one release and then in another, which does not come up.
+static struct hub_decision_row deliver(struct rig *r, const char *first, const char *then) {
+    struct hub_decision_row row = begin(r, first);
+
+    note_good(r, &row);
+    (void)rig_commit(r, "fleet", then);
+    note_bad(r, &row);
     return row;
 }
 
@@ -314,6 +345,174 @@ static void what_waits_for_git_waits_after_a_restart_too(void **state) {
     assert_true(runs(put_hold(r, text), "reg/one:1"));
 }
 
+// ---- Release groups
+
+#define GROUP "sed -i 's/prune: true/prune: true, releaseGroup: shop, onReject: group/'"
+
+// deliver_group has web and pay run in one release and then in another of the same commit, which
+// does not come up in web. If pay does not, either, that is *pay.
+static struct hub_decision_row deliver_group(struct rig *r, const char *more,
+                                             struct hub_decision_row *pay) {
+    CM_AUTOFREE char *first =
+        cm_strf("app pay; workload web w one:1 a; workload pay p pay:1 a; " ROLLBACK "; " GROUP
+                " apps/web/app.yaml apps/pay/app.yaml%s",
+                more);
+    struct hub_decision_row row = begin(r, first);
+
+    *pay = row;
+    pay->id = cm_sha256("pay", 3);
+    pay->app = "pay";
+    pay->key = "Deployment.apps/default/p";
+    note_good(r, &row);
+    note_good(r, pay);
+    (void)rig_commit(r, "fleet", "workload web w one:2 a; workload pay p pay:2 a");
+    note_bad(r, &row);
+    note_bad(r, pay);
+    row.bad_revision = pay->bad_revision = cm_strdup(pair_of(r->last, "web")->revision);
+    return row;
+}
+
+static void end_group(struct hub_decision_row *row) {
+    free((void *)(uintptr_t)row->bad_revision);
+}
+
+// asked returns what is asked for of an App; NULL: nothing.
+static const struct hub_hold_ask *asked(const struct hub_outcome *o, const char *app) {
+    for (size_t i = 0; i < o->ask_count; i++) {
+        if (strcmp(o->asks[i].app, app) == 0) {
+            return &o->asks[i];
+        }
+    }
+    return NULL;
+}
+
+static bool wants(const struct hub_outcome *o, const char *app) {
+    return asked(o, app) != NULL && asked(o, app)->text != NULL;
+}
+
+// drops tells whether what was asked for of an App is not wanted any more.
+static bool drops(const struct hub_outcome *o, const char *app) {
+    return asked(o, app) != NULL && asked(o, app)->text == NULL;
+}
+
+static void what_is_of_its_group_waits_for_git_with_it(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row pay;
+    struct hub_decision_row row = deliver_group(r, "", &pay);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_null(rig_change(o, "paris-1"));
+    assert_true(wants(o, "web") && wants(o, "pay"));
+    assert_true(asked(o, "pay")->own);
+    assert_non_null(strstr(asked(o, "pay")->text, "with App 'web' of its release group: Replica"));
+    assert_int_equal(
+        events(r, "release.rollback", "1 instead of 2, once a Hold in Git says so; with App"), 1);
+    rig_start(r, fleet); // killed before any of it is written
+    o = rig_resume(r, "fleet");
+    assert_true(wants(o, "web") && wants(o, "pay"));
+    CM_AUTOFREE char *first = cm_strdup(asked(o, "web")->text);
+    CM_AUTOFREE char *second = cm_strdup(asked(o, "pay")->text);
+    CM_AUTOFREE char *script = cm_strf("mkdir -p holds/web holds/pay; cat >holds/web/a.yaml "
+                                       "<<'END'\n%s\nEND\ncat >holds/pay/b.yaml <<'END'\n%s\nEND",
+                                       first, second);
+    const struct hub_desired *now = rig_change(rig_commit(r, "fleet", script), "paris-1")->now;
+    for (size_t i = 0; i < 2; i++) {
+        assert_non_null(now->pairs[i].held);
+    }
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem"), 0);
+    end_group(&row);
+}
+
+static void what_comes_up_after_all_holds_nobody_of_its_group(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row pay;
+    struct hub_decision_row row = deliver_group(r, "", &pay);
+    struct hub_decision_row up = row;
+
+    (void)rig_decide(r, &row);
+    up.id = cm_sha256("up", 2);
+    up.verdict = "promoted";
+    struct hub_outcome *o = rig_decide(r, &up);
+    assert_true(drops(o, "web") && drops(o, "pay"));
+    rig_start(r, fleet);
+    assert_int_equal(rig_resume(r, "fleet")->ask_count, 0);
+    end_group(&row);
+}
+
+static void that_another_of_the_group_came_up_ends_nothing(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row up;
+    struct hub_decision_row row = deliver_group(r, "", &up);
+
+    (void)rig_decide(r, &row);
+    up.verdict = "promoted";
+    assert_int_equal(rig_decide(r, &up)->ask_count, 0);
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+    assert_true(wants(o, "web") && wants(o, "pay"));
+    end_group(&row);
+}
+
+static void another_release_lets_the_rest_of_the_group_stay(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row pay;
+    struct hub_decision_row row = deliver_group(r, "", &pay);
+
+    (void)rig_decide(r, &row);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w one:3 a");
+    assert_true(drops(o, "web") && drops(o, "pay"));
+    o = rig_commit(r, "fleet", "workload web w one:2 a"); // a bot pushes it again
+    assert_true(wants(o, "web") && wants(o, "pay"));
+    end_group(&row);
+}
+
+static void one_that_people_do_not_want_holds_nobody_of_its_group(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row pay;
+    struct hub_decision_row row = deliver_group(r, "", &pay);
+    CM_AUTOFREE char *path = cm_strdup(asked(rig_decide(r, &row), "web")->path);
+    struct hub_outcome *o = rig_overrule(r, "web", path);
+
+    assert_false(wants(o, "web"));
+    assert_true(drops(o, "pay"));
+    end_group(&row);
+}
+
+static void what_fails_by_itself_meanwhile_is_held_for_that_too(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row late;
+    struct hub_decision_row row = deliver_group(
+        r, "; sed -i 's/onReject: group/onFailure: rollback/' apps/pay/app.yaml", &late);
+    struct hub_decision_row up = row;
+
+    (void)rig_decide(r, &row);
+    (void)rig_decide(r, &late);
+    assert_int_equal(events(r, "release.not_held", ""), 0);
+    up.id = cm_sha256("up", 2);
+    up.verdict = "promoted";
+    struct hub_outcome *o = rig_decide(r, &up);
+    assert_true(drops(o, "web"));
+    assert_false(drops(o, "pay"));
+    rig_start(r, fleet);
+    o = rig_resume(r, "fleet");
+    assert_true(wants(o, "pay") && asked(o, "web") == NULL);
+    assert_null(strstr(asked(o, "pay")->text, "with App"));
+    end_group(&row);
+}
+
+static void what_is_banned_is_not_gone_back_to_with_a_group(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row pay;
+    struct hub_decision_row row = deliver_group(r, "", &pay);
+
+    (void)rig_commit(r, "fleet",
+                     "document bans/b.yaml holdfast/v1alpha1 Ban b 'spec: {images: [{name: "
+                     "reg/pay, tag: \"1\"}]}'");
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_true(wants(o, "web") && asked(o, "pay") == NULL);
+    end_group(&row);
+}
+
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
 
 int main(void) {
@@ -334,6 +533,13 @@ int main(void) {
         RIG_TEST(what_comes_up_after_all_stays),
         RIG_TEST(what_comes_up_while_git_is_away_stays_after_a_restart_too),
         RIG_TEST(what_waits_for_git_waits_after_a_restart_too),
+        RIG_TEST(what_is_of_its_group_waits_for_git_with_it),
+        RIG_TEST(what_comes_up_after_all_holds_nobody_of_its_group),
+        RIG_TEST(that_another_of_the_group_came_up_ends_nothing),
+        RIG_TEST(another_release_lets_the_rest_of_the_group_stay),
+        RIG_TEST(one_that_people_do_not_want_holds_nobody_of_its_group),
+        RIG_TEST(what_fails_by_itself_meanwhile_is_held_for_that_too),
+        RIG_TEST(what_is_banned_is_not_gone_back_to_with_a_group),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
