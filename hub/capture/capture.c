@@ -67,6 +67,10 @@ bool capture_consider(void *ctx, const char *path, const char *before, char *tex
     const char *below = capture_tip_below(t->tip, path);
     struct cm_err err = {0};
 
+    if (capture_tip_stopped(t->tip)) {
+        free(text);
+        return false;
+    }
     capture_tip_edit(t->tip, below, text);
     enum cm_rc rc = capture_proof_check(t->proof, t->tip, &err);
     if (rc < 0) {
@@ -78,6 +82,14 @@ bool capture_consider(void *ctx, const char *path, const char *before, char *tex
     *t->out =
         (struct hub_captured){.path = cm_strdup(path), .before = cm_strdup(before), .text = text};
     return true;
+}
+
+enum cm_rc capture_end(const struct capture_tip *t, struct hub_captured *out, struct cm_err *err) {
+    if (capture_tip_stopped(t)) {
+        hub_captured_done(out);
+        (void)cm_fail(err, CM_ECANCELED, "the hub is stopping");
+    }
+    return err->code;
 }
 
 static enum cm_rc try_all(struct capture_trial *t, struct cm_err *err) {
@@ -115,8 +127,11 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_capture *what,
         return cm_fail(err, CM_EINVAL,
                        "App '%s' does not say 'drift: capture' of this field any more", what->app);
     }
-    if (capture_proof_new(tip, what, &proof, &so, err) < 0 || so) {
-        return so ? CM_OK : err->code;
+    if (capture_proof_new(tip, what, &proof, &so, err) < 0) {
+        return err->code;
+    }
+    if (so) {
+        return CM_OK;
     }
     struct capture_trial t = {.tip = tip, .proof = proof, .out = out};
     t.try = (struct capture_try){.tip = tip,
@@ -138,10 +153,12 @@ enum cm_rc hub_capture_make(const struct hub_capture *what, const struct hub_cap
                               .repos = repos,
                               .repo_count = repo_count,
                               .own = &repos[own],
-                              .now_ms = what->now_ms};
+                              .now_ms = what->now_ms,
+                              .stopped = what->stopped,
+                              .stopped_ctx = what->ctx};
 
-    if (capture_tip_load(&tip, err) < 0) {
-        return err->code;
+    if (capture_tip_load(&tip, err) == CM_OK) {
+        err->code = make(&tip, what, out, err);
     }
-    return make(&tip, what, out, err);
+    return capture_end(&tip, out, err);
 }

@@ -56,9 +56,11 @@ struct hub_capture {
     const char *key;     // of the object
     const struct hub_capture_field *fields;
     size_t field_count;
-    bool everywhere; // it is meant for all clusters of the App
-    bool automatic;  // nobody asked: only if the App says drift: capture
-    int64_t now_ms;  // Unix time: what ends by then counts no more
+    bool everywhere;            // it is meant for all clusters of the App
+    bool automatic;             // nobody asked: only if the App says drift: capture
+    int64_t now_ms;             // Unix time: what ends by then counts no more
+    bool (*stopped)(void *ctx); // as of a revert
+    void *ctx;
 };
 
 // A field of an object that somebody else has set, as an agent told it.
@@ -119,8 +121,8 @@ struct hub_captured {
 void hub_captured_done(struct hub_captured *c); // a zeroed one is fine
 
 // hub_capture_make makes the edit; `own` is the place of the repository that it is for.
-// CM_ENOTFOUND and CM_EINVAL: it cannot be, with why and what to edit; anything else is the
-// reader's.
+// CM_ENOTFOUND and CM_EINVAL: it cannot be, with why and what to edit; CM_ECANCELED: it was
+// stopped; anything else is the reader's.
 CM_MUSTUSE enum cm_rc hub_capture_make(const struct hub_capture *what,
                                        const struct hub_capture_repo *repos, size_t repo_count,
                                        size_t own, struct hub_captured *out, struct cm_err *err);
@@ -138,7 +140,8 @@ struct hub_revert {
     // changed, the newest first, until a visit returns false; what cannot be read is left out.
     void (*each)(void *ctx, const char *bad_revision, const char *good_revision,
                  hub_revert_visit_fn visit, void *visitor);
-    // stopped tells that nobody wants to know any more; asked before the fleet is rendered again.
+    // stopped tells, from then on, that nobody wants to know any more; asked all the time while the
+    // fleet is rendered.
     bool (*stopped)(void *ctx);
     void *ctx;
 };

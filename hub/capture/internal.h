@@ -37,7 +37,12 @@ struct capture_tip {
     size_t edits;
     const struct cm_err *trouble; // of a reader
     struct cm_err err;
+    bool (*stopped)(void *ctx);
+    void *stopped_ctx;
 };
+
+// capture_tip_stopped: then nothing that was found out since counts.
+bool capture_tip_stopped(const struct capture_tip *t);
 
 CM_MUSTUSE enum cm_rc capture_tip_load(struct capture_tip *t, struct cm_err *err);
 void capture_tip_done(struct capture_tip *t);
@@ -66,6 +71,9 @@ struct capture_app {
 // capture_app_find looks for an App of the own repository. CM_ENOTFOUND.
 CM_MUSTUSE enum cm_rc capture_app_find(struct capture_tip *t, const char *name,
                                        struct capture_app *out, struct cm_err *err);
+// capture_end: what was stopped came to nothing, whatever it seems to have come to.
+CM_MUSTUSE enum cm_rc capture_end(const struct capture_tip *t, struct hub_captured *out,
+                                  struct cm_err *err);
 // capture_is_literal tells whether ${…} is plain text in its manifests.
 bool capture_is_literal(struct capture_tip *t, const char *app_path);
 

@@ -31,10 +31,6 @@ static bool consider(void *ctx, const char *path, const char *before, char *text
     struct capture_tip *tip = r->trial.tip;
     struct cm_err err;
 
-    if (r->what->stopped(r->what->ctx)) {
-        free(text);
-        return false;
-    }
     if (capture_sight_check(&r->sight, tip, r->hold->app, path, &err) < 0) {
         r->trial.try.why = cm_arena_strf(tip->arena, "'%.200s': %.300s", path, err.msg);
         free(text);
@@ -277,9 +273,6 @@ static enum cm_rc make(struct capture_tip *tip, const struct hub_revert *revert,
     if (r.done || by_values(&r, &app, &what)) {
         return CM_OK;
     }
-    if (revert->stopped(revert->ctx)) {
-        return cm_fail(err, CM_ECANCELED, "the hub is stopping");
-    }
     return cm_fail(err, CM_EINVAL, "%.400s",
                    r.trial.try.why != NULL ? r.trial.try.why : "its documents cannot be read");
 }
@@ -294,11 +287,15 @@ enum cm_rc hub_revert_make(const struct hub_revert *what, const struct hub_captu
                               .repos = repos,
                               .repo_count = repo_count,
                               .own = &repos[own],
-                              .now_ms = what->now_ms};
+                              .now_ms = what->now_ms,
+                              .stopped = what->stopped,
+                              .stopped_ctx = what->ctx};
 
-    if (hub_hold_parse(what->text, strlen(what->text), &hold, err) < 0 ||
-        capture_tip_load(&tip, err) < 0) {
+    if (hub_hold_parse(what->text, strlen(what->text), &hold, err) < 0) {
         return err->code;
     }
-    return make(&tip, what, hold, out, err);
+    if (capture_tip_load(&tip, err) == CM_OK) {
+        err->code = make(&tip, what, hold, out, err);
+    }
+    return capture_end(&tip, out, err);
 }

@@ -32,6 +32,14 @@ static void make_id(const char *repo, const char *path, size_t edit, uint8_t id[
     memcpy(id, digest.bytes, HUB_OID_SIZE);
 }
 
+bool capture_tip_stopped(const struct capture_tip *t) {
+    return t->stopped(t->stopped_ctx);
+}
+
+static bool is_stopped(void *ctx) {
+    return capture_tip_stopped(ctx);
+}
+
 static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t id[HUB_OID_SIZE],
                             size_t max_bytes, struct cm_buf **out, struct cm_err *err) {
     struct capture_tip *t = ctx;
@@ -39,6 +47,9 @@ static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t id[HUB_OI
     const struct tip_file *file = cm_map_get(t->paths, hex);
 
     (void)repo;
+    if (capture_tip_stopped(t)) {
+        return cm_fail(err, CM_ECANCELED, "the hub is stopping");
+    }
     if (file == NULL) {
         return cm_fail(err, CM_ENOTFOUND, "the file is not there any more");
     }
@@ -94,7 +105,7 @@ static bool list_file(void *visitor, const char *path) {
 }
 
 static void take(struct capture_tip *t, const struct hub_fleet_commit *commit) {
-    const struct hub_fleet_reader reader = {.read = read_file, .ctx = t};
+    const struct hub_fleet_reader reader = {.read = read_file, .ctx = t, .stopped = is_stopped};
 
     hub_fleet_result_free(hub_fleet_update(t->fleet, commit, &reader));
 }

@@ -540,6 +540,9 @@ static void work(struct hub_update *u, struct hub_fleet_result *result) {
     hub_content_load(u);
     hub_drafts_look(u);
     evaluate(u);
+    if (u->stopped) {
+        return;
+    }
     remove_apps(u);
     sweep_seeds(u);
     remove_clusters(u, result);

@@ -99,6 +99,9 @@ struct hub_fleet_reader {
     enum cm_rc (*read)(void *ctx, const char *repo, const uint8_t oid[HUB_OID_SIZE],
                        size_t max_bytes, struct cm_buf **out, struct cm_err *err);
     void *ctx;
+    // stopped tells, while a fleet is rendered, that nobody wants to know any more; NULL: somebody
+    // does. What it makes of the fleet then is good for nothing but to be freed.
+    bool (*stopped)(void *ctx);
 };
 
 struct hub_problem {
@@ -220,9 +223,9 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
 // one counts; when such a document merely vanishes, the decision does again. One that says `retry`
 // ends those that it lists and that are known by then. `written`: a document was its answer before
 // a restart. The Hold is copied.
-// One that holdfast decided itself (hub_hold_is_own) only waits until a document was its answer; one
-// that goes back with another (hub_hold_goes_with) only as long as that one waits or is in force.
-// hub_fleet_unhold forgets it.
+// One that holdfast decided itself (hub_hold_is_own) only waits until a document was its answer;
+// one that goes back with another (hub_hold_goes_with) only as long as that one waits or is in
+// force. hub_fleet_unhold forgets it.
 void hub_fleet_hold(struct hub_fleet *f, const struct hub_hold *hold, bool written);
 void hub_fleet_unhold(struct hub_fleet *f, const char *event);
 
@@ -267,9 +270,9 @@ struct hub_hold_info {
 void hub_fleet_each_hold(const struct hub_fleet *f,
                          void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
 
-// hub_fleet_was_held tells whether a Hold of the same rejected release was on a cluster once, and no
-// Hold of it counts there any more. hub_fleet_each_waiting visits Holds of an App on a cluster that
-// holdfast decided itself and Git has never said. Neither looks at what is held elsewhere: all
+// hub_fleet_was_held tells whether a Hold of the same rejected release was on a cluster once, and
+// no Hold of it counts there any more. hub_fleet_each_waiting visits Holds of an App on a cluster
+// that holdfast decided itself and Git has never said. Neither looks at what is held elsewhere: all
 // clusters may ask at once.
 bool hub_fleet_was_held(const struct hub_fleet *f, const struct hub_hold *hold,
                         const char *cluster);

@@ -402,6 +402,7 @@ struct hub_fleet {
 // What one hub_fleet_update knows.
 struct hub_update {
     struct hub_fleet *fleet;
+    bool stopped;
     struct hub_repo *repo;
     const struct hub_fleet_commit *commit;
     const struct hub_fleet_reader *reader;

@@ -395,10 +395,20 @@ void hub_link_leave(struct hub_update *u, struct hub_link *link, bool prune) {
     }
 }
 
+static bool is_stopped(struct hub_update *u) {
+    const struct hub_fleet_reader *reader = u->reader;
+
+    u->stopped = u->stopped || (reader->stopped != NULL && reader->stopped(reader->ctx));
+    return u->stopped;
+}
+
 void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_cluster *c) {
     const struct hub_target *target;
     struct hub_link *link = hub_link_find(c, app);
 
+    if (is_stopped(u)) {
+        return;
+    }
     if (hub_app_stays(app) || c->named.doc == NULL) {
         if (link != NULL) {
             hub_cluster_touch(u, c); // another target may be the one that says `suspend` now

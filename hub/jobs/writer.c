@@ -69,6 +69,7 @@ struct hub_writer {
     size_t place_count;
     struct cm_workers *push;
     struct cm_workers *look;
+    struct cm_workers *prove; // likewise, what takes long
     int cancel_fd;
     struct cm_map *told; // when it was told last that no more is written of an App, by its name
     char *name;          // in trailers
@@ -823,7 +824,7 @@ void hub_writer_add(struct hub_writer *w, const struct hub_writer_ask *ask, hub_
     a->ctx = ctx;
     a->look = (struct cm_job){.run = run_look, .done = look_done, .home = w->config.loop};
     w->jobs++;
-    cm_workers_submit(w->look, &a->look);
+    cm_workers_submit(hub_write_is_proven(&a->writing->intent) ? w->prove : w->look, &a->look);
 }
 
 // ---- The whole
@@ -957,11 +958,12 @@ enum cm_rc hub_writer_new(const struct hub_writer_config *config, struct hub_wri
         return err->code;
     }
     w->config = *config;
-    w->world = (struct hub_writer_world){config->repositories, config->data_dir};
     w->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    w->world = (struct hub_writer_world){config->repositories, config->data_dir, w->cancel_fd};
     w->name = cm_strf("%s/epoch-%llu", config->hub_id, (unsigned long long)config->epoch);
     w->push = cm_workers_new("write", THREADS, NULL);
     w->look = cm_workers_new("look", 1, NULL);
+    w->prove = cm_workers_new("prove", 1, NULL);
     w->told = cm_map_new(free);
     add_places(w);
     if (open_forges(w, err) < 0 ||
@@ -1021,7 +1023,7 @@ void hub_writer_free(struct hub_writer *w) {
     if (w == NULL) {
         return;
     }
-    struct cm_workers *pools[] = {w->push, w->look};
+    struct cm_workers *pools[] = {w->push, w->look, w->prove};
     for (size_t i = 0; i < sizeof(pools) / sizeof(pools[0]); i++) {
         cm_workers_stop(pools[i], false);
         cm_workers_free(pools[i]);

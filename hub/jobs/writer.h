@@ -30,6 +30,9 @@
 // protected, the token may only read. Of what the hub decides by itself it writes no more than
 // HUB_WRITER_MOST for an App within an hour.
 //
+// What is proven by rendering the whole fleet (a capture) is looked at on a worker of its own, so
+// that nobody else who asks waits for it; a proof ends when the writer stops.
+//
 // Threads: the loop.
 #pragma once
 

@@ -63,6 +63,13 @@ static enum cm_rc open_all(struct hub_tip *own, struct tips *t, struct cm_err *e
     return CM_OK;
 }
 
+static bool is_stopped(void *ctx) {
+    const struct hub_tip *tip = ctx;
+    struct pollfd fd = {.fd = tip->world->cancel_fd, .events = POLLIN};
+
+    return poll(&fd, 1, 0) > 0;
+}
+
 enum cm_rc hub_tip_capture(void *ctx, const struct hub_intent *intent, const struct cm_json *args,
                            struct hub_write_edit *out, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -76,6 +83,8 @@ enum cm_rc hub_tip_capture(void *ctx, const struct hub_intent *intent, const str
     what.app = intent->app;
     what.cluster = intent->cluster;
     what.now_ms = cm_clock_unix_ms();
+    what.stopped = is_stopped;
+    what.ctx = ctx;
     if (hub_capture_make(&what, tips.repos, tips.count, tips.own, &captured, err) < 0) {
         return err->code;
     }
@@ -216,13 +225,6 @@ static void name_proof(const struct hub_tip *own, const struct tips *tips,
     }
     struct cm_sha256 digest = cm_sha256(cm_str_get(&all), all.len);
     cm_sha256_hex(&digest, hex);
-}
-
-static bool is_stopped(void *ctx) {
-    const struct hub_tip *tip = ctx;
-    struct pollfd fd = {.fd = tip->cancel_fd, .events = POLLIN};
-
-    return poll(&fd, 1, 0) > 0;
 }
 
 static enum cm_rc prove(struct hub_tip *tip, const struct tips *tips,

@@ -133,7 +133,6 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     tip->world = f->world;
     tip->repository = f->repository;
     tip->proofs = f->proofs;
-    tip->cancel_fd = f->cancel_fd;
     tip->items = f->items;
     tip->count = i;
     enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &item->edit, err);

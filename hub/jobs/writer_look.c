@@ -9,7 +9,7 @@
 #include "hub/jobs/writer_state.h"
 
 enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *err) {
-    struct hub_tip tip = {.cancel_fd = -1};
+    struct hub_tip tip = {0};
 
     if (hub_repo_open(folder, &tip.repo, err) < 0 ||
         hub_repo_resolve(tip.repo, "HEAD", &tip.commit, err) < 0 ||
@@ -112,7 +112,7 @@ enum cm_rc hub_look(const struct hub_writer_world *world, const struct hub_repos
         return err->code;
     }
     struct hub_write_files files = hub_tip_files(&tip, repository->path);
-    // A proof renders the fleet; whoever asks something waits behind this.
+    // A proof renders the fleet; whoever holds a release back waits behind this.
     files.revert = NULL;
     return hub_write_evaluate(intent, &files, out, err);
 }

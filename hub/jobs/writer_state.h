@@ -146,6 +146,7 @@ CM_MUSTUSE enum cm_rc hub_flush_push_to(struct hub_flush *f, const struct hub_ti
 struct hub_writer_world {
     const struct hub_repositories *repositories;
     const char *data_dir;
+    int cancel_fd; // readable: the writer stops, and so does a proof; -1: it does not
 };
 
 // hub_look holds an intent against what a mirror holds; *out_fresh: that has the commit `after`
@@ -165,7 +166,6 @@ struct hub_tip {
     const struct hub_writer_world *world;
     const struct hub_repository *repository;
     struct cm_map *proofs; // NULL: none are remembered
-    int cancel_fd;         // readable: the writer stops; -1: it does not
 };
 
 CM_MUSTUSE enum cm_rc hub_tip_open(const char *folder, struct hub_tip *out, struct cm_err *err);

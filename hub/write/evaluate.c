@@ -41,6 +41,12 @@ const struct hub_write_kind *hub_write_kind_find(const char *name) {
     return NULL;
 }
 
+bool hub_write_is_proven(const struct hub_intent *intent) {
+    const struct hub_write_kind *kind = hub_write_kind_find(intent->kind);
+
+    return kind != NULL && kind->way == HUB_WRITE_CAPTURE;
+}
+
 void hub_write_edit_done(struct hub_write_edit *edit) {
     free(edit->path);
     free(edit->before);

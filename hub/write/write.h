@@ -102,6 +102,10 @@ CM_MUSTUSE enum cm_rc hub_write_evaluate(const struct hub_intent *intent,
                                          const struct hub_write_files *files,
                                          struct hub_write_edit *out, struct cm_err *err);
 
+// hub_write_is_proven tells whether what an intent would change is proven by rendering the fleet,
+// which takes its time.
+bool hub_write_is_proven(const struct hub_intent *intent);
+
 // hub_write_is_one tells whether two intents belong into one commit.
 bool hub_write_is_one(const struct hub_intent *a, const struct hub_intent *b);
 

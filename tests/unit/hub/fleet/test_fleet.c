@@ -719,6 +719,29 @@ static void what_depends_on_itself_is_told_within_a_circle_too(void **state) {
         "dependencies");
 }
 
+static bool stop_at_the_second(void *world) {
+    const struct world *w = world;
+    static size_t looks;
+
+    assert_non_null(w->tree);
+    return ++looks > 2;
+}
+
+static void what_nobody_wants_to_know_any_more_is_not_rendered(void **state) {
+    struct world *w = *state;
+
+    world_put_cluster(w, "paris", "", "");
+    world_put_cluster(w, "rome", "", "");
+    world_put_cluster(w, "tokyo", "", "");
+    world_put_cluster(w, "oslo", "", "");
+    world_put_app(w, "shop", ALL);
+    world_put_config(w, "shop", "cfg", "x");
+    w->stopped = stop_at_the_second;
+    const struct hub_fleet_result *result = world_commit_all(w);
+    assert_int_equal(result->evaluated, 2);
+    assert_int_equal(result->changed_count, 0);
+}
+
 static void a_cluster_that_does_not_exist_is_told_and_all_else_goes_on(void **state) {
     struct world *w = *state;
 
@@ -1418,6 +1441,7 @@ static const struct CMUnitTest tests[] = {
     TEST(after_a_restart_what_is_wrong_keeps_running),
     TEST(what_another_repository_holds_is_not_gone_before_it_is_loaded),
     TEST(documents_are_told_sorted_by_name),
+    TEST(what_nobody_wants_to_know_any_more_is_not_rendered),
 };
 
 int main(void) {

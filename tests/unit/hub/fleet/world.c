@@ -91,7 +91,7 @@ static enum cm_rc read_blob(void *ctx, const char *repo, const uint8_t oid[HUB_O
 }
 
 struct hub_fleet_reader world_reader(struct world *w) {
-    return (struct hub_fleet_reader){read_blob, w};
+    return (struct hub_fleet_reader){.read = read_blob, .ctx = w, .stopped = w->stopped};
 }
 
 // remember keeps the tree as it is after a commit.

@@ -21,6 +21,7 @@ struct world {
     unsigned commits;
     const char *unreadable; // content that cannot be read for now
     size_t reads;
+    bool (*stopped)(void *world);  // of its reader; NULL
     struct hub_fleet_result *last; // of the last commit; the world's
 };
 

@@ -4,7 +4,9 @@
 #include "desk.h"
 #include "tests/unit/hub/repo/scratch.h"
 
+#include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
 
 #include "common/clock.h"
 #include "common/loop.h"
@@ -234,6 +236,70 @@ static void the_same_again_after_its_opposite_is_another_one(void **state) {
     assert_int_equal(count_waiting(f), 3);
 }
 
+// ---- What is proven by rendering
+
+// begin_proof asks for a capture that hangs at the mirror of another repository until end_proof.
+static void begin_proof(struct fixture *f) {
+    static struct hub_repository both[2];
+    static char other[] = "other";
+
+    scratch_run(
+        f->scratch,
+        "git init --quiet --bare -b main git/other/repo; mkfifo git/other/repo/refs/heads/main");
+    hub_writer_stop(f->writer, on_stopped, f);
+    turn_until(f, &f->stopped);
+    hub_writer_free(f->writer);
+    f->stopped = false;
+    both[0] = both[1] = f->repository;
+    both[1].name = other;
+    f->repositories = (struct hub_repositories){.items = both, .count = 2};
+    start_writer(f);
+    hub_writer_add(f->writer,
+                   &(struct hub_writer_ask){.repository = "fleet",
+                                            .kind = "capture",
+                                            .app = "web",
+                                            .cluster = "paris",
+                                            .actor = "ada",
+                                            .args = "{\"object\":\"ConfigMap/web/a\",\"fields\":"
+                                                    "[{\"path\":\"data.a\",\"value\":\"b\"}]}"},
+                   on_answer, f);
+}
+
+// end_proof lets it go on, as often as it reads there.
+static void end_proof(struct fixture *f, size_t answers) {
+    CM_AUTOFREE char *fifo = scratch_path(f->scratch, "git/other/repo/refs/heads/main");
+    int64_t until_ms = cm_clock_now_ms() + SOON_MS;
+
+    while (f->answers < answers && cm_clock_now_ms() < until_ms) {
+        int fd = open(fifo, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        if (!cm_loop_turn(f->desk->loop)) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+}
+
+static void nobody_else_waits_for_a_proof(void **state) {
+    struct fixture *f = *state;
+    int64_t until_ms = cm_clock_now_ms() + SOON_MS;
+
+    begin_proof(f);
+    begin_ask(f, "suspend");
+    while (f->answers == 0 && cm_clock_now_ms() < until_ms) {
+        if (!cm_loop_turn(f->desk->loop)) {
+            (void)poll(NULL, 0, 1);
+        }
+    }
+    bool answered = f->answers == 1 && f->err.code == CM_OK && f->state == HUB_WRITER_WAITING;
+    end_proof(f, 2);
+    assert_true(answered);
+    assert_int_equal(f->answers, 2);
+    assert_int_not_equal(f->err.code, CM_OK);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -243,6 +309,7 @@ int main(int argc, char **argv) {
         TEST(what_undoes_something_that_goes_on_record_waits_too),
         TEST(the_same_twice_is_one),
         TEST(the_same_again_after_its_opposite_is_another_one),
+        TEST(nobody_else_waits_for_a_proof),
     };
 
     hub_repo_child_main(argc, argv);

@@ -182,7 +182,7 @@ static void more_than_one_push_can_hold_takes_several(void **state) {
 static void while_others_push_all_the_time_it_is_a_hold_that_needs_no_proof(void **state) {
     struct fixture *f = *state;
     const struct hub_repositories list = {.items = &f->repository, .count = 1};
-    const struct hub_writer_world world = {&list, f->scratch->folder};
+    const struct hub_writer_world world = {&list, f->scratch->folder, -1};
 
     f->flush.world = &world;
     f->flush.moved = 2;

@@ -454,7 +454,7 @@ static void add_rejected(struct fixture *f, const char *clusters) {
 static void what_all_rejected_is_reverted_in_the_pull_request_that_held_it(void **state) {
     struct fixture *f = *state;
     const struct hub_repositories list = {.items = &f->repository, .count = 1};
-    const struct hub_writer_world world = {&list, f->scratch->folder};
+    const struct hub_writer_world world = {&list, f->scratch->folder, -1};
 
     push_releases(f);
     f->flush.world = &world;
@@ -501,7 +501,7 @@ static char *revert(struct hub_tip *tip, const char *text) {
 static void what_is_proven_of_the_same_hold_and_tips_is_not_proven_again(void **state) {
     struct fixture *f = *state;
     const struct hub_repositories list = {.items = &f->repository, .count = 1};
-    const struct hub_writer_world world = {&list, f->scratch->folder};
+    const struct hub_writer_world world = {&list, f->scratch->folder, -1};
     CM_CLEANUP(cm_map_freep) struct cm_map *proofs = hub_proofs_new();
     CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
     CM_CLEANUP(hub_commit_done) struct hub_commit before = {0};
