@@ -179,6 +179,8 @@ static void copy_app(void *ctx, const struct hub_app_info *info) {
         .release_group =
             info->release_group == NULL ? NULL : cm_arena_strdup(d->arena, info->release_group),
         .on_reject = info->on_reject,
+        .reverts = info->reverts,
+        .goes_back = info->goes_back,
     };
 }
 
@@ -401,6 +403,7 @@ static bool same_group(const struct hub_app_row *a, const struct hub_app_row *b)
 
 static bool same_app(const struct hub_app_row *a, const struct hub_app_row *b) {
     return same_group(a, b) && a->prune == b->prune && a->suspend == b->suspend &&
+           a->reverts == b->reverts && a->goes_back == b->goes_back &&
            strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0 &&
            strcmp(a->namespace, b->namespace) == 0 && strcmp(a->drift, b->drift) == 0 &&
            strcmp(a->depends_on, b->depends_on) == 0;

@@ -135,7 +135,9 @@ static const struct hub_column app_columns[] = {
     {"repository", "a.repo", HUB_COLUMN_TEXT, "The repository that it is written in."},
     {"path", "a.path", HUB_COLUMN_TEXT, "The file that it is written in."},
     {"namespace", "a.namespace", HUB_COLUMN_TEXT, "Where its objects go."},
-    {"drift", "a.drift", HUB_COLUMN_TEXT, "What is done about drift: report, correct or off."},
+    {"driftMode", "a.drift", HUB_COLUMN_TEXT,
+     "What is done about drift: report, correct, capture or off. Rules of the App and exemptions "
+     "may say something else of a field."},
     {"prune", "a.prune", HUB_COLUMN_BOOL, "What leaves Git is removed."},
     {"suspend", "a.suspend", HUB_COLUMN_BOOL, "Git says that nothing be changed."},
     {"dependsOn", "a.depends_on", HUB_COLUMN_NAMES, "The Apps that must be healthy before it."},
@@ -144,6 +146,12 @@ static const struct hub_column app_columns[] = {
     {"onReject", "ifnull((SELECT on_reject FROM app_group g WHERE g.app = a.name), 'alone')",
      HUB_COLUMN_TEXT,
      "What is kept out where a release of it is rejected: alone, group, or (report) nothing."},
+    {"onFailure", "iif(a.goes_back, 'rollback', 'report')", HUB_COLUMN_TEXT,
+     "What happens where a release of a Deployment or StatefulSet does not come up: it is told "
+     "(report), or gone back from by a commit (rollback)."},
+    {"writeBack", "iif(a.reverts, 'revert', 'hold')", HUB_COLUMN_TEXT,
+     "What is written into Git of a release that is kept out: a Hold (hold), or the document as it "
+     "was before where that is proven to do the same (revert)."},
     {"clusters", SUM("t.pairs"), HUB_COLUMN_COUNT, "How many clusters should run it."},
     {"applied", TALLIED(ARE_APPLIED), HUB_COLUMN_COUNT, "Clusters that run it as Git says."},
     {"failed", TALLIED(ARE_FAILED), HUB_COLUMN_COUNT, "Clusters where it could not be applied."},
@@ -622,7 +630,7 @@ static const struct hub_list lists[] = {
      .item = "App",
      .about = "Apps.",
      // One that left Git is told of while its removal waits.
-     .from = "(SELECT * FROM app UNION ALL SELECT DISTINCT app, repo, '', '', '', 0, 0, '[]'"
+     .from = "(SELECT * FROM app UNION ALL SELECT DISTINCT app, repo, '', '', '', 0, 0, '[]', 0, 0"
              " FROM pair WHERE waits <> '' AND app NOT IN (SELECT name FROM app)) a",
      .counts = "FROM tally t WHERE t.app = a.name",
      .columns = app_columns,

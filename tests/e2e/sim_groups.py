@@ -141,6 +141,10 @@ class Groups(SimStory):
         self.wait_none()
         self.assertIn("5 instead of 6, once a Hold in Git says so; with App 'web' of its release "
                       "group: " + LATE, self.wait_event("release.rollback", app="pay")["message"])
+        said = self.hub.run("describe", "app", "web").stdout
+        for line in (r"On reject:\s+group", r"On failure:\s+rollback", r"Write back:\s+hold",
+                     r"Drift mode:\s+report"):
+            self.assertRegex(said, line)
         self.wait_written()
         self.hub.run("retry", "web", "--clusters", "c02", "--wait")  # is of one App
         self.wait_images("6", "6", "6")

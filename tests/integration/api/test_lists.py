@@ -8,7 +8,7 @@ COUNT = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 FLEET = (
     f"INSERT INTO cluster {COUNT} SELECT printf('c%05d', i), json_object('env', iif(i % 10, "
     "'prod', 'test'), 'number', i || ''), 0, 'fleet', 'clusters/c' || i || '.yaml' FROM n",
-    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]')",
+    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]', 0, 0)",
     f"INSERT INTO pair {COUNT} SELECT printf('c%05d', i), 'web', x'b1', 'fleet', "
     f"'{REVISION}', 1, 1, 0, 0, '', '' FROM n",
     f"INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address, "
@@ -129,6 +129,8 @@ class Lists(Api):
                          [{"repository": "fleet", "revision": REVISION, "clusters": ROWS}])
         self.assertEqual(len(got["status"]), 100)
         self.assertTrue(all(row["connected"] for row in got["status"]))
+        self.assertEqual((got["driftMode"], got["drift"][0]["path"]), ("report", "data.x"))
+        self.assertEqual((got["writeBack"], got["onFailure"]), ("hold", "report"))
 
     def test_a_group_is_told_with_its_counts(self):
         got = self.get("/groups/few")

@@ -216,8 +216,12 @@ static void unless_the_app_says_so_it_is_only_told(void **state) {
 
     assert_int_equal(o->ask_count, 0);
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind LIKE 'release%'"), 0);
+    assert_int_equal(count_rows(r->db, "SELECT goes_back FROM app"), 0);
     o = rig_commit(r, "fleet", ROLLBACK); // is for what comes
     assert_int_equal(o->ask_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT goes_back FROM app"), 1);
+    (void)rig_commit(r, "fleet", REVERT);
+    assert_int_equal(count_rows(r->db, "SELECT reverts FROM app"), 1);
     assert_int_equal(count_rows(r->db, "SELECT provisional FROM decision"), 0);
 }
 
