@@ -62,7 +62,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         agent_identity_drop_fresh(&l->identity);
         cm_log(CM_LOG_ERROR, "agent.expired_refused", err.msg, "cluster", agent_link_cluster(l),
                NULL);
-        l->retry_after_ms = LINK_REFUSED_MS;
+        if (link_hub_ms(l) >= cm_cert_not_after_ms(l->identity.chain[0])) {
+            l->retry_after_ms = LINK_REFUSED_MS; // else it needs none, and the link is tried again
+        }
         link_close(l, err.msg);
         return;
     }

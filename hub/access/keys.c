@@ -23,7 +23,13 @@ enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm
     if (is(&keys->before, key)) {
         return now_ms < keys->before_until_ms ? HUB_KEY_BEFORE : HUB_KEY_STALE;
     }
-    bool is_newer = keys->begins_ms > 0 && begins_ms > keys->begins_ms;
+    if (keys->begins_ms == 0 || begins_ms == 0) {
+        return HUB_KEY_UNKNOWN;
+    }
+    if (begins_ms < keys->begins_ms) {
+        return HUB_KEY_STALE; // replaced more than once since
+    }
+    bool is_newer = begins_ms > keys->begins_ms;
     return is_newer && begins_ms <= keys->forgot_until_ms ? HUB_KEY_LOST : HUB_KEY_UNKNOWN;
 }
 

@@ -21,8 +21,9 @@
 //                                                       newer than all on record, and older than
 //                                                       the restore: `lost`, and taken
 //
-// A stale key means that two have the identity: the agent went on and somebody kept an old disk.
-// Both are held until a person has looked.
+// A key that is none of these is stale if its certificate is older than the newest on record,
+// however often the agent has renewed since. It means that two have the identity: the agent went on
+// and somebody kept an old disk. Both are held until a person has looked.
 //
 // Threads: pure.
 #pragma once
@@ -53,7 +54,8 @@ enum hub_key_verdict {
     HUB_KEY_STALE, // not let in, and suspicious
 };
 
-// hub_keys_judge tells what a key is whose certificate (ours, for this id) begins then.
+// hub_keys_judge tells what a key is whose certificate (ours, for this id) begins then; 0: no
+// certificate is shown.
 enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm_sha256 *key,
                                     int64_t begins_ms, int64_t now_ms);
 

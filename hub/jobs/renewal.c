@@ -99,6 +99,11 @@ static enum cm_rc refuse(struct certify_job *c, const char *why) {
     return CM_OK;
 }
 
+static enum cm_rc refuse_unknown(struct certify_job *c, const char *why) {
+    c->result.unknown = true;
+    return refuse(c, why);
+}
+
 static enum cm_rc refuse_held(struct certify_job *c, const struct hub_agent_row *row) {
     CM_AUTOFREE char *why = cm_strf("this agent waits for a person's approval (%s); 'holdfast "
                                     "approve %s' lets it go on",
@@ -195,7 +200,7 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
         hub_keys_judge(&keys, &c->key, cm_cert_not_before_ms(cert), now_ms);
 
     if (verdict == HUB_KEY_UNKNOWN) {
-        return refuse(c, "this key is not the agent's any more; enroll it anew");
+        return refuse_unknown(c, "this key is not the agent's any more; enroll it anew");
     }
     if (row->held[0] != '\0') {
         return refuse_held(c, row);
@@ -203,6 +208,10 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
     if (verdict == HUB_KEY_STALE) {
         return hold_expired(c, db, row,
                             "a key that was replaced is used again: two have this identity", err);
+    }
+    if (now_ms >= cm_cert_not_before_ms(cert) && now_ms <= ended_ms) {
+        c->result.unneeded = true;
+        return refuse(c, "this certificate has not ended; connect with it");
     }
     if (now_ms > ended_ms &&
         !hub_keys_may_renew(ended_ms, c->budget_ms, row->approved_ms, now_ms)) {
@@ -223,7 +232,7 @@ static enum cm_rc run_expired(struct hub_store_job *job, struct hub_db *db, stru
     enum cm_rc rc = hub_agents_find(db, c->id, &found, err);
 
     if (rc == CM_ENOTFOUND) { // first of all, as checking signatures takes longer
-        return refuse(c, "this agent is not enrolled here; enroll it anew");
+        return refuse_unknown(c, "this agent is not enrolled here; enroll it anew");
     }
     if (rc < 0) {
         return rc;

@@ -35,6 +35,8 @@ struct hub_renewed {
     const struct hub_certificate *certificate; // NULL: refused
     const char *refused;                       // why, for the agent
     bool held;                                 // it waits for a person
+    bool unneeded;                             // its certificate is good; it may connect with it
+    bool unknown;                              // not enrolled here, or with another key
     struct cm_sha256 key;                      // that was certified
 };
 
@@ -65,8 +67,9 @@ struct hub_expired_ask {
     int64_t budget_ms; // hub_keys_may_renew
 };
 
-// hub_renewal_expired certifies the key of a certificate that has ended once more, if it is still
-// this agent's; holds the agent if that takes a person.
+// hub_renewal_expired certifies the key of a certificate that has ended (or begins later: this
+// hub's clock counts) once more, if it is still this agent's; holds the agent if that takes a
+// person.
 void hub_renewal_expired(struct hub_store *store, const struct hub_authority *authority,
                          const struct hub_expired_ask *ask, hub_renewal_fn done, void *ctx);
 

@@ -182,6 +182,25 @@ static void accept_again(struct enrolling *e, const struct hub_member *member,
     accept(e, &enrolled);
 }
 
+// Whoever has been refused on the link for good comes here once its certificate has ended.
+static void count_refused(struct enrolling *e) {
+    struct hub_sessions *s = e->owner;
+
+    cm_metric_add(s->metric_refused, 1);
+    if (cm_throttle_take(s->told_refused, e->id, cm_clock_now_ms())) {
+        hub_renewal_refused(s->config.store, e->id);
+    }
+}
+
+static void say_renewed(struct enrolling *e, const struct hub_renewed *renewed) {
+    if (renewed->held || renewed->unneeded) {
+        refuse(e, renewed->refused);
+    } else {
+        refuse_wrong(e, renewed->refused == NULL ? "this agent is no longer enrolled"
+                                                 : renewed->refused);
+    }
+}
+
 static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_renewed *renewed) {
     struct enrolling *e = ctx;
     struct hub_member *member = hub_member_find(e->owner, e->id);
@@ -191,21 +210,29 @@ static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_ren
     if (err->code == CM_OK && renewed->held) {
         hub_sessions_hold(e->owner, e->id);
     }
+    if (err->code == CM_OK && renewed->unknown) {
+        count_refused(e);
+    }
     if (good) {
         hub_keys_note_certified(member, renewed);
         cm_metric_add(e->owner->metric_expired, 1);
+        (void)hub_allowance_take(&member->allowance, HUB_RENEW_COST, cm_clock_now_ms());
     }
     if (e->conn != NULL && err->code != CM_OK) {
         refuse_broken(e, err);
     } else if (e->conn != NULL && good) {
         accept_again(e, member, renewed);
-    } else if (e->conn != NULL && renewed->held) {
-        refuse(e, renewed->refused);
     } else if (e->conn != NULL) {
-        refuse_wrong(e, renewed->refused == NULL ? "this agent is no longer enrolled"
-                                                 : renewed->refused);
+        say_renewed(e, renewed);
     }
     release(e);
+}
+
+// Only who got a certificate is charged for it: nobody else can use up its allowance here.
+static bool has_allowance(const struct enrolling *e) {
+    struct hub_member *member = hub_member_find(e->owner, e->id);
+
+    return member == NULL || hub_allowance_take(&member->allowance, 0, cm_clock_now_ms());
 }
 
 static enum cm_rc read_expired(struct enrolling *e, const Holdfast__V1__EnrollRequest *request,
@@ -223,6 +250,10 @@ static enum cm_rc read_expired(struct enrolling *e, const Holdfast__V1__EnrollRe
         return cm_fail(err, CM_EINVAL, "the request is malformed");
     }
     memcpy(e->id, request->cluster_id, sizeof(e->id));
+    if (!has_allowance(e)) {
+        refuse(e, "this agent asks too much; it may go on in a while");
+        return CM_OK;
+    }
     memcpy(ask.exporter, cm_net_conn_peer(e->conn)->exporter, sizeof(ask.exporter));
     e->waiting = true;
     hub_renewal_expired(config->store, config->authority, &ask, on_renewed, e);

@@ -273,10 +273,14 @@ void hub_keys_forget(struct hub_sessions *s, struct hub_member *member); // befo
 struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_tls_peer *peer,
                                          const char **why); // NULL: why not
 
-// hub_keys_hello and hub_keys_still_good tell whether the session goes on; else it was ended.
+// What a certificate costs of an agent's allowance: a signature, two commits, an event.
+#define HUB_RENEW_COST ((size_t)256 * 1024)
+
+// hub_keys_hello, hub_keys_still_good and hub_keys_clock (what time the agent says it is, 0: it
+// does not say) tell whether the session goes on; else it was ended.
 bool hub_keys_hello(struct hub_session *session, const void *hello);
 bool hub_keys_still_good(struct hub_session *session);
-void hub_keys_clock(struct hub_session *session, int64_t agent_ms);
+bool hub_keys_clock(struct hub_session *session, int64_t agent_ms);
 uint32_t hub_keys_renew_within_ms(const struct hub_session *session);
 void hub_keys_note_certified(struct hub_member *member, const struct hub_renewed *renewed);
 CM_MUSTUSE enum cm_rc hub_keys_renew(struct hub_session *session, const struct cm_net_frame *frame,

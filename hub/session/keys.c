@@ -19,7 +19,8 @@
 #include "proto/wire.h"
 
 #define SKEW_MAX_MS ((int64_t)60 * 1000)
-#define RENEW_COST ((size_t)16 * 1024)
+#define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
+#define SKEW_COST ((size_t)64 * 1024)
 #define RENEW_NOW_MS 1
 #define RENEW_LONG_MS ((uint32_t)60 * 60 * 1000) // a certificate that lives longer than it should
 #define RETRY_MS ((uint32_t)60 * 1000)
@@ -251,15 +252,19 @@ static unsigned comes_back(struct hub_instances *in, const uint8_t *instance, in
 
 bool hub_keys_hello(struct hub_session *session, const void *message) {
     static const uint8_t none[HUB_INSTANCE_SIZE];
+    static const uint8_t silent[HUB_INSTANCE_SIZE] = {0xff};
     const Holdfast__V1__Hello *hello = message;
     struct hub_member *member = session->member;
     const ProtobufCBinaryData *instance = &hello->instance;
 
     session->renews = hello->renews;
-    if (instance->len != HUB_INSTANCE_SIZE || is_same(instance->data, none)) {
+    bool says = instance->len == HUB_INSTANCE_SIZE && !is_same(instance->data, none);
+    if (!says && is_same(member->instances.now, none)) {
         return true; // an agent of a version before
     }
-    unsigned returns = comes_back(&member->instances, instance->data, cm_clock_now_ms());
+    // One that does not say it where one did is another one, and all of these are one more.
+    unsigned returns =
+        comes_back(&member->instances, says ? instance->data : silent, cm_clock_now_ms());
     if (returns > 0) {
         cm_metric_add(session->owner->metric_returned, 1);
         hub_renewal_returned(session->owner->config.store, member->cluster_id);
@@ -273,20 +278,25 @@ bool hub_keys_hello(struct hub_session *session, const void *message) {
 
 // ---- Clocks, and keys that have had their time
 
-void hub_keys_clock(struct hub_session *session, int64_t agent_ms) {
+bool hub_keys_clock(struct hub_session *session, int64_t agent_ms) {
     struct hub_member *member = session->member;
-    int64_t skew_ms = agent_ms - cm_clock_unix_ms();
+    int64_t told_ms = agent_ms < 0 ? 0 : agent_ms > LATEST_MS ? LATEST_MS : agent_ms;
+    int64_t skew_ms = told_ms - cm_clock_unix_ms();
     bool wrong = llabs(skew_ms) > SKEW_MAX_MS;
 
     if (agent_ms == 0) {
-        return; // it does not say
+        return true; // it does not say
     }
     // It is kept when it begins, ends, or has grown by a minute.
     if (wrong ? llabs(skew_ms - member->skew_ms) <= SKEW_MAX_MS : member->skew_ms == 0) {
-        return;
+        return true;
+    }
+    if (!hub_session_is_allowed(session, SKEW_COST)) {
+        return false;
     }
     member->skew_ms = wrong ? skew_ms : 0;
     hub_renewal_skew(session->owner->config.store, member->cluster_id, member->skew_ms);
+    return true;
 }
 
 bool hub_keys_still_good(struct hub_session *session) {
@@ -370,12 +380,14 @@ enum cm_rc hub_keys_renew(struct hub_session *session, const struct cm_net_frame
     if (session->renewing) {
         return cm_fail(err, CM_EINVAL, "a second Renew before the answer to the first");
     }
+    if (!hub_session_is_allowed(session, HUB_RENEW_COST)) {
+        return CM_OK;
+    }
     struct hub_renew_ask ask = {.id = session->member->cluster_id,
                                 .key = session->key,
                                 .csr = m->csr_der.data,
                                 .csr_size = m->csr_der.len,
                                 .life_ms = config->certificate_life_ms};
-    (void)hub_allowance_take(&session->member->allowance, RENEW_COST, cm_clock_now_ms());
     session->renewing = true;
     session->jobs++;
     hub_renewal_certify(config->store, config->authority, &ask, on_certified, session);

@@ -368,7 +368,9 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     if (!hub_keys_hello(session, hello)) {
         return CM_OK;
     }
-    hub_keys_clock(session, hello->now_ms);
+    if (!hub_keys_clock(session, hello->now_ms)) {
+        return CM_OK;
+    }
     session->state = HUB_SESSION_HELLO;
     session->on_record = true;
     session->looks = hello->looks;
@@ -403,7 +405,9 @@ static enum cm_rc on_ping(struct hub_session *session, const struct cm_net_frame
     if (rc < 0 || !hub_keys_still_good(session)) {
         return rc;
     }
-    hub_keys_clock(session, ping->now_ms);
+    if (!hub_keys_clock(session, ping->now_ms)) {
+        return CM_OK;
+    }
     holdfast__v1__pong__init(&pong);
     pong.now_ms = cm_clock_unix_ms();
     send_message(session, WIRE_PONG, &pong.base);

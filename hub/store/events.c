@@ -12,7 +12,8 @@
     "(kind GLOB 'app.*' OR kind GLOB 'drift.*' OR kind GLOB 'object.*' OR kind = 'field.taken'"    \
     " OR kind GLOB 'release.*' OR kind GLOB 'site.*'"                                              \
     " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.upgraded', 'agent.too_old',"     \
-    " 'journal.gap'))"
+    " 'agent.clock_wrong', 'agent.clock_right', 'agent.renewed', 'agent.expired_renewed',"         \
+    " 'agent.returned', 'agent.trusts', 'journal.gap'))"
 
 #define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
 

@@ -52,8 +52,21 @@ static void a_key_that_was_certified_and_never_used_gives_way_to_the_next(void *
     (void)state;
     hub_keys_certified(&keys, &b, 2000, 8 * DAY_MS);
     hub_keys_certified(&keys, &c, 3000, 8 * DAY_MS);
-    assert_int_equal(hub_keys_judge(&keys, &b, 2000, DAY_MS), HUB_KEY_UNKNOWN);
+    assert_int_equal(hub_keys_judge(&keys, &b, 2000, DAY_MS), HUB_KEY_STALE);
     assert_int_equal(hub_keys_judge(&keys, &c, 3000, DAY_MS), HUB_KEY_NEXT);
+}
+
+static void a_key_is_suspicious_however_often_it_was_replaced(void **state) {
+    struct hub_keys keys = renewed(DAY_MS);
+
+    (void)state;
+    hub_keys_certified(&keys, &c, 3000, 9 * DAY_MS);
+    hub_keys_use(&keys, &c, 2 * DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &a, 1000, 2 * DAY_MS), HUB_KEY_STALE);
+    assert_int_equal(hub_keys_judge(&keys, &a, 3000, 2 * DAY_MS), HUB_KEY_UNKNOWN);
+    assert_int_equal(hub_keys_judge(&keys, &a, 0, 2 * DAY_MS), HUB_KEY_UNKNOWN);
+    keys.begins_ms = 0; // on record from before this was kept
+    assert_int_equal(hub_keys_judge(&keys, &a, 1000, 2 * DAY_MS), HUB_KEY_UNKNOWN);
 }
 
 static void using_the_current_key_changes_nothing(void **state) {
@@ -118,6 +131,7 @@ int main(void) {
         cmocka_unit_test(a_new_key_is_good_beside_the_old_one_until_it_is_used),
         cmocka_unit_test(the_old_one_is_good_for_ten_minutes_more_and_then_suspicious),
         cmocka_unit_test(a_key_that_was_certified_and_never_used_gives_way_to_the_next),
+        cmocka_unit_test(a_key_is_suspicious_however_often_it_was_replaced),
         cmocka_unit_test(using_the_current_key_changes_nothing),
         cmocka_unit_test(certifying_the_current_key_anew_makes_no_next_one),
         cmocka_unit_test(what_was_certified_before_a_restore_may_be_forgotten),

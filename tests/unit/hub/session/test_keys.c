@@ -107,8 +107,9 @@ static void an_agent_that_lost_its_new_key_comes_with_the_old_one(void **state) 
     struct peer *older = renew(old, true);
     assert_true(is_let_in(older));
     assert_true(is_let_in(old));
-    assert_false(is_let_in(now)); // nobody has that key; who shows it is a stranger
     assert_int_equal(events(r, "agent.held"), 0);
+    assert_false(is_let_in(now)); // its key was lost, and another certified since
+    assert_int_equal(events(r, "agent.held"), 1);
 }
 
 // Killed after that, before it could confirm.
@@ -270,6 +271,34 @@ static void two_processes_that_replace_each_other_are_held(void **state) {
     assert_true(is_let_in(one));
 }
 
+// A copy that keeps to itself which process it is.
+static void a_process_that_does_not_say_which_it_is_is_another_one(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *two = rig_copy(one);
+
+    two->instance = 0;
+    for (int i = 0; i < 4 && events(r, "agent.held") == 0; i++) {
+        greet(two);
+        greet(one);
+    }
+    RIG_UNTIL(r, one->closed && two->closed);
+    assert_int_equal(events(r, "agent.held"), 1);
+}
+
+static void an_agent_of_a_version_before_never_says_it_and_is_one(void **state) {
+    struct rig *r = *state;
+    struct peer *p = rig_enroll(r, "paris-1", PARIS);
+
+    for (int i = 0; i < 5; i++) {
+        struct peer *again = rig_copy(p);
+
+        greet(again);
+        assert_int_equal(again->frames[WIRE_WELCOME], 1);
+    }
+    assert_int_equal(events(r, "agent.returned"), 0);
+}
+
 static void an_agent_that_starts_again_and_again_is_one(void **state) {
     struct rig *r = *state;
     struct peer *p = enroll(r);
@@ -413,11 +442,74 @@ static void a_replaced_key_that_comes_back_after_months_holds_the_agent(void **s
 
     old->fresh = copy_cert(now->fresh);
     (void)renew(now, true);
+    cm_clock_advance(2 * DAY_MS);
+    RIG_UNTIL(r, now->closed);
+    greet(now);
+    (void)renew(now, true); // once more
     cm_clock_advance(30 * DAY_MS);
     RIG_UNTIL(r, now->closed);
     rig_expired(old, true);
     assert_non_null(strstr(old->refused, "holdfast approve"));
     assert_int_equal(events(r, "agent.held"), 1);
+}
+
+static void a_certificate_that_has_not_ended_is_not_renewed_that_way(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    leave(p);
+    for (int i = 0; i < 30; i++) { // nor is asking wrong: a storm may make many do it
+        rig_expired(p, true);
+        assert_non_null(strstr(p->refused, "has not ended"));
+    }
+    assert_int_equal(events(r, "agent.expired_renewed"), 0);
+    assert_true(is_let_in(p));
+}
+
+static void a_revoked_agent_whose_certificate_ended_is_counted_too(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 60);
+
+    rig_run(r, "UPDATE agent SET state = 'revoked'");
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "not enrolled here"));
+    assert_true(has_metric(r, "holdfast_agents_refused_total 1"));
+    assert_int_equal(events(r, "agent.refused"), 1);
+}
+
+// ---- What it may cost
+
+// use_up leaves nothing of what the agent may make the hub write.
+static void use_up(struct rig *r) {
+    (void)hub_allowance_take(&hub_member_find(r->sessions, PARIS)->allowance,
+                             (size_t)HUB_ALLOWANCE_BYTES, cm_clock_now_ms());
+}
+
+static void an_agent_that_renews_without_end_is_sent_away(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    use_up(r);
+    struct cm_key *key = cm_key_new();
+    rig_renew(p, key);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED);
+    assert_int_equal(p->frames[WIRE_RENEWED], 0);
+    cm_key_free(key);
+}
+
+static void a_certificate_that_ended_is_not_renewed_without_end(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 60);
+    struct hub_allowance *allowance = &hub_member_find(r->sessions, PARIS)->allowance;
+
+    rig_expired(p, true);
+    assert_string_equal(p->refused, "");
+    assert_int_equal(allowance->used_bytes, HUB_RENEW_COST);
+    use_up(r);
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "asks too much"));
 }
 
 static void wrong_requests_of_one_address_are_no_longer_looked_at(void **state) {
@@ -451,6 +543,31 @@ static void a_wrong_clock_is_told_until_it_is_right(void **state) {
     rig_ping(p);
     assert_int_equal(rig_count(r, "SELECT skew_ms FROM agent"), 0);
     assert_int_equal(events(r, "agent.clock_right"), 1);
+}
+
+static void a_clock_that_jumps_without_end_is_not_kept_without_end(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    use_up(r);
+    p->clock_ms = cm_clock_unix_ms() + 2 * MINUTE_MS;
+    rig_ping(p);
+    RIG_UNTIL(r, p->closed);
+    assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED);
+    assert_int_equal(events(r, "agent.clock_wrong"), 0);
+}
+
+static void no_time_is_too_wrong_to_be_told(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    p->clock_ms = INT64_MIN;
+    rig_ping(p);
+    assert_int_equal(rig_count(r, "SELECT skew_ms FROM agent"), -cm_clock_unix_ms());
+    p->clock_ms = INT64_MAX;
+    rig_ping(p);
+    assert_true(rig_count(r, "SELECT skew_ms FROM agent") > 0);
+    assert_int_equal(events(r, "agent.clock_wrong"), 1);
 }
 
 // ---- The hub's own keys
@@ -762,6 +879,8 @@ int main(void) {
         TEST(an_old_key_after_its_time_holds_both_until_a_person_looks),
         TEST(the_key_that_a_person_approves_is_the_one_that_came_last),
         TEST(two_processes_that_replace_each_other_are_held),
+        TEST(a_process_that_does_not_say_which_it_is_is_another_one),
+        TEST(an_agent_of_a_version_before_never_says_it_and_is_one),
         TEST(an_agent_that_starts_again_and_again_is_one),
         TEST(an_agent_that_moves_and_comes_back_once_is_one),
         TEST(a_hub_that_was_never_restored_believes_its_table),
@@ -771,8 +890,14 @@ int main(void) {
         TEST(without_the_key_there_is_nothing),
         TEST(a_certificate_of_another_cluster_is_worth_nothing_here),
         TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
+        TEST(a_certificate_that_has_not_ended_is_not_renewed_that_way),
+        TEST(a_revoked_agent_whose_certificate_ended_is_counted_too),
+        TEST(an_agent_that_renews_without_end_is_sent_away),
+        TEST(a_certificate_that_ended_is_not_renewed_without_end),
         TEST(wrong_requests_of_one_address_are_no_longer_looked_at),
         TEST(a_wrong_clock_is_told_until_it_is_right),
+        TEST(a_clock_that_jumps_without_end_is_not_kept_without_end),
+        TEST(no_time_is_too_wrong_to_be_told),
         TEST(connected_agents_are_told_of_another_root_and_say_when_they_believe_it),
         TEST(an_agent_that_was_away_is_told_right_after_welcome),
         TEST(a_set_of_roots_that_was_never_made_is_not_believed_of_an_agent),
