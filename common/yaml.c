@@ -511,7 +511,7 @@ static enum cm_rc read_document(struct reader *r, struct cm_json *docs) {
         struct cm_json *doc;
 
         rc = read_node(r, &event, no_name, &doc);
-        if (rc == CM_OK && doc->type != CM_NULL) {
+        if (rc == CM_OK) {
             cm_json_append(docs, doc);
         }
     }
@@ -551,7 +551,9 @@ static enum cm_rc give_docs(struct cm_arena *a, struct cm_json *docs, struct cm_
     for (struct cm_json *doc = docs->first; doc != NULL; doc = next) {
         next = doc->next;
         doc->next = NULL;
-        list[n++] = doc;
+        if (doc->type != CM_NULL) {
+            list[n++] = doc;
+        }
     }
     *out = (struct cm_yaml_docs){.docs = list, .count = n};
     return CM_OK;

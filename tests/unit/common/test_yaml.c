@@ -296,6 +296,8 @@ static void documents_are_read_and_empty_ones_left_out(void **state) {
     assert_int_equal(docs.docs[1]->line, 8);
     assert_int_equal(parse(state, "").count, 0);
     assert_int_equal(parse(state, "---\n").count, 0);
+    assert_int_equal(parse(state, "a: 1\n---\nnull\n---\nb: 2\n").count, 2);
+    assert_int_equal(parse(state, "{\"a\": 1}\nnull\n{\"b\": 2}\n").count, 2); // as JSON
 }
 
 static void a_bom_and_dos_line_ends_are_fine(void **state) {
