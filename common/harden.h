@@ -1,4 +1,4 @@
-// harden: what a daemon gives up at its start.
+// harden: what a program that holds keys gives up at its start.
 //
 // No core dumps: they would carry keys and Secrets to wherever the system keeps cores; and nobody
 // of the same user may look into the process (ptrace, /proc/PID/mem). Root still may.

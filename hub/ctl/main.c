@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/harden.h"
 #include "common/mem.h"
 #include "common/options.h"
 #include "common/str.h"
@@ -104,6 +105,8 @@ static bool is_hidden(const char *word) {
 int main(int argc, char **argv) {
     struct ctl c = {.arena = cm_arena_new(0), .given = ""};
     bool hidden = argc > 1 && is_hidden(argv[1]);
+
+    cm_harden(); // it holds a token
     int code = hidden ? run_hidden(&c, argc, argv) : load_and_run(&c, argc, argv);
 
     if (code != CTL_DONE && c.err.code != CM_OK) {

@@ -281,6 +281,8 @@ class FirstMinutes(story.Story):
         with subprocess.Popen(self.hub_words("logs", "-f", "--kind", "app.applied"), text=True,
                               stdout=subprocess.PIPE) as following:
             for line in following.stdout:
+                limits = pathlib.Path(f"/proc/{following.pid}/limits").read_text(encoding="ascii")
+                self.assertRegex(limits, r"Max core file size +0 +0 ")  # it holds a token
                 revision = self.repo.push(config_map("pink"))
                 self.says(0, "sync")
                 break

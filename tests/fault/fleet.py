@@ -436,7 +436,7 @@ class Fleet(Identities):
     def stop_for_a_while(self, program):
         self.maybe_commit()
         program.pause()
-        self.pause(0.5, 3)
+        self.pause(0.5, 12 if self.random.random() < 0.2 else 3)  # or beyond all patience
         program.resume()
 
     # The network
