@@ -48,9 +48,11 @@ struct hub_fetcher {
     struct cm_err err;
     int64_t began_ms;
     int64_t began_unix_ms;
-    int64_t checked_ms;     // when the last fetch began that is over
-    struct hub_repo_id tip; // that it found
-    size_t untaken;         // commits that were handed on, and nothing is known of yet
+    int64_t checked_ms;                 // when the last fetch began that is over
+    struct hub_repo_id tip;             // that it found
+    char in_force[HUB_REPO_ID_HEX_MAX]; // what was taken in last; "": nothing since the start
+    char before[HUB_REPO_ID_HEX_MAX];   // that, when the fetch began; the worker's
+    size_t untaken;                     // commits that were handed on, and nothing is known of yet
 };
 
 static void fetch(struct hub_fetcher *f);
@@ -239,6 +241,7 @@ static void put_tip(struct hub_fetcher *f) {
 
     if (f->untaken == 0) {
         hub_repo_id_hex(&f->tip, revision);
+        memcpy(f->in_force, revision, sizeof(f->in_force));
         put_row(f, revision, "");
     }
 }
@@ -305,6 +308,9 @@ static void run_fetch(struct cm_job *job) {
         source.tag = c->ref.tag;
         source.semver = c->ref.semver;
         source.commit = c->ref.commit;
+    }
+    if (source.tag == NULL && source.semver == NULL && source.commit == NULL) {
+        source.in_force = f->before;
     }
     limits.deadline_ms = c->repository->timeout_ms;
     f->err.code = CM_OK;
@@ -385,6 +391,7 @@ static void fetch(struct hub_fetcher *f) {
     }
     cm_timer_stop(shared->loop, &f->timer);
     f->fetching = true;
+    memcpy(f->before, f->in_force, sizeof(f->before));
     f->began_ms = cm_clock_now_ms();
     if (!f->listed) {
         put_row(f, NULL, ""); // nothing is known yet

@@ -334,20 +334,56 @@ static struct hub_repo_limits limits_of(const struct hub_repository *r) {
     return limits;
 }
 
-enum cm_rc hub_flush_fetch(struct hub_flush *f, const char *branch, struct cm_err *err) {
+static enum cm_rc fetch_branch(struct hub_flush *f, const char *branch, struct hub_repo_id *out,
+                               struct cm_err *err) {
     struct hub_repo_source source = hub_fetcher_source(f->repository);
     struct hub_repo_limits limits = limits_of(f->repository);
     struct hub_repo_job job = {.folder = f->folder, .limits = &limits, .cancel_fd = f->cancel_fd};
     struct hub_repo_fetched fetched = {0};
     struct cm_err ignored;
 
-    source.branch = branch != NULL ? branch : source.branch;
+    source.branch = branch;
     enum cm_rc rc = hub_repo_fetch(&source, &job, &fetched, &f->trouble, err);
 
     if (rc == CM_OK && fetched.packs >= HUB_REPO_PACKS_MAX) {
         (void)!hub_repo_compact(&job, &ignored); // the next one does it
     }
+    *out = fetched.commit;
     return rc;
+}
+
+// check_forth: a branch that went back is not written to: a commit on top of it says that people
+// want it so.
+static enum cm_rc check_forth(struct hub_tip *watched, const struct hub_repo_id *found,
+                              struct cm_err *err) {
+    const struct hub_repo_id *in_force = &watched->commit.id;
+    bool is_before = false;
+
+    if (hub_repo_id_equal(found, in_force)) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_repo_is_ancestor(watched->repo, found, in_force, &is_before, err);
+    return rc < 0 || !is_before ? rc
+                                : cm_fail(err, CM_EBUSY,
+                                          "the branch went back to before what is in force; it is "
+                                          "written to again once it went on");
+}
+
+static enum cm_rc fetch_watched(struct hub_flush *f, struct cm_err *err) {
+    CM_CLEANUP(hub_tip_close) struct hub_tip watched = {0};
+    struct hub_repo_id found;
+    struct cm_err ignored;
+    bool is_known = f->world != NULL &&
+                    hub_tip_open_mirror(f->world, f->repository, &watched, &ignored) == CM_OK;
+    enum cm_rc rc = fetch_branch(f, f->repository->branch, &found, err);
+
+    return rc < 0 || !is_known ? rc : check_forth(&watched, &found, err);
+}
+
+enum cm_rc hub_flush_fetch(struct hub_flush *f, const char *branch, struct cm_err *err) {
+    struct hub_repo_id found;
+
+    return branch != NULL ? fetch_branch(f, branch, &found, err) : fetch_watched(f, err);
 }
 
 static char *full_ref(const char *branch) {

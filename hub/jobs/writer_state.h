@@ -87,9 +87,9 @@ struct hub_pull *hub_pulls_add(struct hub_pulls *pulls, const char *branch, cons
 // One round, or some while the tip moves.
 struct hub_flush {
     const struct hub_repository *repository;
-    const struct hub_writer_world *world;
-    const char *folder; // of the mirror
-    const char *writer; // for the trailer
+    const struct hub_writer_world *world; // NULL: nothing but the mirror
+    const char *folder;                   // that
+    const char *writer;                   // for the trailer
     const char *hub_id;
     uint64_t epoch;
     int cancel_fd;

@@ -30,6 +30,7 @@ static const struct {
     {"sshKeyFile", offsetof(struct hub_repo_source, ssh_key_file)},
     {"sshPassphrase", offsetof(struct hub_repo_source, ssh_passphrase)},
     {"knownHosts", offsetof(struct hub_repo_source, known_hosts)},
+    {"inForce", offsetof(struct hub_repo_source, in_force)},
 };
 
 #define TEXTS (sizeof(texts) / sizeof(texts[0]))
@@ -263,7 +264,7 @@ enum cm_rc hub_answer_read(const char *text, size_t size, struct hub_answer *out
     int64_t code = cm_json_int(cm_json_get(root, "code"), 1);
     int64_t trouble = cm_json_int(cm_json_get(root, "trouble"), -1);
     if (code > CM_OK || code < CM_ECANCELED || trouble < HUB_REPO_FINE ||
-        trouble > HUB_REPO_REFUSED || (code == CM_OK && !read_fetched(root, &answer.fetched))) {
+        trouble > HUB_REPO_WENT_BACK || (code == CM_OK && !read_fetched(root, &answer.fetched))) {
         return cm_fail(err, CM_EIO, "the answer of the fetch makes no sense");
     }
     answer.trouble = (enum hub_repo_trouble)trouble;

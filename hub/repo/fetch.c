@@ -94,14 +94,43 @@ static enum cm_rc wanted_commit(struct fetch *f, git_repository *repo, git_oid *
     return CM_OK;
 }
 
+// went_back tells whether what is in force came after a commit. One that this mirror does not know
+// came from elsewhere, as far as can be told.
+static bool went_back(const struct fetch *f, git_repository *repo, const git_oid *commit,
+                      const git_oid *before, git_oid *from) {
+    const char *in_force = f->remote.source->in_force;
+
+    *from = *before;
+    return in_force != NULL && (in_force[0] == '\0' || git_oid_fromstr(from, in_force) == 0) &&
+           git_graph_descendant_of(repo, from, commit) == 1;
+}
+
+static enum cm_rc refuse_back(struct fetch *f, const git_oid *commit, const git_oid *from) {
+    char there[9];
+    char here[9];
+
+    (void)git_oid_tostr(there, sizeof(there), commit);
+    (void)git_oid_tostr(here, sizeof(here), from);
+    f->remote.answer->trouble = HUB_REPO_WENT_BACK;
+    return cm_fail(
+        &f->remote.answer->err, CM_EEXISTS,
+        "the branch went back to %s, and %s, which came after it, stays: push that again, "
+        "or go back with a commit on top ('git commit --allow-empty')",
+        there, here);
+}
+
 static enum cm_rc move_tip(struct fetch *f, git_repository *repo, const git_oid *commit) {
     CM_CLEANUP(hub_git_referencep) git_reference *ref = NULL;
     struct hub_repo_fetched *fetched = &f->remote.answer->fetched;
     struct cm_err ignored;
     git_oid before = {{0}};
+    git_oid from;
 
     if (hub_mirror_tip(repo, &before, &ignored) == CM_OK && !git_oid_equal(&before, commit)) {
         fetched->rewound = git_graph_descendant_of(repo, commit, &before) != 1;
+    }
+    if (went_back(f, repo, commit, &before, &from)) {
+        return refuse_back(f, commit, &from);
     }
     if (git_reference_create(&ref, repo, HUB_MIRROR_TIP, commit, 1, NULL) < 0) {
         f->remote.answer->trouble = HUB_REPO_LOCAL;

@@ -40,7 +40,7 @@ const char *hub_repo_trouble_name(enum hub_repo_trouble trouble) {
         [HUB_REPO_REDIRECT] = "redirect",   [HUB_REPO_TOO_LARGE] = "too-large",
         [HUB_REPO_FORBIDDEN] = "forbidden", [HUB_REPO_LOCAL] = "local",
         [HUB_REPO_PROTOCOL] = "protocol",   [HUB_REPO_MOVED] = "moved",
-        [HUB_REPO_REFUSED] = "refused",
+        [HUB_REPO_REFUSED] = "refused",     [HUB_REPO_WENT_BACK] = "went-back",
     };
 
     return names[trouble];

@@ -67,6 +67,10 @@ struct hub_repo_source {
     // Loopback, link-local (cloud metadata), private and other addresses that the Internet does not
     // route are refused unless this is set. Files need no permission.
     bool allow_private_hosts;
+
+    // A branch that is found at a commit from which this one came is not followed: it went back.
+    // Its id, 40 digits; "": what the last fetch found; NULL: it is followed wherever it goes.
+    const char *in_force;
 };
 
 struct hub_repo_limits {
@@ -98,6 +102,7 @@ enum hub_repo_trouble {
     HUB_REPO_PROTOCOL,    // what the server says makes no sense
     HUB_REPO_MOVED,       // push: the reference is not where it was seen
     HUB_REPO_REFUSED,     // push: the server does not want it: a protected branch, a hook
+    HUB_REPO_WENT_BACK,   // the branch is where it was before what is in force
 };
 
 // hub_repo_trouble_name returns a stable word: "host-key", "timeout", …

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Git goes back: a force-push or a revert to an earlier commit is followed like any other change."""
+"""Git goes back: to an earlier commit by force once somebody has pushed on top of it, to what is new
+at once."""
 import pathlib
 import sys
 
@@ -19,17 +20,30 @@ class ForcePush(SimStory):
     clusters = fleet(5)
     apps = version("1")
 
-    def test_going_back_by_force_goes_back_everywhere(self):
+    def test_a_branch_that_was_forced_back_changes_nothing_until_somebody_pushes_on_top(self):
         second = self.deliver({**version("2"), **files("extra", m.config_map("extra", x="1"),
                                                        prune=True)})
         self.repo.git("reset", "--quiet", "--hard", self.first)
         self.repo.push(force=True)
         self.hub.run("sync")
+        self.assertIn("went back to " + self.first[:8], self.wait_event("sync.failed")["message"])
+        self.hub.terminate()
+        self.hub.start_and_wait()
+        self.hub.run("sync")
+        self.hub.run("freeze", "--all", "--reason", "to see that it still works", "--for", "1h")
+        self.hub.run("unfreeze", "--all")
+        self.wait_connected(*self.generations())
+        self.assertEqual(self.rows("revisions")[0]["id"], second)
+        for name in self.generations():
+            self.assertEqual(self.data(name, KEY), {"version": "2"})
+            self.assertEqual(self.data(name, "ConfigMap/default/extra"), {"x": "1"})
+        self.repo.git("commit", "--quiet", "--allow-empty", "-m", "yes, back to it")
+        revision = self.repo.push()
+        self.hub.run("sync")
         for name in self.generations():
             self.wait_data(name, KEY, {"version": "1"})
             self.wait_data(name, "ConfigMap/default/extra", None)
-        self.assertEqual(self.rows("revisions")[0]["id"], self.first)
-        self.assertNotEqual(second, self.first)
+        self.assertEqual(self.rows("revisions")[0]["id"], revision)
 
     def test_generations_never_go_back(self):
         for row in self.rows("clusters"):

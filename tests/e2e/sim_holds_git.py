@@ -49,13 +49,24 @@ class HoldsAndGit(SimStory):
         second = self.release("2")
         self.sim.ask("decide", "c01", KEY, "rejected", WORDS)
         self.wait_held("2")
+        self.wait_resolved(self.git("rev-parse", "origin/main").strip())
         self.repo.git("reset", "--quiet", "--hard", second)
         self.assertEqual(self.repo.push(force=True), second)
+        self.hub.run("sync")
+        self.assertIn("went back to", self.wait_event("sync.failed")["message"])
+        self.hub.run("suspend", "cluster", "c02", "--reason", "nor is anything put on top of it")
+        self.assertIn("went back to", self.wait_event("write.failed")["message"])
+        self.assertEqual([row["state"] for row in self.rows("writes") if row["kind"] == "suspend"],
+                         ["waiting"])
+        self.repo.git("commit", "--quiet", "--allow-empty", "-m", "on top")
+        third = self.repo.push()
         self.hub.run("sync")
         self.wait_held("2")
         self.wait_images("1", "2")
         self.assertIn("no retry", self.git("log", "-1", "--format=%B", "origin/main"))
-        self.assertEqual(self.git("rev-parse", "origin/main~1").strip(), second)
+        self.assertIn(third, self.git("rev-list", "--max-count=3", "origin/main").split())
+        self.hub.run("resume", "cluster", "c02", "--reason", "it goes on")
+        self.wait_written()
 
     def test_2_what_is_rejected_while_git_is_away_and_the_hub_killed_is_one_commit(self):
         self.release("3")  # what both run when they reject the next one

@@ -23,6 +23,7 @@ static void a_request_arrives_as_it_was_sent(void **state) {
                    .url = "https://git.example.com/fleet.git",
                    .branch = "main",
                    .token = "s3cr\"et\n",
+                   .in_force = "",
                    .allow_private_hosts = true},
         .limits = hub_repo_limits_default,
     };
@@ -37,6 +38,7 @@ static void a_request_arrives_as_it_was_sent(void **state) {
     assert_string_equal(got.folder, sent.folder);
     assert_string_equal(got.source.token, sent.source.token);
     assert_null(got.source.password);
+    assert_string_equal(got.source.in_force, "");
     assert_true(got.source.allow_private_hosts);
     assert_memory_equal(&got.limits, &sent.limits, sizeof(got.limits));
 }

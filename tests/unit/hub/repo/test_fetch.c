@@ -133,6 +133,44 @@ static void a_forced_branch_is_said_to_be_rewound(void **state) {
     assert_int_equal(hub_repo_tree(repo, &b, &tree, &f.err), CM_OK);
 }
 
+static void a_branch_that_went_back_is_followed_once_somebody_pushed_on_top(void **state) {
+    (void)commit(*state, "echo 1 >f");
+    struct hub_repo_id b = commit(*state, "echo 2 >f");
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    f.source.in_force = "";
+    fetch_ok(&f);
+    scratch_run(*state, "cd r; git reset -q --hard HEAD~1");
+    for (int i = 0; i < 2; i++) { // the next time it is no other
+        fetch_fails(&f, CM_EEXISTS, HUB_REPO_WENT_BACK);
+        assert_non_null(strstr(f.err.msg, "git commit --allow-empty"));
+        expect_tip(&f, &b);
+    }
+    struct hub_repo_id c = commit(*state, "true");
+    fetch_ok(&f);
+    assert_true(hub_repo_id_equal(&f.fetched.commit, &c));
+}
+
+// What is in force counts, and not what was found since and could not be taken in.
+static void a_branch_goes_back_to_what_is_in_force(void **state) {
+    struct hub_repo_id a = commit(*state, "echo 1 >f");
+    char in_force[HUB_REPO_ID_HEX_MAX];
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    (void)commit(*state, "echo broken >f");
+    hub_repo_id_hex(&a, in_force);
+    f.source.in_force = in_force;
+    fetch_ok(&f);
+    scratch_run(*state, "cd r; git reset -q --hard HEAD~1");
+    fetch_ok(&f);
+    assert_true(hub_repo_id_equal(&f.fetched.commit, &a));
+    f.source.in_force = "0123456789012345678901234567890123456789"; // of a mirror that is gone
+    (void)commit(*state, "echo 3 >f");
+    fetch_ok(&f);
+    scratch_run(*state, "cd r; git reset -q --hard HEAD~1");
+    fetch_ok(&f);
+}
+
 static void a_tag_can_be_followed(void **state) {
     struct hub_repo_id a = commit(*state, "echo 1 >f");
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
@@ -404,6 +442,8 @@ int main(int argc, char **argv) {
         TEST(the_first_fetch_brings_the_branch),
         TEST(the_next_fetch_brings_what_is_new),
         TEST(a_forced_branch_is_said_to_be_rewound),
+        TEST(a_branch_that_went_back_is_followed_once_somebody_pushed_on_top),
+        TEST(a_branch_goes_back_to_what_is_in_force),
         TEST(a_tag_can_be_followed),
         TEST(a_missing_branch_is_said_to_be_gone),
         TEST(a_missing_repository_is_said_to_be_missing),
