@@ -92,8 +92,8 @@ static const struct hub_member past_where_params[] = {
      1, 512, NULL, NULL},
     SELECT,
     {"missing", HUB_MEMBER_TEXT, false,
-     "`true`: where the App is and this is not, or may not be: nobody observes the cluster, or "
-     "something was changed there by hand.",
+     "`true`: where the App is and this is not, or may not be: nobody observes the cluster, or not "
+     "all that runs there is known.",
      0, 0, "true false", NULL},
     KNOWN,
     END,
@@ -374,10 +374,10 @@ static const struct hub_member past_log_answer[] = {
 static const struct hub_member past_where_answer[] = {
     NUMBER("atMs", "The moment, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true,
-     "For each App and commit that was applied: `app`, the commit, `images`, `clusters`, the first "
-     "`names`, `fromMs` and `toMs`: since when, first and last. Of these clusters `unobserved` "
-     "were not connected, so nobody knows what they ran, and on `drifted` something was not as in "
-     "Git: the image may be another one.",
+     "For each App, commit that was applied (`revision` is empty if that is not known) and set of "
+     "images that run: `app`, the commit, these `images`, `clusters`, the first `names`, `fromMs` "
+     "and `toMs`: since when, first and last. Of these clusters `unobserved` were not connected, "
+     "so nobody knows what they ran, and `drifted` were not just as the commit says.",
      0, 0, NULL, NULL},
     MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},

@@ -163,6 +163,16 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     return row;
 }
 
+static const char *image_words(struct ctl *c, const struct cm_json *item) {
+    const char *words = "";
+
+    for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
+        words = cm_arena_strf(c->arena, "%s%s%s", words, words[0] == '\0' ? "" : " ",
+                              at->text == NULL ? "" : at->text);
+    }
+    return words;
+}
+
 static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
     struct cm_json *row = begin_row(c, item);
 
@@ -171,6 +181,8 @@ static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
                        cm_arena_strf(c->arena, "%lld%s", (long long)number_of(item, "clusters"),
                                      doubt_words(c, item)));
     cm_json_set(c->arena, row, "images", images_of(c, item));
+    cm_json_set_string(c->arena, row, "runs",
+                       number_of(item, "drifted") > 0 ? image_words(c, item) : "");
     return row;
 }
 
@@ -236,8 +248,27 @@ static bool any_has(const struct cm_json *rows, const char *member) {
     return at != NULL;
 }
 
-// What is held, frozen or on its way is told whenever there is any: a row that looks well without
-// it would mislead.
+// take_columns: what is held, frozen, on its way or other than was applied is told whenever there
+// is any: a row that looks well without it would mislead.
+static size_t take_columns(const struct cm_json *rows, const struct ctl_column *columns,
+                           size_t count, struct ctl_column *out) {
+    static const char *const if_any[] = {"weight", "held", "frozen", "runs"};
+    size_t taken = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        bool wanted = true;
+
+        for (size_t k = 0; k < COUNT(if_any); k++) {
+            wanted =
+                wanted && (strcmp(columns[i].member, if_any[k]) != 0 || any_has(rows, if_any[k]));
+        }
+        if (wanted) {
+            out[taken++] = columns[i];
+        }
+    }
+    return taken;
+}
+
 static int print_show(struct ctl *c, const struct cm_json *answer) {
     static const struct ctl_column columns[] = {
         {"APP", "app", CTL_TEXT, CTL_ALWAYS},
@@ -253,23 +284,10 @@ static int print_show(struct ctl *c, const struct cm_json *answer) {
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
         {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
-    static const char *const if_any[] = {"weight", "held", "frozen"};
     struct cm_json *rows = make_rows(c, answer, show_row);
     struct ctl_column shown[COUNT(columns)];
-    size_t count = 0;
 
-    for (size_t i = 0; i < COUNT(columns); i++) {
-        bool wanted = true;
-
-        for (size_t k = 0; k < COUNT(if_any); k++) {
-            wanted =
-                wanted && (strcmp(columns[i].member, if_any[k]) != 0 || any_has(rows, if_any[k]));
-        }
-        if (wanted) {
-            shown[count++] = columns[i];
-        }
-    }
-    return print_table(c, answer, rows, shown, count);
+    return print_table(c, answer, rows, shown, take_columns(rows, columns, COUNT(columns), shown));
 }
 
 int ctl_show(struct ctl *c) {
@@ -286,11 +304,12 @@ int ctl_show(struct ctl *c) {
 
 int ctl_where(struct ctl *c) {
     static const struct ctl_column columns[] = {
-        {"APP", "app", CTL_TEXT, CTL_ALWAYS},        {"CLUSTERS", "on", CTL_TEXT, CTL_ALWAYS},
-        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},   {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
-        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS},  {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
-        {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
+        {"APP", "app", CTL_TEXT, CTL_ALWAYS},       {"CLUSTERS", "on", CTL_TEXT, CTL_ALWAYS},
+        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},  {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
+        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS}, {"RUNS", "runs", CTL_TEXT, CTL_ALWAYS},
+        {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},   {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
+    struct ctl_column shown[COUNT(columns)];
     const struct ctl_param params[] = {{"what", argument(c, 0)},
                                        {"select", argument(c, 1)},
                                        {"missing", c->options.missing ? "true" : NULL},
@@ -302,7 +321,9 @@ int ctl_where(struct ctl *c) {
         ctl_call(c, "GET", "/past/where", params, NULL, &answer) < 0) {
         return CTL_ERROR;
     }
-    return print_table(c, answer, make_rows(c, answer, where_row), columns, COUNT(columns));
+    struct cm_json *rows = make_rows(c, answer, where_row);
+
+    return print_table(c, answer, rows, shown, take_columns(rows, columns, COUNT(columns), shown));
 }
 
 // ---- The log

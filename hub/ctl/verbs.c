@@ -174,12 +174,16 @@ const struct ctl_verb ctl_verbs[] = {
      .group = PAST,
      .arguments = "COMMIT|IMAGE [WHAT]",
      .summary = "Tell where a commit or an image runs, or ran, since when.",
-     .about = "IMAGE is a whole one, one without tag, or only the tag or digest. A COMMIT is the "
-              "one that changed an App, 7 digits or more. WHAT is as for 'show'. With --missing: "
-              "the clusters where the App runs without it, or may do so. What runs is told by what "
-              "was applied last. So beside a number of clusters stands of how many of them "
-              "nobody knows (not observed), and where something was changed by hand (drifted): "
-              "another image may run there, which 'holdfast diff' tells.",
+     .about =
+         "IMAGE is a whole one, one without tag, or only the tag or digest. A COMMIT is the "
+         "one that changed an App, 7 digits or more. WHAT is as for 'show'. With --missing: "
+         "the clusters where the App runs without it, or may do so. An image is found where it "
+         "runs, also where it is not the one of the commit: somebody set it by hand, a "
+         "controller rejected a release and went back, or an App has failed in the middle. "
+         "RUNS tells what runs there. Beside a number of clusters stands of how many of them "
+         "nobody knows (not observed), and how many are not just as the commit says (drifted). "
+         "While a rollout is under way its release counts. What only pods know, such as the "
+         "digest behind a tag, is not known.",
      .example = "holdfast where registry.example.com/checkout:1.5.0\n"
                 "holdfast where sha256:4c1f... 'prod@{2026-10-01}'\n"
                 "holdfast where 1.5.1 prod --missing",

@@ -13,6 +13,7 @@
 #include "common/str.h"
 #include "hub/jobs/needs.h"
 #include "hub/jobs/rollback.h"
+#include "hub/jobs/running.h"
 #include "hub/jobs/store.h"
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
@@ -299,6 +300,19 @@ static enum cm_rc is_wanted(const struct decisions_job *j, struct hub_db *db,
     return rc;
 }
 
+// note_running: a controller that goes back runs another release than was applied, until it
+// promotes one.
+static enum cm_rc note_running(const struct decisions_job *j, struct hub_db *db,
+                               const struct hub_decision_row *row, struct cm_err *err) {
+    const struct hub_running of = {.cluster = j->cluster,
+                                   .app = row->app,
+                                   .at_ms = row->at_ms > 0 ? row->at_ms : j->now_ms,
+                                   .seen_ms = j->now_ms};
+
+    return strcmp(row->verdict, "rejected") == 0 ? hub_running_note(db, &of, err)
+                                                 : hub_running_look(db, &of, err);
+}
+
 static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast__V1__Decision *d,
                       struct cm_err *err) {
     struct hub_decision_row row = row_of(j, d);
@@ -320,7 +334,8 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     rc = add_event(j, db, d, err);
     rc = rc < 0 ? rc : put_verdict(j, db, d, err);
     rc = rc < 0 ? rc : put_need(j, db, d, &row, err);
-    return rc < 0 ? rc : put_proven(j, db, d, err);
+    rc = rc < 0 ? rc : put_proven(j, db, d, err);
+    return rc < 0 ? rc : note_running(j, db, &row, err);
 }
 
 // ---- All of them

@@ -178,6 +178,8 @@ enum cm_rc hub_note_removed(struct hub_db *db, const char *cluster, const char *
     enum cm_rc rc = hub_past_note(db, &change, err);
 
     change.axis = HUB_PAST_VERDICT;
+    rc = rc < 0 ? rc : hub_past_note(db, &change, err);
+    change.axis = HUB_PAST_IMAGES;
     return rc < 0 ? rc : hub_past_note(db, &change, err);
 }
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -15,6 +16,7 @@
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/proven.h"
 #include "hub/jobs/publication.h"
+#include "hub/jobs/running.h"
 #include "hub/jobs/seed.h"
 #include "hub/store/db.h"
 #include "hub/store/past.h"
@@ -310,7 +312,8 @@ static enum cm_rc begin_past(struct hub_planner *p, struct hub_db *db, struct cm
     bool empty = false;
     enum cm_rc rc = hub_past_is_empty(db, &empty, err);
 
-    return rc < 0 || !empty ? rc : note_all(p, db, err);
+    rc = rc < 0 || !empty ? rc : note_all(p, db, err);
+    return rc < 0 ? rc : hub_running_begin(db, cm_clock_unix_ms(), err);
 }
 
 enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_err *err) {

@@ -7,6 +7,7 @@
 #include "common/clock.h"
 #include "common/json.h"
 #include "common/list.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/object/who.h"
 #include "common/str.h"
@@ -14,10 +15,12 @@
 #include "hub/jobs/note.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/report_work.h"
+#include "hub/jobs/running.h"
 #include "hub/jobs/store.h"
 #include "hub/store/db.h"
 #include "hub/store/events.h"
 #include "hub/store/status.h"
+#include "hub/store/unwritten.h"
 #include "proto/holdfast.pb-c.h"
 
 // Of one report so many differences, and so many happenings, become events, and of one cluster so
@@ -571,6 +574,72 @@ static int64_t happened(const struct report_work *r, int64_t at_ms) {
     return at_ms > 0 && told_ms >= LATE_MS && at_ms <= told_ms - LATE_MS ? at_ms : 0;
 }
 
+// ---- What runs
+
+// Apps of a report, each with the moment of the last that it tells.
+struct touched {
+    struct report_work *work;
+    struct hub_db *db;
+    struct cm_map *apps;
+    enum cm_rc rc;
+    struct cm_err *err;
+};
+
+static void touch(struct touched *t, const char *app, int64_t at_ms) {
+    int64_t *last_ms = cm_map_get(t->apps, app);
+
+    if (last_ms == NULL) {
+        last_ms = cm_arena_get(t->work->arena, sizeof(*last_ms));
+        *last_ms = at_ms;
+        cm_map_put(t->apps, app, last_ms);
+    }
+    *last_ms = at_ms > *last_ms ? at_ms : *last_ms;
+}
+
+static void touch_app(void *ctx, const struct hub_unwritten_app *app) {
+    struct touched *t = ctx;
+
+    touch(t, cm_arena_strdup(t->work->arena, app->app), t->work->now_ms);
+}
+
+static bool look_at(void *ctx, const char *app, void *at_ms) {
+    struct touched *t = ctx;
+    const struct hub_running of = {.cluster = t->work->cluster,
+                                   .app = app,
+                                   .at_ms = *(const int64_t *)at_ms,
+                                   .seen_ms = t->work->now_ms};
+
+    t->rc = hub_running_look(t->db, &of, t->err);
+    return t->rc == CM_OK;
+}
+
+// touch_rest: a full report takes away what it did not tell, of any App.
+static enum cm_rc touch_rest(struct touched *t) {
+    return t->work->report->full_end ? hub_unwritten_apps(t->db, HUB_UNWRITTEN_ACTUAL,
+                                                          t->work->cluster, touch_app, t, t->err)
+                                     : CM_OK;
+}
+
+static enum cm_rc look_at_running(struct report_work *r, struct hub_db *db, struct cm_err *err) {
+    const Holdfast__V1__Report *report = r->report;
+    struct touched t = {.work = r, .db = db, .apps = cm_map_new(NULL), .err = err};
+
+    for (size_t i = 0; i < report->n_objects; i++) {
+        r->happened_ms = happened(r, report->objects[i]->at_ms);
+        touch(&t, report->objects[i]->app, at_of(r));
+    }
+    for (size_t i = 0; i < report->n_apps; i++) {
+        r->happened_ms = happened(r, report->apps[i]->at_ms);
+        touch(&t, report->apps[i]->app, at_of(r));
+    }
+    t.rc = touch_rest(&t);
+    if (t.rc == CM_OK) {
+        cm_map_each(t.apps, look_at, &t);
+    }
+    cm_map_free(t.apps);
+    return t.rc;
+}
+
 enum cm_rc hub_report_put(struct report_work *r, struct hub_db *db, struct cm_err *err) {
     const Holdfast__V1__Report *report = r->report;
     enum cm_rc rc = find_room(r, db, err);
@@ -587,7 +656,8 @@ enum cm_rc hub_report_put(struct report_work *r, struct hub_db *db, struct cm_er
         rc = report->apps[i]->removed ? remove_app(r, db, report->apps[i], err)
                                       : put_app(r, db, report->apps[i], err);
     }
-    return rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, r->now_ms, err);
+    rc = rc < 0 || !report->full_end ? rc : hub_status_full_end(db, r->cluster, r->now_ms, err);
+    return rc < 0 ? rc : look_at_running(r, db, err);
 }
 
 static enum cm_rc run_report(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {

@@ -168,6 +168,28 @@ enum cm_rc hub_decisions_each_controller(struct hub_db *db, const char *cluster,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+enum cm_rc hub_decisions_each_rejected(struct hub_db *db, const char *cluster, const char *app,
+                                       void (*visit)(void *ctx, const struct hub_decision_row *row),
+                                       void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT key, bad, good, good_object FROM decision WHERE verdict = 'rejected' AND number IN"
+        " (SELECT max(number) FROM decision WHERE cluster = ?1 AND app = ?2 AND verdict NOT IN"
+        " ('weight', 'restarted') AND substr(text, 1, length(?3)) <> ?3 GROUP BY key)",
+        "ttt", cluster, app, HUB_DECISION_JOINS);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct hub_decision_row row = {.key = hub_stmt_text(stmt, 0),
+                                       .bad = hash_at(stmt, 1),
+                                       .good = hash_at(stmt, 2)};
+
+        row.good_object = hub_stmt_blob(stmt, 3, &row.good_object_size);
+        visit(ctx, &row);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_decisions_each_provisional(struct hub_db *db, bool only_new,
                                           void (*visit)(void *ctx,
                                                         const struct hub_decision_row *row),

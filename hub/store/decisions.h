@@ -103,6 +103,14 @@ hub_decisions_each_controller(struct hub_db *db, const char *cluster, const char
                               void (*visit)(void *ctx, const char *key, const char *controller),
                               void *ctx, struct cm_err *err);
 
+// hub_decisions_each_rejected visits the workloads of an App on a cluster of which the last that is
+// known is that their controller rejected a release, and went back: `key`, `bad`, `good` and
+// `good_object` alone.
+CM_MUSTUSE enum cm_rc
+hub_decisions_each_rejected(struct hub_db *db, const char *cluster, const char *app,
+                            void (*visit)(void *ctx, const struct hub_decision_row *row), void *ctx,
+                            struct cm_err *err);
+
 // hub_decisions_last and _set: as of reports (hub/store/status.h).
 CM_MUSTUSE enum cm_rc hub_decisions_last(struct hub_db *db, const char *cluster,
                                          struct hub_report_mark *out, struct cm_err *err);

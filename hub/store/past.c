@@ -322,6 +322,8 @@ enum cm_rc hub_past_lost(struct hub_db *db, const char *cluster, int64_t now_ms,
 
     rc = rc < 0 ? rc : note_none(db, &none, &apps, err);
     none.axis = HUB_PAST_VERDICT;
+    rc = rc < 0 ? rc : note_none(db, &none, &apps, err);
+    none.axis = HUB_PAST_IMAGES;
     return rc < 0 ? rc : note_none(db, &none, &apps, err);
 }
 
@@ -444,7 +446,7 @@ static enum cm_rc find_due(struct hub_db *db, int64_t now_ms, struct parts *out,
         db, &stmt, err,
         HUB_PAST_APPS
         ", p(app, axis) AS (SELECT '', 3 UNION ALL SELECT app, value FROM apps,"
-        " (SELECT 0 AS value UNION ALL SELECT 1 UNION ALL SELECT 2))"
+        " (SELECT 0 AS value UNION ALL SELECT 1 UNION ALL SELECT 2 UNION ALL SELECT 4))"
         " SELECT app, axis, ?2 FROM p WHERE (SELECT count(*) FROM past_change c"
         " WHERE c.app = p.app AND c.axis = p.axis AND c.at_ms > ifnull((SELECT max(k.at_ms)"
         " FROM past_checkpoint k WHERE k.app = p.app AND k.axis = p.axis), 0)) > ?1",

@@ -11,12 +11,14 @@
 // All of it is told as lines, too (hub/store/past_lines.h), of which it can be made anew.
 //
 // Values are numbers: of HUB_PAST_DESIRED and _ACTUAL a bundle at a commit (hub_past_value), 0:
-// none; of _VERDICT enum hub_verdict; of _SEEN, whose App is "", 1 while the agent is connected.
+// none; of _VERDICT enum hub_verdict; of _SEEN, whose App is "", 1 while the agent is connected; of
+// _IMAGES a set of images (hub_past_images), 0: those of the bundle that was applied last.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
@@ -33,7 +35,13 @@ enum hub_past_axis {
     HUB_PAST_ACTUAL,  // what the agent applied last, or found to be there
     HUB_PAST_VERDICT, // how that did
     HUB_PAST_SEEN,    // whether the agent was connected
+    HUB_PAST_IMAGES,  // which images really run, where the bundle does not say it
 };
+
+// hub_past_is_named tells whether values of an axis are bundles or images, which have rows.
+static inline bool hub_past_is_named(enum hub_past_axis axis) {
+    return axis != HUB_PAST_VERDICT && axis != HUB_PAST_SEEN;
+}
 
 enum hub_verdict {
     HUB_VERDICT_NONE, // nothing is known, or the App is gone
@@ -60,6 +68,35 @@ CM_MUSTUSE enum cm_rc hub_past_value(struct hub_db *db, const struct hub_past_bu
 // hub_past_image says that a value has this image. Repeating it changes nothing.
 CM_MUSTUSE enum cm_rc hub_past_image(struct hub_db *db, int64_t value, const char *image,
                                      struct cm_err *err);
+
+// hub_past_images finds the number of a set of images, or makes one: sorted, each once. Of one that
+// is not whole (HUB_PAST_PARTIAL is its revision) more may run than is known.
+#define HUB_PAST_PARTIAL "partial"
+struct hub_past_set {
+    const char *app;
+    const char *const *images;
+    size_t count;
+    bool partial;
+};
+CM_MUSTUSE enum cm_rc hub_past_images(struct hub_db *db, const struct hub_past_set *set,
+                                      int64_t *out, struct cm_err *err);
+
+// hub_past_images_are tells whether the bundle that an App on a cluster has now has just these.
+CM_MUSTUSE enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster,
+                                          const struct hub_past_set *set, bool *out,
+                                          struct cm_err *err);
+
+// hub_past_images_due tells whether an App on a cluster may run other images than its bundle has:
+// it has failed, something is reported to be other than Git says, or it was so the last time.
+CM_MUSTUSE enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const char *app,
+                                          bool *out, struct cm_err *err);
+
+// hub_past_images_each_new visits what was changed by hand and never looked at: reports of a hub
+// that did not.
+CM_MUSTUSE enum cm_rc hub_past_images_each_new(struct hub_db *db,
+                                               void (*visit)(void *ctx, const char *cluster,
+                                                             const char *app),
+                                               void *ctx, struct cm_err *err);
 
 struct hub_past_change {
     const char *app; // "" for HUB_PAST_SEEN

@@ -91,7 +91,8 @@ enum cm_rc hub_past_alias_apply(struct hub_db *db, struct hub_line *line, struct
         return use(db, VALUE, &NUM(VALUE), err);
     case HUB_LINE_CHANGE:
     case HUB_LINE_ROW:
-        return NUM(AXIS) > HUB_PAST_ACTUAL ? CM_OK : use(db, VALUE, &NUM(VALUE), err);
+        return hub_past_is_named((enum hub_past_axis)NUM(AXIS)) ? use(db, VALUE, &NUM(VALUE), err)
+                                                                : CM_OK;
     default:
         return CM_OK;
     }

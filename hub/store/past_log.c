@@ -29,6 +29,8 @@ static const char *kind_of(const struct past_log_row *row) {
         return row->value < count ? verdicts[row->value] : "";
     case HUB_PAST_SEEN:
         return row->value != 0 ? "connected" : "disconnected";
+    case HUB_PAST_IMAGES:
+        return ""; // who changed what is told by events
     default:
         return row->value != 0 ? "release" : "removal";
     }

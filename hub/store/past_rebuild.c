@@ -396,7 +396,7 @@ static enum cm_rc put_unknown(struct hub_past_rebuild *r, struct cm_err *err) {
         hub_db_run(r->db, err,
                    "INSERT INTO past_value (number, app, bundle, revision, repo) SELECT value,"
                    " min(app), CAST(printf('%032d', value) AS BLOB), 'unknown', '' FROM past_change"
-                   " WHERE axis < 2 AND value <> 0 AND value NOT IN (SELECT number FROM past_value)"
+                   " WHERE axis IN (0, 1, 4) AND value <> 0 AND value NOT IN (SELECT number FROM past_value)"
                    " GROUP BY value",
                    "");
 

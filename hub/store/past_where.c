@@ -13,8 +13,9 @@
 #define HEX_MAX 64
 
 struct found {
-    const struct past_info *info;
-    bool wanted; // it has what is asked for
+    const struct past_info *info;    // what was applied; of value 0: that is not known
+    const struct past_info *running; // what runs instead; of value 0: just that
+    bool wanted;                     // it has what is asked for
     struct past_fold fold;
 };
 
@@ -24,23 +25,25 @@ struct seeking {
     struct hub_past_state seen;
     struct hub_past_state actual;  // of the present App
     struct hub_past_state verdict; // of it, too
-    bool *changed;                 // by cluster: an image of it is known to be another one now
+    struct hub_past_state images;  // likewise
     struct cm_map *wanted;         // values, by number as text
+    struct cm_map *committed;      // those that are it by their commit, whatever runs
     struct cm_map *apps;           // that ever had one of them
-    struct cm_map *found;          // by App and revision
+    struct cm_map *found;          // by App, revision and what runs
 };
 
 static const char *key_of(struct past_read *r, uint32_t value) {
     return cm_arena_strf(r->arena, "%u", value);
 }
 
-static enum cm_rc want(struct seeking *s, struct hub_stmt *stmt, struct cm_err *err) {
+static enum cm_rc want(struct seeking *s, struct cm_map *wanted, struct hub_stmt *stmt,
+                       struct cm_err *err) {
     enum cm_rc rc;
 
     while ((rc = hub_stmt_next(stmt, err)) == CM_OK) {
         const char *app = cm_arena_strdup(s->read->arena, hub_stmt_text(stmt, 1));
 
-        cm_map_put(s->wanted, key_of(s->read, (uint32_t)hub_stmt_int(stmt, 0)), s);
+        cm_map_put(wanted, key_of(s->read, (uint32_t)hub_stmt_int(stmt, 0)), s);
         cm_map_put(s->apps, app, s);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
@@ -57,7 +60,7 @@ static enum cm_rc want_images(struct seeking *s, const char *what, struct cm_err
         " OR substr(i.image, 1, length(?1) + 1) IN (?1 || ':', ?1 || '@')",
         "t", what);
 
-    return rc < 0 ? rc : want(s, stmt, err);
+    return rc < 0 ? rc : want(s, s->wanted, stmt, err);
 }
 
 static bool is_revision(const char *what) {
@@ -73,7 +76,7 @@ static enum cm_rc want_revision(struct seeking *s, const char *what, struct cm_e
                                  " AND revision < ?1 || 'g'",
                                  "t", what);
 
-    return rc < 0 ? rc : want(s, stmt, err);
+    return rc < 0 ? rc : want(s, s->committed, stmt, err);
 }
 
 static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
@@ -83,7 +86,7 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
     if (rc == CM_OK && is_revision(what)) {
         rc = want_revision(s, what, err);
     }
-    return rc < 0 || cm_map_len(s->wanted) > 0
+    return rc < 0 || cm_map_len(s->apps) > 0
                ? rc
                : cm_fail(err, CM_ENOTFOUND,
                          "nothing that was ever in force has '%.200s'%s: give an image, its tag or "
@@ -91,42 +94,76 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
                          what, past_kept_words(s->read));
 }
 
-static struct found *make_found(struct seeking *s, struct past_info *info) {
-    const char *key = cm_arena_strf(s->read->arena, "%s %s", info->app, info->release);
+static bool has(struct seeking *s, const struct cm_map *wanted, const struct past_info *info) {
+    return cm_map_get(wanted, key_of(s->read, info->value)) != NULL;
+}
+
+static struct found *make_found(struct seeking *s, const char *app, const struct past_info *info,
+                                const struct past_info *running) {
+    const char *key = cm_arena_strf(s->read->arena, "%s %u %s", app, running->value, info->release);
     struct found *found = cm_map_get(s->found, key);
 
     if (found == NULL) {
         found = cm_arena_get(s->read->arena, sizeof(*found));
-        *found = (struct found){
-            .info = info, .wanted = cm_map_get(s->wanted, key_of(s->read, info->value)) != NULL};
+        *found = (struct found){.info = info,
+                                .running = running,
+                                .wanted = has(s, s->committed, info) ||
+                                          has(s, s->wanted, running->value != 0 ? running : info)};
         cm_map_put(s->found, key, found);
     }
     return found;
 }
 
-// What runs is what was applied, as long as somebody watches and nothing else was set there by
-// hand. So with `missing` a cluster that may be without it is told, too.
+// is_unsure: of what runs instead not all may be known, and what was changed by hand before anybody
+// looked at images may be one. So with `missing` such a cluster is told, too.
+static bool is_unsure(const struct seeking *s, size_t cluster, const struct found *found) {
+    return found->running->value != 0 ? found->running->revision[0] != '\0'
+                                      : s->verdict.cells[cluster].value == HUB_VERDICT_DRIFTED;
+}
+
+// since_of: an image that was put there by hand has been there since that; a commit since it was
+// applied.
+static int64_t since_of(const struct seeking *s, size_t cluster, const struct found *found) {
+    int64_t applied_ms = s->actual.cells[cluster].since_ms;
+    int64_t images_ms = s->images.cells[cluster].since_ms;
+
+    return cm_map_len(s->committed) > 0 && found->info->value != 0 ? applied_ms
+           : images_ms > applied_ms                                ? images_ms
+                                                                   : applied_ms;
+}
+
+// What runs is known as long as somebody watches.
 static void add_cell(struct seeking *s, size_t cluster, struct found *found) {
     bool unobserved = s->seen.cells[cluster].value == 0;
-    bool drifted = s->changed[cluster] || s->verdict.cells[cluster].value == HUB_VERDICT_DRIFTED;
+    bool unsure = is_unsure(s, cluster, found);
+    bool drifted =
+        found->running->value != 0 || s->verdict.cells[cluster].value == HUB_VERDICT_DRIFTED;
 
-    if (s->read->ask->missing ? !found->wanted || unobserved || drifted : found->wanted) {
-        past_fold_add(s->read, &found->fold, cluster, s->actual.cells[cluster].since_ms);
+    if (s->read->ask->missing ? !found->wanted || unobserved || unsure : found->wanted) {
+        past_fold_add(s->read, &found->fold, cluster, since_of(s, cluster, found));
         found->fold.unobserved += unobserved ? 1 : 0;
         found->fold.drifted += drifted && !unobserved ? 1 : 0;
     }
 }
 
-static enum cm_rc seek_cluster(struct seeking *s, size_t cluster, struct cm_err *err) {
+static enum cm_rc seek_cluster(struct seeking *s, const char *app, size_t cluster,
+                               struct cm_err *err) {
+    uint32_t images = s->images.cells[cluster].value;
     uint32_t value = s->actual.cells[cluster].value;
+    struct past_info *running;
     struct past_info *info;
     enum cm_rc rc = past_info_find(s->read, value, &info, err);
 
-    if (rc < 0 || value == 0) {
+    rc = rc < 0 ? rc : past_info_find(s->read, images, &running, err);
+    if (rc < 0 || (value == 0 && images == 0)) {
         return rc;
     }
+    if (images != 0) {
+        add_cell(s, cluster, make_found(s, app, info, running));
+        return CM_OK;
+    }
     if (info->mark == NULL) {
-        info->mark = make_found(s, info);
+        info->mark = make_found(s, app, info, running);
     }
     add_cell(s, cluster, info->mark);
     return CM_OK;
@@ -138,30 +175,6 @@ static enum cm_rc read_axis(struct seeking *s, const char *app, enum hub_past_ax
     return hub_past_read(s->read->db, s->read->arena, app, axis, &s->scope.when, out, err);
 }
 
-// find_changed finds where an image differs now, however the App does: one that does not come up
-// is degraded, not drifted.
-static enum cm_rc find_changed(struct seeking *s, const char *app, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    bool now = !s->scope.select.timed && s->scope.select.back == 0;
-    enum cm_rc rc = CM_OK;
-
-    memset(s->changed, 0, s->read->count * sizeof(*s->changed));
-    if (now) {
-        rc = hub_db_query(s->read->db, &stmt, err,
-                          "SELECT c.number FROM drift d JOIN past_cluster c ON c.name = d.cluster"
-                          " WHERE d.app = ?1 AND d.path GLOB '*.image'",
-                          "t", app);
-    }
-    while (now && rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        size_t cluster = (size_t)hub_stmt_int(stmt, 0);
-
-        if (cluster < s->read->count) {
-            s->changed[cluster] = true;
-        }
-    }
-    return rc == CM_ENOTFOUND ? CM_OK : rc;
-}
-
 static enum cm_rc seek_app(void *ctx, const char *app, struct cm_err *err) {
     struct seeking *s = ctx;
 
@@ -170,21 +183,22 @@ static enum cm_rc seek_app(void *ctx, const char *app, struct cm_err *err) {
     }
     enum cm_rc rc = read_axis(s, app, HUB_PAST_ACTUAL, &s->actual, err);
     rc = rc < 0 ? rc : read_axis(s, app, HUB_PAST_VERDICT, &s->verdict, err);
-    rc = rc < 0 ? rc : find_changed(s, app, err);
+    rc = rc < 0 ? rc : read_axis(s, app, HUB_PAST_IMAGES, &s->images, err);
     for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
-        rc = s->scope.in[i] ? seek_cluster(s, i, err) : CM_OK;
+        rc = s->scope.in[i] ? seek_cluster(s, app, i, err) : CM_OK;
     }
     return rc;
 }
 
 static enum cm_rc make_item(struct past_read *r, const struct found *found, struct cm_json **out,
                             struct cm_err *err) {
+    const struct past_info *running = found->running->value != 0 ? found->running : found->info;
     struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
     struct cm_json *images = NULL;
 
-    cm_json_set_string(r->arena, item, "app", found->info->app);
+    cm_json_set_string(r->arena, item, "app", running->app);
     enum cm_rc rc = past_revision_set(r, item, found->info, err);
-    rc = rc < 0 ? rc : past_images_make(r, found->info->value, &images, err);
+    rc = rc < 0 ? rc : past_images_make(r, running->value, &images, err);
     cm_json_set(r->arena, item, "images", images);
     past_fold_set(r, &found->fold, item);
     cm_json_set_int(r->arena, item, "unobserved", (int64_t)found->fold.unobserved);
@@ -220,7 +234,6 @@ static enum cm_rc seek(struct seeking *s, struct cm_json *answer, struct cm_err 
     rc = rc < 0 ? rc : past_scope_find(r, &select, &s->scope, err);
     rc = rc < 0 ? rc : find_wanted(s, err);
     rc = rc < 0 ? rc : read_axis(s, "", HUB_PAST_SEEN, &s->seen, err);
-    s->changed = cm_arena_get(r->arena, r->count * sizeof(*s->changed));
     rc = rc < 0 ? rc : past_each_app(r, &select, seek_app, s, err);
     cm_json_set_int(r->arena, answer, "atMs", s->scope.when.at_ms);
     past_members_set(r, &s->scope, answer);
@@ -233,12 +246,14 @@ enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a, const struct hu
     struct past_read r;
     struct seeking s = {.read = &r,
                         .wanted = cm_map_new(NULL),
+                        .committed = cm_map_new(NULL),
                         .apps = cm_map_new(NULL),
                         .found = cm_map_new(NULL)};
     enum cm_rc rc = past_read_begin(&r, db, a, ask, err);
 
     rc = rc < 0 ? rc : seek(&s, answer, err);
     cm_map_free(s.wanted);
+    cm_map_free(s.committed);
     cm_map_free(s.apps);
     cm_map_free(s.found);
     past_read_end(&r);

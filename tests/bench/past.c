@@ -1,9 +1,10 @@
 // past: how long questions about a year of a large fleet take.
 //
 // 10,000 clusters in ten groups and 20 Apps; each App is released once a week, to everybody within
-// half an hour; on one cluster in a hundred it fails at first and is put right a day later. Written
-// as the hub writes it (hub/store/past.h), but many rows at a time, with a checkpoint of each App
-// and axis every fourth week. Prints the median and the slowest of each question.
+// half an hour; on one cluster in a hundred it fails at first and is put right a day later; on
+// another one somebody sets an image by hand, for a day. Written as the hub writes it
+// (hub/store/past.h), but many rows at a time, with a checkpoint of each App and axis every fourth
+// week. Prints the median and the slowest of each question.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -133,6 +134,22 @@ static int64_t make_release(struct bench *b, unsigned app, unsigned week, const 
     return value;
 }
 
+static void set_by_hand(struct bench *b, const char *name, unsigned week, int64_t at_ms) {
+    char image[64];
+    const char *const images[] = {image};
+    struct wave w = {name, HUB_PAST_IMAGES, 0, at_ms, (week + 50) % 100, 100};
+    struct cm_err err;
+
+    (void)snprintf(image, sizeof(image), "reg.example.com/%s:1.%u-debug", name, week);
+    check(hub_past_images(b->db, &(struct hub_past_set){.app = name, .images = images, .count = 1},
+                          &w.value, &err),
+          &err);
+    put_wave(b, &w);
+    w.value = 0;
+    w.at_ms += DAY_MS;
+    put_wave(b, &w);
+}
+
 static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms) {
     char name[16];
 
@@ -149,6 +166,7 @@ static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms)
     w.value = HUB_VERDICT_HEALTHY;
     w.at_ms += DAY_MS;
     put_wave(b, &w);
+    set_by_hand(b, name, week, at_ms + 2 * DAY_MS);
 }
 
 static void put_year(struct bench *b) {
@@ -232,6 +250,8 @@ static void ask_all(struct bench *b) {
             (struct hub_past_ask){.select = "c00017:app-03@{6.months.ago}"});
     measure(b, "where, an image, now", hub_past_where,
             (struct hub_past_ask){.select = "", .what = "1.51"});
+    measure(b, "where, an image that was set by hand, half a year ago", hub_past_where,
+            (struct hub_past_ask){.select = "@{6.months.ago}", .what = "1.26-debug"});
     measure(b, "where, an image is missing, half a year ago", hub_past_where,
             (struct hub_past_ask){.select = "@{6.months.ago}",
                                   .what = "reg.example.com/app-03:1.20",

@@ -184,6 +184,31 @@ class Past(SimStory):
         self.sim.ask("drift", "c01", WEB, "spec.replicas", "1", "kubectl-edit")
         self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
 
+    def test_6g_an_image_that_was_set_by_hand_is_found_where_it_runs(self):
+        image = "spec.template.spec.containers[name=main].image"
+        before = moment()
+        self.sim.ask("drift", "c01", WEB, image, "example.com/web:9", "kubectl-edit")
+
+        def is_found():
+            item, = self.ask("where", "example.com/web:9")["items"]
+            self.assertEqual((item["names"], item["images"], item["drifted"]), (["c01"], ["example.com/web:9"], 1))
+            return True
+        wait_for(is_found, 30, "the image that runs", 0.1)
+        self.assertEqual(self.ask("where", "2", "c01")["items"], [])
+        self.assertEqual([i["names"] for i in self.ask("where", "2", "c01", "--missing")["items"]], [["c01"]])
+        self.assertEqual([i["images"] for i in self.ask("where", self.second[:8], "c01")["items"]],
+                         [["example.com/web:9"]])
+        self.assertEqual([i["names"] for i in self.ask("where", "2", f"c01@{{{before}}}")["items"]], [["c01"]])
+        self.assertRegex(self.hub.run("where", self.second[:8], "c01").stdout,
+                         r"RUNS .*\n.* 1 \(1 drifted\) .* example\.com/web:9 ")
+        during = moment()
+        self.sim.ask("drift", "c01", WEB, image, "example.com/web:2", "kubectl-edit")
+        wait_for(lambda: [i["drifted"] for i in self.ask("where", "2", "c01")["items"]] == [0], 30,
+                 "the image that was put back", 0.1)
+        self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
+        self.assertEqual([i["names"] for i in self.ask("where", "9", f"@{{{during}}}")["items"]], [["c01"]])
+        self.assertEqual(self.ask("where", "9")["items"], [])
+
     def test_7_a_hub_that_was_killed_remembers(self):
         self.hub.kill()
         self.hub.start_and_wait()

@@ -3,6 +3,7 @@
 
 #include "desk.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "common/arena.h"
@@ -256,6 +257,41 @@ static void a_deployment_that_comes_up_after_all_is_not_what_a_new_agent_begins_
     assert_int_equal(desk_count(d, "SELECT count(*) FROM proven"), 0);
 }
 
+static void what_a_controller_goes_back_to_is_what_runs_until_it_promotes(void **state) {
+    static const char good[] = "{\"spec\":{\"containers\":[{\"image\":\"reg/web:1\"}]}}";
+    static const char runs[] =
+        "SELECT count(*) FROM past_now n JOIN past_value_image v ON v.value ="
+        " n.value WHERE n.axis = 4";
+    struct desk *d = *state;
+    struct draft rejected = begin();
+    struct draft promoted = begin();
+    struct draft setup = begin();
+    ProtobufCBinaryData bad = hash_of(&setup, "bad");
+    char hex[2 * CM_SHA256_SIZE + 1] = "";
+
+    for (size_t i = 0; i < bad.len; i++) {
+        (void)snprintf(hex + 2 * i, 3, "%02x", bad.data[i]);
+    }
+    CM_AUTOFREE char *put = cm_strf("INSERT INTO object (cluster, app, key, sha256, health,"
+                                    " message, at_ms) VALUES ('paris-1', 'web', '" KEY "',"
+                                    " x'%s', 2, '', 1)",
+                                    hex);
+    desk_run(d, put);
+    desk_run(d, "INSERT INTO status (cluster, app, bundle, revision, applied, message, health,"
+                " health_message, objects, drifted, at_ms) VALUES ('paris-1', 'web', x'', 'r', 3,"
+                " '', 2, '', 1, 0, 1)");
+    Holdfast__V1__Decision *one = add(&rejected, 1, REJECTED, "one");
+    one->bad_sha256 = hash_of(&rejected, "bad");
+    one->good_object.len = strlen(good);
+    one->good_object.data = (uint8_t *)cm_arena_strdup(rejected.arena, good);
+    (void)commit(d, &rejected);
+    assert_int_equal(desk_count(d, runs), 1);
+    (void)add(&promoted, 2, PROMOTED, "two");
+    (void)commit(d, &promoted);
+    assert_int_equal(desk_count(d, runs), 0);
+    cm_arena_free(setup.arena);
+}
+
 static void what_makes_no_sense_is_passed_over(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
@@ -281,6 +317,7 @@ int main(void) {
         TEST(what_runs_must_be_what_it_is_called),
         TEST(what_does_not_come_up_is_looked_at_where_no_other_controller_leads_it),
         TEST(a_deployment_that_comes_up_after_all_is_not_what_a_new_agent_begins_with),
+        TEST(what_a_controller_goes_back_to_is_what_runs_until_it_promotes),
         TEST(what_makes_no_sense_is_passed_over),
     };
 

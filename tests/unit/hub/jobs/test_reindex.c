@@ -153,6 +153,34 @@ static void release(struct history *h, int64_t late_ms) {
          none ? 0 : value_of(h, which), late_ms);
 }
 
+// What runs is sometimes what another App has, too.
+static void run_other(struct history *h) {
+    uint32_t which = dice(h, 6);
+    CM_AUTOFREE char *own = cm_strf("reg/web:%u", which);
+    const char *const images[] = {own, "reg/web:3"};
+    const struct hub_past_set set = {
+        .app = apps[which % APPS], .images = images, .count = which % 2 + 1, .partial = which == 5};
+    int64_t value = 0;
+
+    must(h, dice(h, 3) == 0 ? CM_OK : hub_past_images(h->db, &set, &value, &h->err));
+    note(h, set.app, HUB_PAST_IMAGES, value, dice(h, 4) == 0 ? 7200000 : 0);
+}
+
+// An image that somebody set by hand on c02.
+static void run_by_hand(struct history *h, const char *name) {
+    CM_AUTOFREE char *image = cm_strf("reg/%s:by-hand", name);
+    const char *const images[] = {image};
+    const struct hub_past_set set = {.app = "web", .images = images, .count = 1};
+    struct hub_past_change change = {.app = "web",
+                                     .axis = HUB_PAST_IMAGES,
+                                     .cluster = "c02",
+                                     .at_ms = h->now_ms,
+                                     .seen_ms = h->now_ms};
+
+    must(h, hub_past_images(h->db, &set, &change.value, &h->err));
+    must(h, hub_past_note(h->db, &change, &h->err));
+}
+
 static void decide(struct history *h) {
     struct cm_sha256 id = {{1}};
     bool fresh = false;
@@ -254,6 +282,8 @@ static void happen(struct history *h) {
         release(h, 0);
     } else if (what < 64) {
         release(h, (int64_t)dice(h, 7200) * 1000);
+    } else if (what < 70) {
+        run_other(h);
     } else if (what < 80) {
         note(h, apps[dice(h, APPS)], HUB_PAST_VERDICT, dice(h, HUB_VERDICT_SUSPENDED + 1), 0);
     } else if (what < 90) {
@@ -651,6 +681,7 @@ static void of_a_release_that_comes_back_from_months_that_are_gone_all_is_known(
     struct hub_reindex_facts facts = {0};
     int64_t back = value_of(&h, VALUES); // nobody else has it
 
+    run_by_hand(&h, "back");
     for (int i = 0; i < 3; i++) {
         h.now_ms += 20 * DAY_MS;
         cm_clock_fake(h.now_ms);
@@ -659,6 +690,7 @@ static void of_a_release_that_comes_back_from_months_that_are_gone_all_is_known(
         write_down(&h, true);
     }
     note(&h, apps[VALUES % APPS], HUB_PAST_DESIRED, back, 0);
+    run_by_hand(&h, "back");
     write_down(&h, true);
     scratch_run(h.scratch, "cd state.git; git tag -d $(git tag -l 'state/events/*')");
     must(&h, reindex(&h, &facts));
@@ -1000,6 +1032,7 @@ static void run_there(struct history *h, const char *name) {
     must(h, hub_past_value(h->db, &b, &change.value, &made, &h->err));
     must(h, hub_past_image(h->db, change.value, image, &h->err));
     must(h, hub_past_note(h->db, &change, &h->err));
+    run_by_hand(h, name);
 }
 
 #define RELEASES                                                                                   \
@@ -1026,6 +1059,11 @@ static void what_came_after_a_restore_and_what_came_before_it_are_both_there(voi
     assert_int_equal(count_of(&h, "SELECT count(*) FROM past_now n JOIN past_value v ON v.number ="
                                   " n.value JOIN past_cluster c ON c.number = n.cluster WHERE"
                                   " n.axis = 1 AND v.revision = 'new' AND c.name = 'c01'"),
+                     1);
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM past_now n JOIN past_value_image i ON"
+                                  " i.value = n.value JOIN past_image t ON t.number = i.image JOIN"
+                                  " past_cluster c ON c.number = n.cluster WHERE n.axis = 4 AND"
+                                  " t.image = 'reg/new:by-hand' AND c.name = 'c02'"),
                      1);
     write_down(&h, true);
     must(&h, reindex(&h, &facts));

@@ -486,6 +486,29 @@ static void report_whole(struct desk *d, uint64_t number, const char *key, const
     (void)commit(d, &m);
 }
 
+#define RUNS                                                                                       \
+    "SELECT count(*) FROM past_now n JOIN past_value_image v ON v.value = n.value JOIN past_image" \
+    " i ON i.number = v.image WHERE n.axis = 4 AND n.app = 'web' AND i.image = "
+
+static void an_image_that_is_there_instead_is_what_runs(void **state) {
+    struct desk *d = *state;
+    struct draft first = begin(RUN, 3);
+    struct draft last = begin(RUN, 4);
+
+    report_app(d, 1, "one", APPLIED, HEALTHY);
+    report_whole(d, 2, "Deployment.apps/web/a",
+                 "{\"spec\":{\"containers\":[{\"image\":\"reg/web:9\"}]}}");
+    assert_int_equal(desk_count(d, RUNS "'reg/web:9'"), 1);
+    first.report->full = true; // which has no such object
+    (void)add_app(&first, "web", "one", APPLIED, HEALTHY);
+    (void)commit(d, &first);
+    assert_int_equal(desk_count(d, RUNS "'reg/web:9'"), 1);
+    last.report->full_end = true;
+    (void)commit(d, &last);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM past_now WHERE axis = 4 AND value = 0"),
+                     1);
+}
+
 static void all_that_is_there_is_on_record_until_it_is_as_desired(void **state) {
     struct desk *d = *state;
 
@@ -677,6 +700,7 @@ int main(void) {
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
         DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
+        DESK_TEST(an_image_that_is_there_instead_is_what_runs),
         DESK_TEST(all_that_is_there_is_on_record_until_it_is_as_desired),
         DESK_TEST(what_is_no_object_or_tells_a_secret_is_not_taken),
         DESK_TEST(so_much_of_what_is_there_of_a_cluster_is_kept_and_no_more),

@@ -499,21 +499,65 @@ static void nor_is_one_where_something_was_changed_by_hand(void **state) {
                  "22 a");
 }
 
-static void an_image_that_was_set_by_hand_counts_however_the_app_does(void **state) {
+static int64_t images_of(struct hub_db *db, const char *image, bool partial) {
+    const struct hub_past_set set = {
+        .app = "web", .images = &image, .count = 1, .partial = partial};
+    struct cm_err err;
+    int64_t value = 0;
+
+    assert_int_equal(hub_past_images(db, &set, &value, &err), CM_OK);
+    return value;
+}
+
+static void what_really_runs_counts_however_the_app_does(void **state) {
     note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DEGRADED, THEN_MS + 3 * HOUR_MS);
-    run_sql(*state, "INSERT INTO drift (cluster, key, path, app, desired, actual, manager,"
-                    " operation, at_ms) VALUES ('a', 'Deployment.apps/default/web',"
-                    " 'spec.template.spec.containers[name=main].image', 'web', 'x', 'y', 'kubectl',"
-                    " '', 1), ('b', 'Deployment.apps/default/web', 'spec.replicas', 'web', '1',"
-                    " '2', 'kubectl', '', 1)");
+    note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web:1.4", false),
+         THEN_MS + 3 * HOUR_MS);
     assert_doubts(state, hub_past_where,
-                  &(struct hub_past_ask){.select = "prod", .what = "sha256:00"},
+                  &(struct hub_past_ask){.select = "prod", .what = "sha256:00"}, "");
+    assert_doubts(state, hub_past_where, &(struct hub_past_ask){.select = "prod", .what = "1.4"},
+                  "11 1 unobserved 0 drifted 0; 22 1 unobserved 0 drifted 1");
+    assert_doubts(state, hub_past_where, &(struct hub_past_ask){.select = "prod", .what = R2},
                   "22 1 unobserved 0 drifted 1");
     assert_doubts(state, hub_past_where,
-                  &(struct hub_past_ask){.select = "prod@{1.hour.ago}", .what = "sha256:00"},
-                  "22 1 unobserved 0 drifted 0"); // which is not known of another time
-    assert_doubts(state, hub_past_where, &(struct hub_past_ask){.select = "b", .what = "1.4"},
-                  "11 1 unobserved 0 drifted 0");
+                  &(struct hub_past_ask){.select = "prod@{8.hours.ago}", .what = "sha256:00"},
+                  "22 1 unobserved 0 drifted 0"); // before that
+    note(*state, HUB_PAST_IMAGES, "a", 0, THEN_MS + 4 * HOUR_MS);
+    assert_doubts(state, hub_past_where, &(struct hub_past_ask){.select = "a", .what = "sha256:00"},
+                  "22 1 unobserved 0 drifted 0");
+}
+
+static void what_is_not_all_known_may_be_without_a_patch(void **state) {
+    note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web@sha256:00", true),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, &(struct hub_past_ask){.select = "a", .what = "sha256:00"}, "22 a");
+    assert_where(state, &(struct hub_past_ask){.select = "a", .what = "sha256:00", .missing = true},
+                 "22 a");
+    note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web@sha256:00", false),
+         THEN_MS + 4 * HOUR_MS);
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DRIFTED, THEN_MS + 4 * HOUR_MS);
+    assert_where(state, &(struct hub_past_ask){.select = "a", .what = "sha256:00", .missing = true},
+                 ""); // something else was changed there
+}
+
+static void what_ran_is_told_as_it_was_or_as_it_was_known(void **state) {
+    const struct hub_past_change late = {.app = "web",
+                                         .axis = HUB_PAST_IMAGES,
+                                         .cluster = "a",
+                                         .value = images_of(*state, "reg/web:9", false),
+                                         .at_ms = THEN_MS + 3 * HOUR_MS,
+                                         .seen_ms = THEN_MS + 6 * HOUR_MS};
+    struct hub_past_ask ask = {.select = "@{6.hours.ago}", .what = "reg/web:9"};
+    struct cm_err err;
+
+    assert_int_equal(hub_past_note(*state, &late, &err), CM_OK);
+    assert_where(state, &ask, "22 a");
+    ask.known = true;
+    assert_where(state, &ask, "");
+    ask.select = "@{3.hours.ago}";
+    assert_where(state, &ask, "22 a");
+    assert_log(state, &(struct hub_past_ask){.select = "a@{1.hour.ago}", .limit = 1},
+               "release 22 1/1 Bump"); // who did what is told by events
 }
 
 static void a_comparison_says_of_how_much_nobody_knows(void **state) {
@@ -897,7 +941,9 @@ int main(void) {
         TEST(what_was_not_observed_does_not_count_as_known),
         TEST(a_cluster_that_is_away_is_not_known_to_have_a_patch),
         TEST(nor_is_one_where_something_was_changed_by_hand),
-        TEST(an_image_that_was_set_by_hand_counts_however_the_app_does),
+        TEST(what_really_runs_counts_however_the_app_does),
+        TEST(what_is_not_all_known_may_be_without_a_patch),
+        TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
         TEST(a_comparison_says_of_how_much_nobody_knows),
         TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
         TEST(who_changed_what_by_hand_is_one_line_in_the_log),

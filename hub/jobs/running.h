@@ -1,0 +1,33 @@
+// running: which images an App really runs on a cluster, for the past (hub/store/past.h).
+//
+// What was applied is not what runs where somebody changed an image by hand, an apply stopped in
+// its middle, an object was deleted, or a controller rejected a release and went back. All of it is
+// on record, as reports and decisions told it: of each object what is there, else what was applied.
+// What only pods know (a digest behind a tag, containers that a webhook puts in) is not.
+//
+// Threads: the store's.
+#pragma once
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+struct hub_db;
+
+// hub_running_note notes what an App on a cluster runs, as it is on record: since `at_ms`, heard at
+// `seen_ms` (Unix). While it is being applied nothing is noted.
+struct hub_running {
+    const char *cluster;
+    const char *app;
+    int64_t at_ms;
+    int64_t seen_ms;
+};
+CM_MUSTUSE enum cm_rc hub_running_note(struct hub_db *db, const struct hub_running *of,
+                                       struct cm_err *err);
+
+// hub_running_look does so if there is a sign that it runs something else than was applied.
+CM_MUSTUSE enum cm_rc hub_running_look(struct hub_db *db, const struct hub_running *of,
+                                       struct cm_err *err);
+
+// hub_running_begin does so for what was reported to a hub that did not look.
+CM_MUSTUSE enum cm_rc hub_running_begin(struct hub_db *db, int64_t now_ms, struct cm_err *err);

@@ -1,0 +1,90 @@
+// past_images.c: sets of images that really run, where a bundle does not say it.
+#include <string.h>
+
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/store/db.h"
+#include "hub/store/past.h"
+
+// A set is kept like a bundle at a commit, and named by what is in it.
+static struct cm_sha256 name_of(const struct hub_past_set *set) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_str_add(&text, "images");
+    for (size_t i = 0; i < set->count; i++) {
+        cm_str_addf(&text, "\n%s", set->images[i]);
+    }
+    return cm_sha256(text.data, text.len);
+}
+
+enum cm_rc hub_past_images(struct hub_db *db, const struct hub_past_set *set, int64_t *out,
+                           struct cm_err *err) {
+    const struct hub_past_bundle b = {.app = set->app,
+                                      .bundle = name_of(set),
+                                      .revision = set->partial ? HUB_PAST_PARTIAL : "",
+                                      .repo = ""};
+    bool made = false;
+    enum cm_rc rc = hub_past_value(db, &b, out, &made, err);
+
+    for (size_t i = 0; rc == CM_OK && made && i < set->count; i++) {
+        rc = hub_past_image(db, *out, set->images[i], err);
+    }
+    return rc;
+}
+
+enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster,
+                               const struct hub_past_set *set, bool *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT i.image FROM past_cluster c JOIN past_now n ON n.app = ?2 AND n.axis = 1"
+        " AND n.cluster = c.number JOIN past_value_image v ON v.value = n.value"
+        " JOIN past_image i ON i.number = v.image WHERE c.name = ?1 ORDER BY i.image",
+        "tt", cluster, set->app);
+    size_t same = 0;
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        if (same == set->count || strcmp(hub_stmt_text(stmt, 0), set->images[same]) != 0) {
+            *out = false;
+            return CM_OK;
+        }
+        same++;
+    }
+    *out = same == set->count;
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const char *app, bool *out,
+                               struct cm_err *err) {
+    static const char sql[] =
+        "SELECT EXISTS (SELECT 1 FROM past_cluster c JOIN past_now n ON n.app = ?2 AND n.axis = 4"
+        " AND n.cluster = c.number WHERE c.name = ?1 AND n.value <> 0)"
+        " OR EXISTS (SELECT 1 FROM object INDEXED BY object_other WHERE cluster = ?1 AND app = ?2"
+        " AND (actual <> x'' OR health = 4))"
+        " OR EXISTS (SELECT 1 FROM drift INDEXED BY drift_app WHERE cluster = ?1 AND app = ?2)"
+        " OR EXISTS (SELECT 1 FROM status WHERE cluster = ?1 AND app = ?2 AND applied = 4)";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0) != 0;
+    }
+    return rc;
+}
+
+enum cm_rc hub_past_images_each_new(struct hub_db *db,
+                                    void (*visit)(void *ctx, const char *cluster, const char *app),
+                                    void *ctx, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT DISTINCT d.cluster, d.app FROM drift d WHERE (d.class = 'foreign' OR d.path GLOB"
+        " '*.image') AND NOT EXISTS (SELECT 1 FROM past_cluster c JOIN past_now n ON n.app = d.app"
+        " AND n.axis = 4 AND n.cluster = c.number WHERE c.name = d.cluster)";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}

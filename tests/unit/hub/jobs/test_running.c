@@ -1,0 +1,389 @@
+// Which images an App really runs, told by what is on record of its objects.
+#include "hub/jobs/running.h"
+
+#include "tests/unit/hub/store/memory_db.h"
+
+#include <string.h>
+
+#include "common/arena.h"
+#include "common/json.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "common/tls/digest.h"
+#include "hub/jobs/note.h"
+#include "hub/store/decisions.h"
+#include "hub/store/desired.h"
+#include "hub/store/past.h"
+#include "hub/store/past_query.h"
+#include "hub/store/status.h"
+#include "proto/holdfast.pb-c.h"
+
+#define WEB "Deployment.apps/default/web"
+#define API "Deployment.apps/default/api"
+#define IMAGE_FIELD "spec.template.spec.containers[name=main].image"
+#define T0 ((int64_t)1790000000000)
+
+#define APPLIED HOLDFAST__V1__APPLIED__APPLIED
+#define APPLYING HOLDFAST__V1__APPLIED__APPLYING
+#define FAILED HOLDFAST__V1__APPLIED__FAILED
+#define OBSERVED HOLDFAST__V1__APPLIED__OBSERVED
+#define HEALTHY HOLDFAST__V1__HEALTH__HEALTHY
+#define MISSING HOLDFAST__V1__HEALTH__MISSING
+
+static char *form_of(const char *image) {
+    return cm_strf("{\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"image\":\"%s\","
+                   "\"name\":\"main\"}]}}}}",
+                   image);
+}
+
+static struct cm_sha256 put_form(struct hub_db *db, const char *image) {
+    CM_AUTOFREE char *form = form_of(image);
+    struct cm_sha256 name = cm_sha256(form, strlen(form));
+    struct cm_err err;
+
+    assert_int_equal(hub_desired_put_blob(db, &name, form, strlen(form), &err), CM_OK);
+    return name;
+}
+
+// What an agent says of one object: what was applied, and what is there instead ("": just that).
+static void report_object(struct hub_db *db, const char *key, const char *applied,
+                          const char *actual, int health) {
+    CM_AUTOFREE char *form = form_of(actual);
+    struct cm_sha256 sha256 = applied[0] == '\0' ? (struct cm_sha256){{0}} : put_form(db, applied);
+    struct cm_err err;
+
+    assert_int_equal(hub_objects_put(db,
+                                     &(struct hub_object_row){
+                                         .cluster = "paris",
+                                         .app = "web",
+                                         .key = key,
+                                         .sha256 = sha256.bytes,
+                                         .sha256_size = applied[0] == '\0' ? 0 : 32,
+                                         .health = health,
+                                         .message = "",
+                                         .actual = form,
+                                         .actual_size = actual[0] == '\0' ? 0 : strlen(form)},
+                                     &err),
+                     CM_OK);
+}
+
+static void report_field(struct hub_db *db, const char *key, const char *actual) {
+    struct cm_err err;
+
+    assert_int_equal(hub_drift_clear(db, "paris", key, &err), CM_OK);
+    assert_int_equal(hub_drift_put(db,
+                                   &(struct hub_drift_row){.cluster = "paris",
+                                                           .app = "web",
+                                                           .key = key,
+                                                           .path = IMAGE_FIELD,
+                                                           .desired = "\"reg/web:1\"",
+                                                           .actual = actual,
+                                                           .manager = "kubectl",
+                                                           .operation = "Update",
+                                                           .class = "foreign",
+                                                           .at_ms = T0},
+                                   &err),
+                     CM_OK);
+}
+
+static void look(struct hub_db *db, int64_t at_ms) {
+    struct cm_err err = {0};
+
+    if (hub_running_look(db, &(struct hub_running){"paris", "web", at_ms, at_ms}, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+}
+
+static struct hub_status_row row_of(const char *release, int applied, uint32_t drifted) {
+    return (struct hub_status_row){.cluster = "paris",
+                                   .app = "web",
+                                   .bundle = cm_sha256(release, strlen(release)),
+                                   .revision = release,
+                                   .applied = applied,
+                                   .message = "",
+                                   .health = HEALTHY,
+                                   .health_message = "",
+                                   .objects = 2,
+                                   .drifted = drifted};
+}
+
+// report_app says how the App is, and looks at what runs after that.
+static void report_app(struct hub_db *db, const char *release, int applied, uint32_t drifted,
+                       int64_t at_ms) {
+    const struct hub_status_row row = row_of(release, applied, drifted);
+    struct cm_err err;
+
+    assert_int_equal(hub_note_reported(db, &row, at_ms, at_ms, &err), CM_OK);
+    assert_int_equal(hub_status_put(db, &row, &err), CM_OK);
+    look(db, at_ms);
+}
+
+static void publish(struct hub_db *db, const char *release, const char *image) {
+    const struct hub_past_bundle b = {.app = "web",
+                                      .bundle = cm_sha256(release, strlen(release)),
+                                      .revision = release,
+                                      .repo = "fleet"};
+    struct cm_err err;
+    int64_t value;
+    bool made;
+
+    assert_int_equal(hub_past_value(db, &b, &value, &made, &err), CM_OK);
+    assert_int_equal(hub_past_image(db, value, image, &err), CM_OK);
+}
+
+// Release "aaaaaaa" of one object, as it was applied; "bbbbbbb" is in Git, too.
+static int open_running(void **state) {
+    struct cm_err err;
+
+    (void)open_db(state);
+    publish(*state, "aaaaaaa", "reg/web:1");
+    publish(*state, "bbbbbbb", "reg/web:2");
+    assert_int_equal(hub_note_seen(*state, "paris", true, T0, &err), CM_OK);
+    report_object(*state, WEB, "reg/web:1", "", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 0, T0);
+    return 0;
+}
+
+// where tells the images, commit and doubts of what is found: "reg/web:1 aaaaaaa drifted 0".
+static char *where(struct hub_db *db, const char *what, bool missing, int64_t at_ms) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str out = {0};
+    const struct hub_past_ask ask = {
+        .select = "@{0.seconds.ago}", .now_ms = at_ms, .what = what, .missing = missing};
+    struct cm_json *answer = NULL;
+    struct cm_err err = {0};
+
+    if (hub_past_where(db, a, &ask, &answer, &err) < 0) {
+        return cm_strdup("never");
+    }
+    for (const struct cm_json *at = cm_json_get(answer, "items")->first; at != NULL;
+         at = at->next) {
+        const struct cm_json *images = cm_json_get(at, "images");
+
+        cm_str_add(&out, out.len > 0 ? "; " : "");
+        for (const struct cm_json *i = images->first; i != NULL; i = i->next) {
+            cm_str_addf(&out, "%s ", i->text);
+        }
+        cm_str_addf(&out, "%s since %lld drifted %lld", cm_json_get(at, "revision")->text,
+                    (long long)(cm_json_int(cm_json_get(at, "fromMs"), 0) - T0),
+                    (long long)cm_json_int(cm_json_get(at, "drifted"), 0));
+    }
+    return cm_strdup(cm_str_get(&out));
+}
+
+#define ASSERT_WHERE(what, at_ms, expected)                                                        \
+    do {                                                                                           \
+        CM_AUTOFREE char *told = where(*state, what, false, at_ms);                                \
+        assert_string_equal(told, expected);                                                       \
+    } while (0)
+#define ASSERT_MISSING(what, at_ms, expected)                                                      \
+    do {                                                                                           \
+        CM_AUTOFREE char *told = where(*state, what, true, at_ms);                                 \
+        assert_string_equal(told, expected);                                                       \
+    } while (0)
+
+static int64_t changes(struct hub_db *db) {
+    return count_rows(db, "SELECT ifnull(sum(count), 0) FROM past_change WHERE axis = 4");
+}
+
+static void what_was_applied_runs_and_costs_no_row(void **state) {
+    ASSERT_WHERE("reg/web:1", T0 + 9, "reg/web:1 aaaaaaa since 0 drifted 0");
+    report_app(*state, "aaaaaaa", APPLIED, 0, T0 + 5);
+    assert_int_equal(changes(*state), 0);
+}
+
+static void an_image_that_was_set_by_hand_is_found_where_it_runs(void **state) {
+    report_object(*state, WEB, "reg/web:1", "reg/web:evil", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    ASSERT_WHERE("reg/web:evil", T0 + 200, "reg/web:evil aaaaaaa since 100 drifted 1");
+    ASSERT_WHERE("reg/web:1", T0 + 200, "");
+    ASSERT_MISSING("reg/web:1", T0 + 200, "reg/web:evil aaaaaaa since 100 drifted 1");
+    ASSERT_MISSING("reg/web:evil", T0 + 200, "");
+    ASSERT_WHERE("aaaaaaa", T0 + 200, "reg/web:evil aaaaaaa since 0 drifted 1");
+    ASSERT_WHERE("reg/web:1", T0 + 50, "reg/web:1 aaaaaaa since 0 drifted 0"); // before that
+    ASSERT_WHERE("reg/web:evil", T0 + 50, "");
+}
+
+static void once_it_is_put_back_what_was_applied_runs_again(void **state) {
+    report_object(*state, WEB, "reg/web:1", "reg/web:evil", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    report_object(*state, WEB, "reg/web:1", "", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 0, T0 + 300);
+    ASSERT_WHERE("reg/web:1", T0 + 400, "reg/web:1 aaaaaaa since 300 drifted 0");
+    ASSERT_WHERE("reg/web:evil", T0 + 400, "");
+    ASSERT_WHERE("reg/web:evil", T0 + 200, "reg/web:evil aaaaaaa since 100 drifted 1");
+}
+
+static void a_field_tells_it_where_not_all_is_told(void **state) {
+    report_field(*state, WEB, "\"reg/web:evil\"");
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    ASSERT_WHERE("reg/web:evil", T0 + 200, "reg/web:evil aaaaaaa since 100 drifted 1");
+    ASSERT_WHERE("reg/web:1", T0 + 200, "");
+}
+
+static void a_value_that_was_cut_may_be_any_image(void **state) {
+    report_field(*state, WEB, "\"reg/web:ev");
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    ASSERT_WHERE("reg/web:1", T0 + 200, "");
+    ASSERT_MISSING("reg/web:1", T0 + 200, "aaaaaaa since 100 drifted 1");
+    ASSERT_MISSING("reg/web:2", T0 + 200, "aaaaaaa since 100 drifted 1");
+}
+
+static void what_is_changed_by_hand_beside_the_image_leaves_no_doubt(void **state) {
+    report_object(*state, WEB, "reg/web:1", "reg/web:1", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    ASSERT_WHERE("reg/web:1", T0 + 200, "reg/web:1 aaaaaaa since 100 drifted 1");
+    ASSERT_MISSING("reg/web:1", T0 + 200, "");
+}
+
+static void an_object_that_is_gone_runs_nothing(void **state) {
+    report_object(*state, WEB, "reg/web:1", "", MISSING);
+    look(*state, T0 + 100);
+    ASSERT_WHERE("reg/web:1", T0 + 200, "");
+    ASSERT_MISSING("reg/web:1", T0 + 200, "aaaaaaa since 100 drifted 1");
+}
+
+static void what_was_applied_by_half_runs_by_half(void **state) {
+    report_object(*state, WEB, "reg/web:2", "", HEALTHY);
+    report_object(*state, API, "reg/api:1", "", HEALTHY);
+    report_app(*state, "bbbbbbb", FAILED, 0, T0 + 100);
+    ASSERT_WHERE("reg/web:2", T0 + 200, "reg/api:1 reg/web:2 aaaaaaa since 100 drifted 1");
+    ASSERT_WHERE("reg/web:1", T0 + 200, "");
+}
+
+static void what_is_on_its_way_is_not_told(void **state) {
+    report_object(*state, WEB, "reg/web:1", "reg/web:evil", HEALTHY);
+    report_app(*state, "bbbbbbb", APPLYING, 1, T0 + 100);
+    assert_int_equal(changes(*state), 0);
+    report_object(*state, WEB, "reg/web:2", "", HEALTHY);
+    report_app(*state, "bbbbbbb", APPLIED, 0, T0 + 200);
+    ASSERT_WHERE("reg/web:2", T0 + 300, "reg/web:2 bbbbbbb since 200 drifted 0");
+    assert_int_equal(changes(*state), 0);
+}
+
+static void the_next_release_ends_what_was_set_by_hand(void **state) {
+    report_object(*state, WEB, "reg/web:1", "reg/web:evil", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    report_object(*state, WEB, "reg/web:2", "", HEALTHY);
+    report_app(*state, "bbbbbbb", APPLIED, 0, T0 + 200);
+    ASSERT_WHERE("reg/web:evil", T0 + 300, "");
+    ASSERT_WHERE("reg/web:2", T0 + 300, "reg/web:2 bbbbbbb since 200 drifted 0");
+}
+
+static void decide(struct hub_db *db, const char *verdict, const char *bad, const char *good,
+                   int64_t at_ms) {
+    struct hub_decision_row row = {.id = cm_sha256(&at_ms, sizeof(at_ms)),
+                                   .cluster = "paris",
+                                   .cluster_id = "",
+                                   .app = "web",
+                                   .key = WEB,
+                                   .controller = "flagger",
+                                   .verdict = verdict,
+                                   .bad = put_form(db, bad),
+                                   .at_ms = at_ms};
+    struct cm_err err;
+    bool is_new;
+
+    if (good[0] != '\0') {
+        row.good = put_form(db, good);
+    }
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+    assert_int_equal(
+        hub_running_note(db, &(struct hub_running){"paris", "web", at_ms, at_ms}, &err), CM_OK);
+}
+
+static void begin_second(struct hub_db *db) {
+    report_object(db, WEB, "reg/web:2", "", HEALTHY);
+    report_app(db, "bbbbbbb", APPLIED, 0, T0 + 100);
+}
+
+static void what_a_controller_went_back_to_runs(void **state) {
+    begin_second(*state);
+    decide(*state, "rejected", "reg/web:2", "reg/web:1", T0 + 200);
+    ASSERT_WHERE("reg/web:1", T0 + 300, "reg/web:1 bbbbbbb since 200 drifted 1");
+    ASSERT_WHERE("reg/web:2", T0 + 300, "");
+    ASSERT_MISSING("reg/web:2", T0 + 300, "reg/web:1 bbbbbbb since 200 drifted 1");
+    ASSERT_WHERE("reg/web:2", T0 + 150, "reg/web:2 bbbbbbb since 100 drifted 0");
+}
+
+static void it_does_until_another_release_is_applied(void **state) {
+    begin_second(*state);
+    decide(*state, "rejected", "reg/web:2", "reg/web:1", T0 + 200);
+    report_app(*state, "bbbbbbb", APPLIED, 0, T0 + 250); // says nothing new
+    ASSERT_WHERE("reg/web:1", T0 + 300, "reg/web:1 bbbbbbb since 200 drifted 1");
+    publish(*state, "ccccccc", "reg/web:1"); // with a Hold in it
+    report_object(*state, WEB, "reg/web:1", "", HEALTHY);
+    report_app(*state, "ccccccc", APPLIED, 0, T0 + 400);
+    ASSERT_WHERE("reg/web:1", T0 + 500, "reg/web:1 ccccccc since 400 drifted 0");
+}
+
+static void a_release_that_is_promoted_later_runs(void **state) {
+    begin_second(*state);
+    decide(*state, "rejected", "reg/web:2", "reg/web:1", T0 + 200);
+    decide(*state, "promoted", "reg/web:1", "reg/web:2", T0 + 300);
+    ASSERT_WHERE("reg/web:2", T0 + 400, "reg/web:2 bbbbbbb since 300 drifted 0");
+}
+
+static void where_nobody_knows_what_it_went_back_to_that_is_said(void **state) {
+    report_object(*state, API, "reg/api:1", "", HEALTHY);
+    begin_second(*state);
+    decide(*state, "rejected", "reg/web:2", "", T0 + 200);
+    ASSERT_WHERE("reg/web:2", T0 + 300, "");
+    ASSERT_MISSING("reg/api:1", T0 + 300, "reg/api:1 bbbbbbb since 200 drifted 1");
+}
+
+static void what_is_only_observed_is_found_by_what_is_there(void **state) {
+    report_object(*state, WEB, "", "reg/web:theirs", HEALTHY);
+    report_app(*state, "aaaaaaa", OBSERVED, 1, T0 + 100);
+    ASSERT_WHERE("reg/web:theirs", T0 + 200, "reg/web:theirs aaaaaaa since 100 drifted 1");
+    ASSERT_WHERE("reg/web:1", T0 + 200, "");
+}
+
+static void an_app_that_is_gone_runs_nothing(void **state) {
+    struct cm_err err;
+
+    report_object(*state, WEB, "reg/web:1", "reg/web:evil", HEALTHY);
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    assert_int_equal(hub_note_removed(*state, "paris", "web", T0 + 200, T0 + 200, &err), CM_OK);
+    ASSERT_WHERE("reg/web:evil", T0 + 300, "");
+    ASSERT_MISSING("reg/web:1", T0 + 300, "");
+}
+
+static void what_was_reported_to_a_hub_of_before_is_looked_at_once(void **state) {
+    const struct hub_status_row row = row_of("aaaaaaa", APPLIED, 1);
+    struct cm_err err;
+
+    report_field(*state, WEB, "\"reg/web:evil\"");
+    assert_int_equal(hub_status_put(*state, &row, &err), CM_OK);
+    assert_int_equal(hub_note_reported(*state, &row, T0 + 50, T0 + 50, &err), CM_OK);
+    ASSERT_MISSING("reg/web:1", T0 + 60, "reg/web:1 aaaaaaa since 0 drifted 1"); // it may be so
+    assert_int_equal(hub_running_begin(*state, T0 + 100, &err), CM_OK);
+    assert_int_equal(hub_running_begin(*state, T0 + 200, &err), CM_OK);
+    ASSERT_WHERE("reg/web:evil", T0 + 300, "reg/web:evil aaaaaaa since 100 drifted 1");
+    assert_int_equal(changes(*state), 1);
+}
+
+int main(void) {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, open_running, close_db)
+    const struct CMUnitTest tests[] = {
+        TEST(what_was_applied_runs_and_costs_no_row),
+        TEST(an_image_that_was_set_by_hand_is_found_where_it_runs),
+        TEST(once_it_is_put_back_what_was_applied_runs_again),
+        TEST(a_field_tells_it_where_not_all_is_told),
+        TEST(a_value_that_was_cut_may_be_any_image),
+        TEST(what_is_changed_by_hand_beside_the_image_leaves_no_doubt),
+        TEST(an_object_that_is_gone_runs_nothing),
+        TEST(what_was_applied_by_half_runs_by_half),
+        TEST(what_is_on_its_way_is_not_told),
+        TEST(the_next_release_ends_what_was_set_by_hand),
+        TEST(what_a_controller_went_back_to_runs),
+        TEST(it_does_until_another_release_is_applied),
+        TEST(a_release_that_is_promoted_later_runs),
+        TEST(where_nobody_knows_what_it_went_back_to_that_is_said),
+        TEST(what_is_only_observed_is_found_by_what_is_there),
+        TEST(an_app_that_is_gone_runs_nothing),
+        TEST(what_was_reported_to_a_hub_of_before_is_looked_at_once),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
