@@ -92,8 +92,9 @@ static const struct hub_member past_where_params[] = {
      1, 512, NULL, NULL},
     SELECT,
     {"missing", HUB_MEMBER_TEXT, false,
-     "`true`: where the App is and this is not, or may not be: nobody observes the cluster, or not "
-     "all that runs there is known.",
+     "`true`: where the App is and this is not, or may not be: nobody observes the cluster, the "
+     "App "
+     "is not healthy there, or not all that runs there is known.",
      0, 0, "true false", NULL},
     KNOWN,
     END,
@@ -377,7 +378,9 @@ static const struct hub_member past_where_answer[] = {
      "For each App, commit that was applied (`revision` is empty if that is not known) and set of "
      "images that run: `app`, the commit, these `images`, `clusters`, the first `names`, `fromMs` "
      "and `toMs`: since when, first and last. Of these clusters `unobserved` were not connected, "
-     "so nobody knows what they ran, and `drifted` were not just as the commit says.",
+     "so nobody knows what they ran, `drifted` were not just as the commit says, and on `unwell` "
+     "it "
+     "was not healthy yet, or no more: pods of the release before may have run there, too.",
      0, 0, NULL, NULL},
     MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},

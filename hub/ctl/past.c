@@ -96,6 +96,10 @@ static const char *doubt_words(struct ctl *c, const struct cm_json *item) {
         words = cm_arena_strf(c->arena, "%s%s%lld drifted", words, words[0] == '\0' ? "" : ", ",
                               drifted);
     }
+    if (number_of(item, "unwell") > 0) {
+        words = cm_arena_strf(c->arena, "%s%s%lld not healthy", words, words[0] == '\0' ? "" : ", ",
+                              (long long)number_of(item, "unwell"));
+    }
     return words[0] == '\0' ? "" : cm_arena_strf(c->arena, " (%s)", words);
 }
 

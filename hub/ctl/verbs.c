@@ -181,9 +181,10 @@ const struct ctl_verb ctl_verbs[] = {
          "runs, also where it is not the one of the commit: somebody set it by hand, a "
          "controller rejected a release and went back, or an App has failed in the middle. "
          "RUNS tells what runs there. Beside a number of clusters stands of how many of them "
-         "nobody knows (not observed), and how many are not just as the commit says (drifted). "
-         "While a rollout is under way its release counts. What only pods know, such as the "
-         "digest behind a tag, is not known.",
+         "nobody knows (not observed), how many are not just as the commit says (drifted), and on "
+         "how many it is not healthy yet, or no more, so that pods of the release before may run "
+         "there, too (not healthy). What only pods know, such as the digest behind a tag, is not "
+         "known.",
      .example = "holdfast where registry.example.com/checkout:1.5.0\n"
                 "holdfast where sha256:4c1f... 'prod@{2026-10-01}'\n"
                 "holdfast where 1.5.1 prod --missing",

@@ -620,6 +620,12 @@ static enum cm_rc touch_rest(struct touched *t) {
                                      : CM_OK;
 }
 
+// is_under_way: of such an App nothing would be noted, and a commit makes many of them.
+static bool is_under_way(const Holdfast__V1__AppReport *app) {
+    return app->applied == HOLDFAST__V1__APPLIED__APPLYING ||
+           app->applied == HOLDFAST__V1__APPLIED__PENDING;
+}
+
 static enum cm_rc look_at_running(struct report_work *r, struct hub_db *db, struct cm_err *err) {
     const Holdfast__V1__Report *report = r->report;
     struct touched t = {.work = r, .db = db, .apps = cm_map_new(NULL), .err = err};
@@ -631,6 +637,9 @@ static enum cm_rc look_at_running(struct report_work *r, struct hub_db *db, stru
     for (size_t i = 0; i < report->n_apps; i++) {
         r->happened_ms = happened(r, report->apps[i]->at_ms);
         touch(&t, report->apps[i]->app, at_of(r));
+        if (is_under_way(report->apps[i])) {
+            (void)cm_map_remove(t.apps, report->apps[i]->app);
+        }
     }
     t.rc = touch_rest(&t);
     if (t.rc == CM_OK) {

@@ -180,9 +180,8 @@ enum cm_rc hub_decisions_each_rejected(struct hub_db *db, const char *cluster, c
         "ttt", cluster, app, HUB_DECISION_JOINS);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        struct hub_decision_row row = {.key = hub_stmt_text(stmt, 0),
-                                       .bad = hash_at(stmt, 1),
-                                       .good = hash_at(stmt, 2)};
+        struct hub_decision_row row = {
+            .key = hub_stmt_text(stmt, 0), .bad = hash_at(stmt, 1), .good = hash_at(stmt, 2)};
 
         row.good_object = hub_stmt_blob(stmt, 3, &row.good_object_size);
         visit(ctx, &row);

@@ -301,7 +301,7 @@ enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_vi
     "7776000000"                                                                                   \
     " GROUP BY value ORDER BY max(at_ms) DESC LIMIT 10000)"
 #define LINE_NOW                                                                                   \
-    "json_object('kind','change','app',t.app,'axis'," LINE_ANY_AXIS(                               \
+    "json_object('kind','change','app',t.app,'axis'," LINE_AXES(                                   \
         "t.") ",'cluster',c.name,"                                                                 \
               "'value',t.value,'atMs',t.since_ms,'seenMs',t.since_ms)"
 

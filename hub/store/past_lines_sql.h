@@ -21,11 +21,11 @@
 #define LINE_CHECKPOINT(R)                                                                         \
     "json_object('kind','checkpoint','app'," R "app,'axis'," LINE_AXIS(R) ",'atMs'," R "at_ms)"
 // Since step 42 there are images, too.
-#define LINE_ANY_AXIS(R)                                                                           \
+#define LINE_AXES(R)                                                                               \
     "CASE " R "axis WHEN 0 THEN 'desired' WHEN 1 THEN 'actual' WHEN 2 THEN 'verdict'"              \
     " WHEN 3 THEN 'seen' ELSE 'images' END"
 #define LINE_ANY_CHECKPOINT(R)                                                                     \
-    "json_object('kind','checkpoint','app'," R "app,'axis'," LINE_ANY_AXIS(R) ",'atMs'," R "at_ms)"
+    "json_object('kind','checkpoint','app'," R "app,'axis'," LINE_AXES(R) ",'atMs'," R "at_ms)"
 #define LINE_DECISION(R)                                                                           \
     "json_object('kind','decision','number'," R "number,'id',lower(hex(" R "id)),'cluster'," R     \
     "cluster,'clusterId'," R "cluster_id,'app'," R "app,'key'," R "key,'controller'," R            \

@@ -51,8 +51,9 @@ CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
                                    struct cm_err *err);
 
 // hub_past_where answers where something ran: {"atMs", "items": [{"app", "revision", …, "images",
-// "clusters", "names", "fromMs", "toMs", "unobserved", "drifted"}]}: since when, the first and the
-// last of the clusters; of them nobody watched, or it may be otherwise.
+// "clusters", "names", "fromMs", "toMs", "unobserved", "drifted", "unwell"}]}: which images run,
+// since when, the first and the last of the clusters; of them nobody watched, something is not as
+// the commit says, or the release before may run, too.
 CM_MUSTUSE enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a,
                                      const struct hub_past_ask *ask, struct cm_json **out,
                                      struct cm_err *err);

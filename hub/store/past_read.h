@@ -82,6 +82,7 @@ struct past_fold {
     size_t clusters;
     size_t unobserved; // of them: nobody was connected to say how they were
     size_t drifted;    // of them: something there was not as Git says
+    size_t unwell;     // of them: it was not healthy yet, or no more
     struct cm_json *names;
     int64_t from_ms;
     int64_t to_ms;

@@ -132,10 +132,18 @@ static int64_t since_of(const struct seeking *s, size_t cluster, const struct fo
                                                                    : applied_ms;
 }
 
+// is_unwell: until a release is healthy, pods of the one before may run beside it, or instead.
+static bool is_unwell(const struct seeking *s, size_t cluster) {
+    uint32_t verdict = s->verdict.cells[cluster].value;
+
+    return verdict == HUB_VERDICT_PROGRESSING || verdict == HUB_VERDICT_DEGRADED;
+}
+
 // What runs is known as long as somebody watches.
 static void add_cell(struct seeking *s, size_t cluster, struct found *found) {
     bool unobserved = s->seen.cells[cluster].value == 0;
-    bool unsure = is_unsure(s, cluster, found);
+    bool unwell = is_unwell(s, cluster);
+    bool unsure = unwell || is_unsure(s, cluster, found);
     bool drifted =
         found->running->value != 0 || s->verdict.cells[cluster].value == HUB_VERDICT_DRIFTED;
 
@@ -143,6 +151,7 @@ static void add_cell(struct seeking *s, size_t cluster, struct found *found) {
         past_fold_add(s->read, &found->fold, cluster, since_of(s, cluster, found));
         found->fold.unobserved += unobserved ? 1 : 0;
         found->fold.drifted += drifted && !unobserved ? 1 : 0;
+        found->fold.unwell += unwell && !unobserved ? 1 : 0;
     }
 }
 
@@ -203,6 +212,7 @@ static enum cm_rc make_item(struct past_read *r, const struct found *found, stru
     past_fold_set(r, &found->fold, item);
     cm_json_set_int(r->arena, item, "unobserved", (int64_t)found->fold.unobserved);
     cm_json_set_int(r->arena, item, "drifted", (int64_t)found->fold.drifted);
+    cm_json_set_int(r->arena, item, "unwell", (int64_t)found->fold.unwell);
     *out = item;
     return rc;
 }

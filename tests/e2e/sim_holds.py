@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """What clusters reject is written into Git: one file for a release, whose clusters grow; it comes back
 if it merely vanishes, and goes when Git says another release."""
+import json
 import os
 import pathlib
 import sys
@@ -53,6 +54,11 @@ class Holds(SimStory):
     def wait_no_hold(self):
         wait_for(lambda: self.holds() == {}, SOON, "no Hold to be left", 0.2)
 
+    def runs(self, what):
+        """Clusters on which an image or commit runs."""
+        found = json.loads(self.hub.run("where", what, "-o", "json").stdout)["items"]
+        return sorted(name for item in found for name in item["names"])
+
     def test_1_what_a_cluster_rejects_is_a_commit(self):
         type(self).bad = self.deliver(web("2", A="a"))
         self.sim.ask("decide", "c02", KEY, "rejected", WORDS)
@@ -65,6 +71,9 @@ class Holds(SimStory):
         self.assertIn(f"Holdfast-Rejects-Commit: {self.bad}", said)
         self.assertIn("Holdfast-Proof: same (c02)\n", said)
         self.wait_images("2", "1", "2")
+        wait_for(lambda: [self.runs("reg/web:1"), self.runs("reg/web:2")] == [["c02"], ["c01", "c03"]], SOON,
+                 "what runs to be found", 0.2)
+        self.assertEqual(self.runs(self.bad[:8]), ["c01", "c02", "c03"])
         self.assertEqual(self.hub.get("holds")[0]["proof"], "same (c02)")
         why = self.hub.run("why", "c02:web").stdout
         self.assertRegex(why, r"Holds:\n.*1 instead of 2, by .*\n.*\n.*" + WORDS + r"\n    proof: same \(c02\)\n")

@@ -540,6 +540,21 @@ static void what_is_not_all_known_may_be_without_a_patch(void **state) {
                  ""); // something else was changed there
 }
 
+static void until_it_is_healthy_the_release_before_may_run(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_past_ask patch = {.select = "a", .what = "sha256:00", .missing = true};
+
+    assert_where(state, &patch, "");
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_PROGRESSING, THEN_MS + 3 * HOUR_MS);
+    assert_where(state, &patch, "22 a");
+    patch.missing = false;
+    const struct cm_json *items = cm_json_get(ask(state, a, hub_past_where, &patch), "items");
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "unwell"), 0), 1);
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_HEALTHY, THEN_MS + 4 * HOUR_MS);
+    patch.missing = true;
+    assert_where(state, &patch, "");
+}
+
 static void what_ran_is_told_as_it_was_or_as_it_was_known(void **state) {
     const struct hub_past_change late = {.app = "web",
                                          .axis = HUB_PAST_IMAGES,
@@ -943,6 +958,7 @@ int main(void) {
         TEST(nor_is_one_where_something_was_changed_by_hand),
         TEST(what_really_runs_counts_however_the_app_does),
         TEST(what_is_not_all_known_may_be_without_a_patch),
+        TEST(until_it_is_healthy_the_release_before_may_run),
         TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
         TEST(a_comparison_says_of_how_much_nobody_knows),
         TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
