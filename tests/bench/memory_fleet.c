@@ -57,7 +57,7 @@ static enum cm_rc read_blob(void *ctx, const char *repo, const uint8_t oid[HUB_O
 }
 
 struct sample commit(struct bench *b, bool complete) {
-    struct hub_fleet_reader reader = {read_blob, b};
+    struct hub_fleet_reader reader = {.read = read_blob, .ctx = b};
     CM_AUTOFREE char *revision = cm_strf("%040u", ++b->commits);
     struct hub_fleet_commit commit = {.repo = "fleet",
                                       .revision = revision,
