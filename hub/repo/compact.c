@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "hub/repo/git.h"
 #include "hub/repo/mirror.h"
+#include "hub/repo/order.h"
 #include "hub/repo/packs.h"
 
 // mark_largest lets the pack stay that is larger than all others together.
@@ -90,21 +91,63 @@ static enum cm_rc open_packs(const struct hub_packs *packs, git_odb **out, struc
     return CM_OK;
 }
 
-static int insert(const git_oid *id, void *builder) {
-    return git_packbuilder_insert(builder, id, NULL);
+struct ids {
+    git_oid *items;
+    size_t count;
+    size_t room;
+};
+
+static void ids_done(struct ids *ids) {
+    free(ids->items);
 }
 
-// write_pack writes the objects of the old packs into one and returns its name.
-static enum cm_rc write_pack(git_repository *repo, git_odb *old, char **out_name,
-                             struct cm_err *err) {
-    CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *builder = NULL;
+static int add_id(const git_oid *id, void *list) {
+    struct ids *ids = list;
 
-    if (git_packbuilder_new(&builder, repo) < 0 || git_odb_foreach(old, insert, builder) < 0 ||
-        git_packbuilder_write(builder, NULL, 0, NULL, NULL) < 0) {
+    if (ids->count == ids->room) {
+        size_t room = ids->room == 0 ? 1024 : ids->room * 2;
+        git_oid *items = cm_new(room, sizeof(*items));
+
+        if (ids->count > 0) {
+            memcpy(items, ids->items, ids->count * sizeof(*items));
+        }
+        free(ids->items);
+        ids->items = items;
+        ids->room = room;
+    }
+    ids->items[ids->count++] = *id;
+    return 0;
+}
+
+struct tips {
+    git_repository *git;
+    struct ids ids;
+};
+
+static void tips_done(struct tips *tips) {
+    ids_done(&tips->ids);
+}
+
+static int add_tip(const char *name, void *ctx) {
+    struct tips *tips = ctx;
+    git_oid id;
+
+    return git_reference_name_to_id(&id, tips->git, name) < 0 ? 0 : add_id(&id, &tips->ids);
+}
+
+// write_pack writes these objects into one and returns its name.
+static enum cm_rc write_pack(git_repository *repo, git_odb *from, const struct ids *ids,
+                             char **out_name, struct cm_err *err) {
+    CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *builder = NULL;
+    CM_CLEANUP(tips_done) struct tips tips = {.git = repo};
+
+    if (git_packbuilder_new(&builder, repo) < 0 ||
+        git_reference_foreach_name(repo, add_tip, &tips) < 0) {
         return hub_git_fail(err, CM_EIO, "write a pack");
     }
-    *out_name = cm_strf("pack-%s", git_packbuilder_name(builder));
-    return CM_OK;
+    enum cm_rc rc =
+        hub_order_fill(from, ids->items, ids->count, tips.ids.items, tips.ids.count, builder, err);
+    return rc < 0 ? rc : hub_git_write_pack(builder, repo, out_name, err);
 }
 
 static enum cm_rc retire(const struct hub_pack *pack, struct cm_err *err) {
@@ -136,9 +179,15 @@ static enum cm_rc retire_all(const struct hub_packs *packs, const char *fresh, s
 
 static enum cm_rc rewrite(git_repository *repo, const struct hub_packs *packs, struct cm_err *err) {
     CM_CLEANUP(hub_git_odbp) git_odb *old = NULL;
+    CM_CLEANUP(ids_done) struct ids ids = {0};
     CM_AUTOFREE char *fresh = NULL;
 
-    if (open_packs(packs, &old, err) < 0 || write_pack(repo, old, &fresh, err) < 0) {
+    enum cm_rc rc = open_packs(packs, &old, err);
+    if (rc == CM_OK && git_odb_foreach(old, add_id, &ids) < 0) {
+        rc = hub_git_fail(err, CM_EIO, "list the objects");
+    }
+    rc = rc < 0 ? rc : write_pack(repo, old, &ids, &fresh, err);
+    if (rc < 0) {
         return cm_wrap(err, "write the packs of '%s' into one", git_repository_path(repo));
     }
     assert(fresh != NULL);
@@ -192,18 +241,36 @@ static enum cm_rc insert_named(git_repository *git, git_packbuilder *builder, st
                : CM_OK;
 }
 
-static int count_one(const git_oid *id, void *count) {
-    (void)id;
-    *(size_t *)count += 1;
-    return 0;
+// keep_named keeps those of all ids that a builder has. The others it has from then on, too.
+static enum cm_rc keep_named(git_packbuilder *named, struct ids *ids, struct cm_err *err) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < ids->count; i++) {
+        size_t before = git_packbuilder_object_count(named);
+
+        if (git_packbuilder_insert(named, &ids->items[i], NULL) < 0) {
+            return hub_git_fail(err, CM_EIO, "find what is named");
+        }
+        if (git_packbuilder_object_count(named) == before) {
+            ids->items[kept++] = ids->items[i];
+        }
+    }
+    ids->count = kept;
+    return CM_OK;
 }
 
-static enum cm_rc replace_all(git_repository *git, git_packbuilder *builder,
+static enum cm_rc replace_all(git_repository *git, const struct ids *ids,
                               const struct hub_packs *packs, struct cm_err *err) {
-    if (git_packbuilder_write(builder, NULL, 0, NULL, NULL) < 0) {
-        return hub_git_fail(err, CM_EIO, "write a pack of '%s'", git_repository_path(git));
+    CM_CLEANUP(hub_git_odbp) git_odb *odb = NULL;
+    CM_AUTOFREE char *fresh = NULL;
+
+    if (git_repository_odb(&odb, git) < 0) {
+        return hub_git_fail(err, CM_EIO, "open the objects of '%s'", git_repository_path(git));
     }
-    CM_AUTOFREE char *fresh = cm_strf("pack-%s", git_packbuilder_name(builder));
+    if (write_pack(git, odb, ids, &fresh, err) < 0) {
+        return err->code;
+    }
+    assert(fresh != NULL);
     for (size_t i = 0; i < packs->count; i++) {
         if (strcmp(strrchr(packs->items[i].stem, '/') + 1, fresh) != 0) {
             hub_packs_remove(&packs->items[i]);
@@ -216,19 +283,23 @@ enum cm_rc hub_mirror_prune(const char *repo, struct cm_err *err) {
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
     CM_CLEANUP(hub_git_repositoryp) git_repository *git = NULL;
     CM_CLEANUP(hub_git_odbp) git_odb *odb = NULL;
-    CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *builder = NULL;
-    size_t all = 0;
+    CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *named = NULL;
+    CM_CLEANUP(ids_done) struct ids ids = {0};
 
     if (git_repository_open_bare(&git, repo) < 0 || git_repository_odb(&odb, git) < 0 ||
-        git_packbuilder_new(&builder, git) < 0 || git_odb_foreach(odb, count_one, &all) < 0) {
+        git_packbuilder_new(&named, git) < 0 || git_odb_foreach(odb, add_id, &ids) < 0) {
         return hub_git_fail(err, CM_EIO, "open '%s'", repo);
     }
     hub_packs_list(repo, &packs);
-    if (insert_named(git, builder, err) < 0) {
+    if (insert_named(git, named, err) < 0) {
         return err->code;
     }
-    size_t named = git_packbuilder_object_count(builder);
-    return (all - named) * DEAD_SHARE < all ? CM_OK : replace_all(git, builder, &packs, err);
+    size_t all = ids.count;
+    if ((all - git_packbuilder_object_count(named)) * DEAD_SHARE < all) {
+        return CM_OK;
+    }
+    enum cm_rc rc = keep_named(named, &ids, err);
+    return rc < 0 ? rc : replace_all(git, &ids, &packs, err);
 }
 
 enum cm_rc hub_mirror_compact(const struct hub_mirror *m, struct cm_err *err) {

@@ -166,7 +166,8 @@ static int take_bytes(void *bytes, size_t size, void *ctx) {
     return p->piece.len < PIECE_BYTES ? 0 : put_piece(p);
 }
 
-enum cm_rc hub_git_write_pack(git_packbuilder *builder, git_repository *git, struct cm_err *err) {
+enum cm_rc hub_git_write_pack(git_packbuilder *builder, git_repository *git, char **out_name,
+                              struct cm_err *err) {
     CM_AUTOFREE char *folder = cm_strf("%sobjects/pack", git_repository_path(git));
     CM_CLEANUP(packing_done) struct packing p = {0};
 
@@ -174,6 +175,9 @@ enum cm_rc hub_git_write_pack(git_packbuilder *builder, git_repository *git, str
         git_packbuilder_foreach(builder, take_bytes, &p) < 0 || put_piece(&p) < 0 ||
         git_indexer_commit(p.indexer, &p.progress) < 0) {
         return hub_git_fail(err, CM_EIO, "write a pack of '%s'", git_repository_path(git));
+    }
+    if (out_name != NULL) {
+        *out_name = cm_strf("pack-%s", git_indexer_name(p.indexer));
     }
     return CM_OK;
 }

@@ -26,9 +26,10 @@ void hub_git_printable(char *text);
 // hub_git_entry_type tells what a file mode is to us.
 enum hub_entry_type hub_git_entry_type(git_filemode_t mode);
 
-// hub_git_write_pack makes a pack, with its index, of what a builder holds.
+// hub_git_write_pack makes a pack, with its index, of what a builder holds. *out_name: "pack-" and
+// its id, the caller's to free; may be NULL.
 CM_MUSTUSE enum cm_rc hub_git_write_pack(git_packbuilder *builder, git_repository *git,
-                                         struct cm_err *err);
+                                         char **out_name, struct cm_err *err);
 
 // For CM_CLEANUP.
 void hub_git_repositoryp(git_repository **p);

@@ -15,6 +15,7 @@
 #include "common/str.h"
 #include "hub/repo/git.h"
 #include "hub/repo/mirror.h"
+#include "hub/repo/order.h"
 #include "hub/repo/packs.h"
 #include "hub/repo/state_marks.h"
 #include "hub/repo/state_shards.h"
@@ -407,13 +408,18 @@ enum cm_rc hub_state_stage(struct hub_state *s, const struct hub_state_change *c
 
 static enum cm_rc write_pack(struct hub_state *s, struct cm_err *err) {
     CM_CLEANUP(hub_git_packbuilderp) git_packbuilder *builder = NULL;
-    int rc = git_packbuilder_new(&builder, s->git);
+    git_oid tips[BRANCHES_MAX];
 
-    for (size_t i = 0; rc == 0 && i < s->fresh_count; i++) {
-        rc = git_packbuilder_insert(builder, &s->fresh[i], NULL);
+    for (size_t i = 0; i < s->branch_count; i++) {
+        tips[i] = s->branches[i].to;
     }
-    return rc < 0 ? hub_git_fail(err, CM_EIO, "write a pack of '%s'", s->path)
-                  : hub_git_write_pack(builder, s->git, err);
+    if (git_packbuilder_new(&builder, s->git) < 0) {
+        return hub_git_fail(err, CM_EIO, "write a pack of '%s'", s->path);
+    }
+    enum cm_rc rc =
+        hub_order_fill(s->odb, s->fresh, s->fresh_count, tips, s->branch_count, builder, err);
+    return rc < 0 ? cm_wrap(err, "write a pack of '%s'", s->path)
+                  : hub_git_write_pack(builder, s->git, NULL, err);
 }
 
 static void forget_fresh(struct hub_state *s) {

@@ -10,15 +10,8 @@
 
 #define DEPTH_MAX 16
 
-struct entry {
-    const char *name; // ends before NUL or '/'
-    size_t len;
-    bool folder;
-    struct hub_repo_id id;
-};
-
 struct entries {
-    struct entry *items;
+    struct hub_tree_entry *items;
     size_t count;
 };
 
@@ -39,7 +32,7 @@ static int order_paths(const void *left, const void *right) {
     return (*a == '/' ? 1 : *a) - (*b == '/' ? 1 : *b);
 }
 
-static int order_names(const struct entry *a, const struct entry *b) {
+static int order_names(const struct hub_tree_entry *a, const struct hub_tree_entry *b) {
     size_t len = a->len < b->len ? a->len : b->len;
     int order = memcmp(a->name, b->name, len);
 
@@ -50,13 +43,13 @@ static int order_by_name(const void *a, const void *b) {
     return order_names(a, b);
 }
 
-static int end_of(const struct entry *e, size_t at) {
+static int end_of(const struct hub_tree_entry *e, size_t at) {
     return at < e->len ? (unsigned char)e->name[at] : e->folder ? '/' : 0;
 }
 
 static int order_as_git(const void *left, const void *right) {
-    const struct entry *a = left;
-    const struct entry *b = right;
+    const struct hub_tree_entry *a = left;
+    const struct hub_tree_entry *b = right;
     size_t len = a->len < b->len ? a->len : b->len;
     int order = memcmp(a->name, b->name, len);
 
@@ -65,15 +58,15 @@ static int order_as_git(const void *left, const void *right) {
 
 // ---- Reading and writing a tree object
 
-// read_entry reads what begins at `at` and returns where it ends, or NULL.
-static const char *read_entry(const char *at, const char *end, struct entry *out) {
+const char *hub_tree_entry(const char *at, const char *end, struct hub_tree_entry *out) {
     const char *name = memchr(at, ' ', (size_t)(end - at));
     const char *nul = name == NULL ? NULL : memchr(name, '\0', (size_t)(end - name));
 
     if (nul == NULL || (size_t)(end - nul) < 1 + HUB_REPO_ID_SIZE || nul == name + 1) {
         return NULL;
     }
-    *out = (struct entry){.name = name + 1, .len = (size_t)(nul - name - 1), .folder = *at == '4'};
+    *out = (struct hub_tree_entry){
+        .name = name + 1, .len = (size_t)(nul - name - 1), .folder = *at == '4'};
     memcpy(out->id.bytes, nul + 1, HUB_REPO_ID_SIZE);
     return nul + 1 + HUB_REPO_ID_SIZE;
 }
@@ -91,7 +84,7 @@ static enum cm_rc read_entries(struct work *w, const struct hub_repo_id *id, str
     // No entry is shorter than its mode, a name of one byte and an id.
     out->items = cm_arena_get(w->arena, (size / (HUB_REPO_ID_SIZE + 7) + 1) * sizeof(*out->items));
     for (const char *at = bytes; at < end; out->count++) {
-        at = read_entry(at, end, &out->items[out->count]);
+        at = hub_tree_entry(at, end, &out->items[out->count]);
         if (at == NULL) {
             return cm_fail(err, CM_EIO, "a tree is damaged");
         }
@@ -108,7 +101,7 @@ static enum cm_rc write_entries(struct work *w, struct entries *list, struct hub
         qsort(list->items, list->count, sizeof(*list->items), order_as_git);
     }
     for (size_t i = 0; i < list->count; i++) {
-        const struct entry *e = &list->items[i];
+        const struct hub_tree_entry *e = &list->items[i];
 
         cm_str_add(&text, e->folder ? "40000 " : "100644 ");
         cm_str_add_n(&text, e->name, e->len);
@@ -123,8 +116,8 @@ static enum cm_rc write_entries(struct work *w, struct entries *list, struct hub
 struct group {
     struct hub_state_edit *edits;
     size_t count;
-    struct entry entry; // what is there now, then what shall be
-    bool leaf;          // the first edit is of this very name
+    struct hub_tree_entry entry; // what is there now, then what shall be
+    bool leaf;                   // the first edit is of this very name
 };
 
 // first_group finds the edits whose path goes on with the same part.
@@ -147,8 +140,8 @@ static enum cm_rc edit_tree(struct work *w, const struct hub_repo_id *base,
                             struct cm_err *err);
 
 // apply_group says what becomes of one name; *stays: anything does.
-static enum cm_rc apply_group(struct work *w, struct group *g, const struct entry *now, size_t skip,
-                              bool *stays, struct cm_err *err) {
+static enum cm_rc apply_group(struct work *w, struct group *g, const struct hub_tree_entry *now,
+                              size_t skip, bool *stays, struct cm_err *err) {
     const struct hub_repo_id *base = now != NULL && now->folder ? &now->id : NULL;
     struct entries below = {0};
 

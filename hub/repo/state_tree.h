@@ -10,6 +10,16 @@
 
 #include "hub/repo/state.h"
 
+struct hub_tree_entry {
+    const char *name; // ends before NUL or '/'
+    size_t len;
+    bool folder;
+    struct hub_repo_id id;
+};
+
+// hub_tree_entry reads the entry that begins at `at` and tells where it ends; NULL: it is none.
+const char *hub_tree_entry(const char *at, const char *end, struct hub_tree_entry *out);
+
 struct hub_tree_desk {
     // read gives the bytes of a tree, in the arena.
     enum cm_rc (*read)(void *ctx, struct cm_arena *a, const struct hub_repo_id *id,

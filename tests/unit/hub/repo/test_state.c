@@ -255,6 +255,51 @@ static void a_large_pack_stays_when_small_ones_are_merged(void **state) {
                            "test -e $(cat large)");
 }
 
+#define FOLDERS 40
+#define FILES 24
+
+// change_one changes a file of each folder, or makes all of them.
+static void change_one(struct fixture *f, struct cm_arena *a, int round) {
+    struct hub_state_edit edits[FOLDERS * FILES];
+    size_t count = 0;
+
+    for (int folder = 0; folder < FOLDERS; folder++) {
+        for (int i = 0; i < FILES; i++) {
+            if (round == 0 || i == round) {
+                edits[count++] = file(f, cm_arena_strf(a, "f%02d/shop/o%02d", folder, i),
+                                      cm_arena_strf(a, "%d %d %d", folder, i, round));
+            }
+        }
+    }
+    commit(f, edits, count);
+}
+
+// Of folders that hold hashes only another version of the same one has something in common.
+static void versions_of_a_folder_are_kept_as_differences(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_repo_job job = {.folder = f.folder, .cancel_fd = -1};
+    static const char small[] = // of those that are files' folders: not a third of their bytes
+        "git -C state.git cat-file --batch-all-objects --batch-check='%(objecttype) %(objectsize) "
+        "%(objectsize:disk)' | awk '$1 == \"tree\" && $2 > 500 { is += $3; was += $2 } "
+        "END { print (was > 0 && 3 * is < was ? \"small\" : is \" of \" was) }'";
+
+    for (int round = 0; round < 8; round++) {
+        change_one(&f, a, round);
+    }
+    assert_int_equal(hub_repo_merge(&job, &f.err), CM_OK);
+    scratch_run(f.scratch, "cd state.git/objects/pack; for mark in *.retired; do"
+                           " rm ${mark%.retired}.*; done");
+    expect(&f, small, "small");
+    for (int i = 0; i < 600; i++) {
+        (void)file(&f, "", cm_arena_strf(a, "nobody names %d", i));
+    }
+    assert_int_equal(hub_state_write(f.state, &f.err), CM_OK);
+    assert_int_equal(hub_repo_prune(&job, &f.err), CM_OK);
+    expect(&f, small, "small");
+    check(&f);
+}
+
 // Else a moment long ago is found only by walking all that came since.
 static void where_a_branch_was_every_six_hours_is_marked(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
@@ -462,6 +507,7 @@ int main(int argc, char **argv) {
         TEST(the_tip_and_the_last_file_of_a_folder_are_read_back),
         TEST(small_packs_are_merged_and_nothing_is_lost),
         TEST(a_large_pack_stays_when_small_ones_are_merged),
+        TEST(versions_of_a_folder_are_kept_as_differences),
         TEST(where_a_branch_was_every_six_hours_is_marked),
         TEST(what_is_no_repository_is_said_and_left_as_it_is),
         TEST(a_month_ends_with_its_last_commit_and_the_next_begins_with_all_that_is_there),
