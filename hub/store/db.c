@@ -76,10 +76,11 @@ void hub_db_set_stop(struct hub_db *db, const atomic_bool *stop) {
 
 static enum cm_rc set_up(struct hub_db *db, enum hub_db_mode mode, struct cm_err *err) {
     // 16 MiB of pages: what a commit changes for ten thousand clusters lies on thousands, all over
-    // the file, and is not to be read again for each of them.
+    // the file, and is not to be read again for each of them. What a long read (a pass of the state
+    // repository) or a large transaction made the log grow by goes back to the disk after it.
     static const char writer[] = "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
                                  "PRAGMA foreign_keys=ON; PRAGMA wal_autocheckpoint=4000;"
-                                 "PRAGMA cache_size=-16384;";
+                                 "PRAGMA cache_size=-16384; PRAGMA journal_size_limit=67108864;";
 
     sqlite3_busy_timeout(db->handle, BUSY_TIMEOUT_MS);
     if (mode == HUB_DB_READER) {

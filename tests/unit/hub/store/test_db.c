@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char path[64];
@@ -41,6 +42,41 @@ static void a_failed_job_of_a_batch_takes_nothing_else_with_it(void **state) {
     assert_int_equal(hub_db_commit(db, &err), CM_OK);
 
     assert_int_equal(count_rows(db, "SELECT count(*) FROM meta"), 1);
+}
+
+// A reader holds up what would make room in the log; when he is gone it is small again.
+static void the_log_is_small_again_after_a_long_read(void **state) {
+    struct hub_db *writer = NULL;
+    struct hub_db *reader = NULL;
+    struct cm_err err;
+    struct stat st;
+    char log[80];
+
+    (void)state;
+    (void)snprintf(log, sizeof(log), "%s-wal", path);
+    assert_int_equal(hub_db_open(path, HUB_DB_WRITER, &writer, &err), CM_OK);
+    assert_int_equal(hub_db_open(path, HUB_DB_READER, &reader, &err), CM_OK);
+    assert_int_equal(hub_db_look(reader, &err), CM_OK);
+    assert_true(count_rows(reader, "SELECT count(*) FROM meta") >= 0); // it begins to read now
+    assert_int_equal(hub_db_begin(writer, &err), CM_OK);
+    for (int64_t i = 0; i < 80; i++) {
+        assert_int_equal(hub_db_run(writer, &err,
+                                    "INSERT INTO meta (name, value) VALUES (?1, zeroblob(1000000))",
+                                    "i", i),
+                         CM_OK);
+    }
+    assert_int_equal(hub_db_commit(writer, &err), CM_OK);
+    assert_int_equal(stat(log, &st), 0);
+    assert_true(st.st_size > 75000000);
+    hub_db_rollback(reader);
+    for (int64_t i = 0; i < 2; i++) { // one makes room, the next begins the log anew
+        assert_int_equal(hub_db_run(writer, &err, "DELETE FROM meta WHERE name = ?1", "i", i),
+                         CM_OK);
+    }
+    assert_int_equal(stat(log, &st), 0);
+    assert_true(st.st_size <= 67108864);
+    hub_db_close(reader);
+    hub_db_close(writer);
 }
 
 static void what_cannot_be_taken_back_is_told(void **state) {
@@ -203,6 +239,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_was_committed_is_there_after_opening_again, make_path,
                                         remove_path),
         cmocka_unit_test_setup_teardown(a_reader_cannot_write, make_path, remove_path),
+        cmocka_unit_test_setup_teardown(the_log_is_small_again_after_a_long_read, make_path,
+                                        remove_path),
         cmocka_unit_test_setup_teardown(a_database_of_a_newer_version_is_refused, make_path,
                                         remove_path),
     };
