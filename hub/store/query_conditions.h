@@ -7,7 +7,8 @@
 //
 // `t` is a row of the table `tally`: how many pairs of an App are at the same, which triggers keep
 // (schema.c), in the transaction of whatever changed a pair. What is counted over all clusters is
-// read from there: a few rows for an App, however many clusters it has.
+// read from there: a few rows for an App, however many clusters it has. So is of the table
+// `undelivered` how many pairs their agents do not have yet as they are.
 //
 // Threads: constants.
 #pragma once
@@ -30,6 +31,9 @@
 #define ARE_HEALTHY "(" ARE_APPLIED " AND t.health = 2 AND t.connected)"
 #define ARE_DEGRADED "t.health IN (3, 4)"
 #define TALLIED(condition) "ifnull(sum(iif(" condition ", t.pairs, 0)), 0)"
+
+// A range, so that a revision is found by its index; '~' is above all hexadecimal digits.
+#define HUB_OF_REVISION(column) column " BETWEEN ? AND ? || '~'"
 
 // Of the table `hold`.
 #define HOLD_STATE                                                                                 \

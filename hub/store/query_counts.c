@@ -24,6 +24,22 @@ static const char summary_sql[] =
 
 static const char rollout_counts[] = "count(*)" COUNTED(IS_DELIVERED) COUNTED(IS_APPLIED)
     COUNTED(IS_HEALTHY) COUNTED(IS_FAILED) COUNTED(IS_DEGRADED) COUNTED(IS_OFFLINE);
+
+// The same over all clusters, of counts that are kept. The filters are put in twice.
+#define TALLIED_TOO(condition) ", " TALLIED(condition)
+#define ALL_PAIRS SUM("t.pairs")
+#define UNDELIVERED "(SELECT " ALL_PAIRS " FROM undelivered t WHERE 1%s)"
+
+static const char whole_sql[] =
+    "SELECT " ALL_PAIRS ", " ALL_PAIRS " - " UNDELIVERED TALLIED_TOO(ARE_APPLIED)
+        TALLIED_TOO(ARE_HEALTHY) TALLIED_TOO(ARE_FAILED) TALLIED_TOO(ARE_DEGRADED)
+            TALLIED_TOO("NOT t.connected") " FROM tally t WHERE 1%s";
+static const struct hub_filter whole_filters[] = {
+    {"revision", HUB_FILTER_REVISION, HUB_OF_REVISION("t.revision"), ""},
+    {"app", HUB_FILTER_VALUE, "t.app = ?", ""},
+    {0},
+};
+
 static const char failure_columns[] =
     "p.app, p.cluster, CASE WHEN " IS_FAILED " THEN s.message ELSE s.health_message END";
 static const char failure_tail[] =
@@ -45,6 +61,7 @@ struct rollout_scope {
     const char *cluster;
     struct hub_build build;    // of these and the other parameters
     struct hub_build clusters; // of those that choose clusters
+    struct hub_build whole;    // of those that do not
 };
 
 // Reads one row of numbers into an object, by the names of `columns`.
@@ -225,10 +242,12 @@ static enum cm_rc read_param(struct hub_db *db, const struct hub_query_param *pa
         value = scope->revision;
     }
     rc = rc < 0 ? rc : hub_build_filter(&scope->build, filter, value, err);
-    if (rc == CM_OK && filter->kind != HUB_FILTER_REVISION && strcmp(param->name, "app") != 0) {
-        rc = hub_build_filter(&scope->clusters, filter, value, err);
+    if (rc < 0) {
+        return rc;
     }
-    return rc;
+    const struct hub_filter *whole = hub_filters_find(whole_filters, param->name);
+    return whole != NULL ? hub_build_filter(&scope->whole, whole, value, err)
+                         : hub_build_filter(&scope->clusters, filter, value, err);
 }
 
 // The first two values are for the revision and the App, which are known in the end.
@@ -278,13 +297,27 @@ static enum cm_rc check_scope(struct hub_db *db, const struct rollout_scope *sco
                                  "cluster", scope->cluster, err);
 }
 
+// query_counts reads what is kept, unless clusters are chosen.
+static enum cm_rc query_counts(struct hub_db *db, const struct rollout_scope *scope,
+                               struct hub_stmt **out, struct cm_err *err) {
+    const struct hub_build *b = &scope->whole;
+    const char *where = cm_str_get(&b->where);
+    CM_CLEANUP(cm_str_done) struct cm_str sql = {0};
+
+    if (scope->clusters.where.len > 0) {
+        return query_pairs(db, scope, rollout_counts, "", out, err);
+    }
+    cm_str_addf(&sql, whole_sql, where, where);
+    return hub_db_query_texts(db, out, err, cm_str_get(&sql), b->values, b->count);
+}
+
 static enum cm_rc count_pairs(struct hub_db *db, struct cm_arena *a,
                               const struct rollout_scope *scope, struct cm_json *answer,
                               struct cm_err *err) {
     static const char *const names[] = {"pairs",  "delivered", "applied", "healthy",
                                         "failed", "degraded",  "offline", NULL};
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = query_pairs(db, scope, rollout_counts, "", &stmt, err);
+    enum cm_rc rc = query_counts(db, scope, &stmt, err);
 
     rc = rc < 0 ? rc : read_counts(a, stmt, names, answer, err);
     if (rc == CM_OK) {
@@ -318,13 +351,18 @@ static enum cm_rc answer_rollout(struct hub_db *db, struct cm_arena *a,
 
 enum cm_rc hub_query_rollout(struct hub_db *db, struct cm_arena *a, const struct hub_query *query,
                              struct cm_json **out, struct cm_err *err) {
-    struct rollout_scope scope = {
-        .revision = "", .app = "", .cluster = "", .build = {.arena = a}, .clusters = {.arena = a}};
+    struct rollout_scope scope = {.revision = "",
+                                  .app = "",
+                                  .cluster = "",
+                                  .build = {.arena = a},
+                                  .clusters = {.arena = a},
+                                  .whole = {.arena = a}};
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
     enum cm_rc rc = answer_rollout(db, a, query, &scope, answer, err);
 
     hub_build_done(&scope.build);
     hub_build_done(&scope.clusters);
+    hub_build_done(&scope.whole);
     if (rc == CM_OK) {
         *out = answer;
     }

@@ -8,9 +8,6 @@
 
 #define IN_GROUP(cluster) cluster " IN (SELECT cluster FROM group_member WHERE grp = ?)"
 
-// A range, so that a revision is found by its index; '~' is above all hexadecimal digits.
-#define OF_REVISION(column) column " BETWEEN ? AND ? || '~'"
-
 #define GROUP_FILTER(cluster)                                                                      \
     { "group", HUB_FILTER_VALUE, IN_GROUP(cluster), "Only clusters of this group." }
 #define SELECTOR_FILTER                                                                            \
@@ -227,7 +224,8 @@ static const struct hub_filter status_filters[] = {
     GROUP_FILTER("p.cluster"),
     SELECTOR_FILTER,
     {"state", HUB_FILTER_STATE, NULL, "Only pairs in this state."},
-    {"revision", HUB_FILTER_REVISION, OF_REVISION("p.revision"), "Only what this commit changed."},
+    {"revision", HUB_FILTER_REVISION, HUB_OF_REVISION("p.revision"),
+     "Only what this commit changed."},
     END_OF_FILTERS,
 };
 
@@ -322,7 +320,8 @@ static const struct hub_filter event_filters[] = {
     GROUP_FILTER("e.cluster"),
     SELECTOR_FILTER,
     {"kind", HUB_FILTER_VALUE, "e.kind = ?", "Only of this kind."},
-    {"revision", HUB_FILTER_REVISION, OF_REVISION("e.revision"), "Only because of this commit."},
+    {"revision", HUB_FILTER_REVISION, HUB_OF_REVISION("e.revision"),
+     "Only because of this commit."},
     {"since", HUB_FILTER_NUMBER, "e.at_ms >= CAST(? AS INTEGER)",
      "Only from this moment on, in Unix milliseconds."},
     {"after", HUB_FILTER_NUMBER, "e.number > CAST(? AS INTEGER)",
@@ -476,7 +475,7 @@ static const struct hub_column revision_columns[] = {
 
 static const struct hub_filter revision_filters[] = {
     {"repository", HUB_FILTER_VALUE, "repo = ?", "Only those of this repository."},
-    {"id", HUB_FILTER_REVISION, OF_REVISION("id"), "Only this one."},
+    {"id", HUB_FILTER_REVISION, HUB_OF_REVISION("id"), "Only this one."},
     END_OF_FILTERS,
 };
 
@@ -541,7 +540,7 @@ static const struct hub_filter problem_filters[] = {
     {"repository", HUB_FILTER_VALUE, "repo = ?", "Only those of this repository."},
     {"app", HUB_FILTER_VALUE, "app = ?", "Only those that touch this App."},
     {"cluster", HUB_FILTER_VALUE, "cluster = ?", "Only those that touch this cluster."},
-    {"revision", HUB_FILTER_REVISION, OF_REVISION("revision"), "Only those of this commit."},
+    {"revision", HUB_FILTER_REVISION, HUB_OF_REVISION("revision"), "Only those of this commit."},
     END_OF_FILTERS,
 };
 
@@ -571,7 +570,8 @@ static const struct hub_filter token_filters[] = {
 };
 
 static const struct hub_filter rollout_filters[] = {
-    {"revision", HUB_FILTER_REVISION, OF_REVISION("p.revision"), "Only what this commit changed."},
+    {"revision", HUB_FILTER_REVISION, HUB_OF_REVISION("p.revision"),
+     "Only what this commit changed."},
     {"app", HUB_FILTER_VALUE, "p.app = ?", "Only this App."},
     {"cluster", HUB_FILTER_VALUE, "p.cluster = ?", "Only this cluster."},
     GROUP_FILTER("p.cluster"),

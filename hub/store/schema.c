@@ -650,12 +650,54 @@ static const char *const step_43[] = {
     NULL,
 };
 
+// How many pairs their agents do not have yet as they are, by the same rule as the tally: whatever
+// may change that takes a pair out before, and puts it in again after.
+#define UNDELIVERED(sign, where)                                                                   \
+    "INSERT INTO undelivered (app, revision, pairs) SELECT p.app, p.revision, " sign "count(*)"    \
+    " FROM pair p LEFT JOIN presence r ON r.cluster = p.cluster"                                   \
+    " WHERE p.generation > ifnull(r.generation, 0) AND " where " GROUP BY p.app, p.revision"       \
+    " ON CONFLICT (app, revision) DO UPDATE SET pairs = pairs + excluded.pairs"
+#define UNDELIVERED_TRIGGER(name, when, sign, where)                                               \
+    "CREATE TRIGGER undelivered_" name " " when " BEGIN " UNDELIVERED(sign, where) "; END"
+#define OF_PAIR(row) "p.cluster = " row ".cluster AND p.app = " row ".app"
+#define OF_CLUSTER(row) "p.cluster = " row ".cluster"
+
+static const char *const step_44[] = {
+    "CREATE TABLE undelivered (app TEXT NOT NULL, revision TEXT NOT NULL, pairs INTEGER NOT NULL,"
+    " PRIMARY KEY (app, revision)) WITHOUT ROWID",
+    UNDELIVERED("", "true"),
+    "CREATE TRIGGER undelivered_none AFTER UPDATE ON undelivered WHEN new.pairs = 0 BEGIN DELETE"
+    " FROM undelivered WHERE app = new.app AND revision = new.revision; END",
+    UNDELIVERED_TRIGGER("pair_put", "BEFORE INSERT ON pair", "-", OF_PAIR("new")),
+    UNDELIVERED_TRIGGER("pair_is", "AFTER INSERT ON pair", "", OF_PAIR("new")),
+    UNDELIVERED_TRIGGER("pair_goes", "BEFORE DELETE ON pair", "-", OF_PAIR("old")),
+    UNDELIVERED_TRIGGER("pair_set", "BEFORE UPDATE ON pair", "-", OF_PAIR("old")),
+    UNDELIVERED_TRIGGER("pair_was_set", "AFTER UPDATE ON pair", "", OF_PAIR("new")),
+    UNDELIVERED_TRIGGER("presence_put",
+                        "BEFORE INSERT ON presence WHEN new.generation > 0 AND NOT EXISTS"
+                        " (SELECT 1 FROM presence WHERE cluster = new.cluster)",
+                        "-", OF_CLUSTER("new")),
+    UNDELIVERED_TRIGGER("presence_is", "AFTER INSERT ON presence WHEN new.generation > 0", "",
+                        OF_CLUSTER("new")),
+    UNDELIVERED_TRIGGER("presence_goes", "BEFORE DELETE ON presence", "-", OF_CLUSTER("old")),
+    UNDELIVERED_TRIGGER("presence_gone", "AFTER DELETE ON presence", "", OF_CLUSTER("old")),
+    UNDELIVERED_TRIGGER("presence_set",
+                        "BEFORE UPDATE OF generation ON presence"
+                        " WHEN old.generation <> new.generation",
+                        "-", OF_CLUSTER("old")),
+    UNDELIVERED_TRIGGER("presence_was_set",
+                        "AFTER UPDATE OF generation ON presence"
+                        " WHEN old.generation <> new.generation",
+                        "", OF_CLUSTER("new")),
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
     step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
     step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
     step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35, step_36,
-    step_37, step_38, step_39, step_40, step_41, step_42, step_43};
+    step_37, step_38, step_39, step_40, step_41, step_42, step_43, step_44};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -725,7 +767,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
                                               "PRAGMA user_version = 40",
                                               "PRAGMA user_version = 41",
                                               "PRAGMA user_version = 42",
-                                              "PRAGMA user_version = 43"};
+                                              "PRAGMA user_version = 43",
+                                              "PRAGMA user_version = 44"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -72,6 +72,7 @@ static void put_pair(struct hub_db *db) {
                                .bundle = {{(uint8_t)next_number(2)}},
                                .repo = next_number(2) == 0 ? "fleet" : "other",
                                .revision = revisions[next_number(3)],
+                               .generation = next_number(5),
                                .stale = next_number(4) == 0,
                                .waits = next_number(4) == 0 ? "r1" : "",
                                .held = next_number(4) == 0 ? "held" : ""};
@@ -105,6 +106,18 @@ static void put_presence(struct hub_db *db) {
     struct cm_err err;
 
     must(hub_presence_put(db, &row, &err), &err);
+}
+
+static void report(struct hub_db *db) {
+    struct cm_err err;
+
+    must(hub_reports_set(db, a_cluster(), "run", 1, next_number(5), 5, &err), &err);
+}
+
+static void reset(struct hub_db *db) {
+    struct cm_err err;
+
+    must(hub_presence_reset(db, a_cluster(), &err), &err);
 }
 
 static void remove_pair(struct hub_db *db) {
@@ -158,7 +171,11 @@ static void change_by_hand(struct hub_db *db) {
         "UPDATE pair SET revision = '0ddddddd' WHERE cluster = 'c1'",
         "UPDATE pair SET waits = 'r2', stale = 1 WHERE app = 'a1'",
         "UPDATE status SET health = 3 WHERE cluster = 'c2'",
+        "UPDATE pair SET generation = 3 WHERE app = 'a0'",
         "DELETE FROM presence WHERE cluster = 'c5'",
+        ("INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address,"
+         " generation) SELECT 'c5', 1, 1, '1', 'sim', 'v1', 'a', 2 WHERE NOT EXISTS"
+         " (SELECT 1 FROM presence WHERE cluster = 'c5')"),
         "DELETE FROM status WHERE app = 'a2'",
     };
 
@@ -168,9 +185,9 @@ static void change_by_hand(struct hub_db *db) {
 }
 
 static void (*const happens[])(struct hub_db *db) = {
-    put_pair,        put_pair,       put_pair,    put_status,     put_status,
-    put_status,      put_presence,   remove_pair, remove_status,  forget_cluster,
-    lose_connection, report_in_full, lose_all,    change_by_hand,
+    put_pair,     put_pair,       put_pair,      put_status,     put_status,      put_status,
+    put_presence, remove_pair,    remove_status, forget_cluster, lose_connection, report_in_full,
+    lose_all,     change_by_hand, report,        report,         report,          reset,
 };
 
 static void happen(struct hub_db *db) {
@@ -191,6 +208,74 @@ static void the_tally_is_what_counting_anew_gives(void **state) {
         }
     }
     assert_true(count_rows(*state, "SELECT count(*) FROM tally") > 0);
+}
+
+static void what_is_not_delivered_is_what_counting_anew_gives(void **state) {
+    static const char anew[] =
+        "SELECT p.app, p.revision, count(*) FROM pair p LEFT JOIN presence r ON r.cluster ="
+        " p.cluster WHERE p.generation > ifnull(r.generation, 0) GROUP BY 1, 2";
+    CM_AUTOFREE char *differs =
+        cm_strf("SELECT (SELECT count(*) FROM (SELECT * FROM undelivered EXCEPT %s)) + (SELECT"
+                " count(*) FROM (SELECT * FROM (%s) EXCEPT SELECT * FROM undelivered))",
+                anew, anew);
+
+    for (int i = 0; i < STEPS; i++) {
+        happen(*state);
+        if (count_rows(*state, differs) != 0) {
+            fail_msg("after step %d what is not delivered is counted wrongly", i);
+        }
+    }
+    assert_true(count_rows(*state, "SELECT count(*) FROM undelivered") > 0);
+}
+
+static int64_t count_of(struct hub_db *db, const struct hub_query *query, const char *name) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = NULL;
+    struct cm_err err;
+
+    must(hub_query_rollout(db, a, query, &json, &err), &err);
+    return cm_json_int(cm_json_get(json, name), -1);
+}
+
+// Where clusters are chosen pairs are counted one by one.
+static void how_far_all_is_is_the_sum_of_how_far_each_cluster_is(void **state) {
+    static const char *const names[] = {"pairs",  "delivered", "applied", "healthy",
+                                        "failed", "degraded",  "offline"};
+    struct hub_query all = {
+        .list = "rollout", .params = {{"app", "a1"}, {"revision", "0bbbbbb"}}, .param_count = 2};
+    struct hub_query one = {.list = "rollout",
+                            .params = {{"app", "a1"}, {"revision", "0bbbbbb"}, {"cluster", ""}},
+                            .param_count = 3};
+    int looked = 0;
+
+    run_sql(*state, "INSERT INTO revision VALUES ('fleet', '0bbbbbbb', '', '', 1, 1, 7, 0, 1)");
+    for (unsigned c = 0; c < clusters; c++) { // so that all that is asked for is there
+        struct hub_pair_row row = {
+            .cluster = name_of('c', c), .app = "a9", .repo = "fleet", .revision = "0bbbbbbb"};
+        struct cm_err err;
+
+        must(hub_desired_put_pair(*state, &row, &err), &err);
+    }
+    for (int i = 0; i < STEPS / 10; i++) {
+        for (int j = 0; j < 20; j++) {
+            happen(*state);
+        }
+        if (count_rows(*state, "SELECT count(*) FROM pair WHERE app = 'a1'") == 0 ||
+            count_rows(*state, "SELECT count(DISTINCT cluster) FROM pair") < clusters) {
+            continue; // a name of nothing is asked for
+        }
+        looked++;
+        for (size_t n = 0; n < sizeof(names) / sizeof(names[0]); n++) {
+            int64_t sum = 0;
+
+            for (unsigned c = 0; c < clusters; c++) {
+                one.params[2].value = name_of('c', c);
+                sum += count_of(*state, &one, names[n]);
+            }
+            assert_int_equal(count_of(*state, &all, names[n]), sum);
+        }
+    }
+    assert_true(looked > 0);
 }
 
 static void what_is_taken_back_is_taken_out_of_the_tally_too(void **state) {
@@ -437,6 +522,10 @@ static void a_cluster_that_git_does_not_name_is_listed_while_its_agent_may_conne
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(the_tally_is_what_counting_anew_gives, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_is_not_delivered_is_what_counting_anew_gives, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(how_far_all_is_is_the_sum_of_how_far_each_cluster_is,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(what_is_taken_back_is_taken_out_of_the_tally_too, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(pages_in_any_order_are_the_list_in_that_order, open_db,
