@@ -34,8 +34,8 @@ NAMES = ["resolve", "plan", "past", "reads", "state", "plan_git", "sim_fleet", "
 QUESTION_MS = 100  # each question about the past
 ONE_RELEASE_MS, ALL_DIFFERENT_MS = 3000, 30000  # until it is in the state repository
 CHANGES_A_SECOND = 100
-BYTES_A_CHANGE = 1200  # on disk
-COMPRESSED_SHARE = 4  # of what the texts of the objects that changed compress to, each by itself, on disk
+BYTES_A_CHANGE = 1500  # on disk
+COMPRESSED_SHARE = 4.5  # of what the texts of the objects that changed compress to, each by itself, on disk
 MONTH_MS, WAIT_MS = 5000, 1000  # until a month has begun, and for who writes to the database meanwhile
 
 
