@@ -409,6 +409,7 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
         .repositories = &h->repositories,
         .data_dir = h->config->data_dir,
         .hub_id = hub_authority_hub_id(h->authority),
+        .secret = hub_authority_secret_key(h->authority),
         .epoch = h->epoch,
         .pushed = on_pushed,
         .overruled = on_overruled,

@@ -180,7 +180,7 @@ static bool is_wanted(const struct hub_forge_project *p, const struct hub_forge_
                       const struct cm_json *pull) {
     bool gitlab = p->provider == HUB_FORGE_GITLAB;
 
-    return state_of(pull) == HUB_FORGE_IS_OPEN && is_from_here(gitlab, pull) &&
+    return (ask->any || state_of(pull) == HUB_FORGE_IS_OPEN) && is_from_here(gitlab, pull) &&
            is(cm_json_string(member(pull, gitlab, "head", "ref", "source_branch")), ask->branch) &&
            is(cm_json_string(member(pull, gitlab, "base", "ref", "target_branch")), ask->base);
 }
@@ -193,11 +193,17 @@ static enum cm_rc take_list(const struct hub_forge_project *p, const struct hub_
                        "what the provider answered is no list of pull requests: check 'apiUrl'");
     }
     for (const struct cm_json *at = json->first; at != NULL; at = at->next) {
-        if (is_wanted(p, ask, at)) {
-            return take_pull(p, at, &out->pull, err);
+        struct hub_forge_pull pull = {0};
+
+        if (!is_wanted(p, ask, at)) {
+            continue;
         }
+        if (take_pull(p, at, &pull, err) < 0) {
+            return err->code;
+        }
+        out->pull = pull.number > out->pull.number ? pull : out->pull;
     }
-    out->more = json->count >= HUB_FORGE_PAGE;
+    out->more = out->pull.state == HUB_FORGE_MISSING && json->count >= HUB_FORGE_PAGE;
     return CM_OK;
 }
 

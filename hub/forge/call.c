@@ -166,18 +166,31 @@ enum cm_rc hub_forge_call(struct hub_forge *f, const struct hub_forge_ask *ask,
     return c.rc < 0 ? cm_wrap(err, "the API at '%.200s'", f->project.api) : CM_OK;
 }
 
-enum cm_rc hub_forge_find_open(struct hub_forge *f, const char *branch, const char *base,
-                               struct hub_forge_pull *out, int64_t *wait_ms, struct cm_err *err) {
+// find looks through the pages.
+static enum cm_rc find(struct hub_forge *f, struct hub_forge_ask *ask, struct hub_forge_pull *out,
+                       int64_t *wait_ms, struct cm_err *err) {
     struct hub_forge_answer answer = {.more = true};
 
-    for (int page = 1; answer.more && page <= PAGES_MAX; page++) {
-        const struct hub_forge_ask ask = {
-            .verb = HUB_FORGE_FIND, .branch = branch, .base = base, .page = page};
-
-        if (hub_forge_call(f, &ask, &answer, wait_ms, err) < 0) {
+    for (ask->page = 1; answer.more && ask->page <= PAGES_MAX; ask->page++) {
+        if (hub_forge_call(f, ask, &answer, wait_ms, err) < 0) {
             return err->code;
         }
     }
     *out = answer.pull;
     return CM_OK;
+}
+
+enum cm_rc hub_forge_find_open(struct hub_forge *f, const char *branch, const char *base,
+                               struct hub_forge_pull *out, int64_t *wait_ms, struct cm_err *err) {
+    struct hub_forge_ask ask = {.verb = HUB_FORGE_FIND, .branch = branch, .base = base};
+
+    return find(f, &ask, out, wait_ms, err);
+}
+
+enum cm_rc hub_forge_find_newest(struct hub_forge *f, const char *branch, const char *base,
+                                 struct hub_forge_pull *out, int64_t *wait_ms, struct cm_err *err) {
+    struct hub_forge_ask ask = {
+        .verb = HUB_FORGE_FIND, .branch = branch, .base = base, .any = true};
+
+    return find(f, &ask, out, wait_ms, err);
 }

@@ -29,6 +29,11 @@ CM_MUSTUSE enum cm_rc hub_forge_call(struct hub_forge *f, const struct hub_forge
                                      struct hub_forge_answer *out, int64_t *wait_ms,
                                      struct cm_err *err);
 
+// hub_forge_find_newest looks for the newest one, whatever became of it.
+CM_MUSTUSE enum cm_rc hub_forge_find_newest(struct hub_forge *f, const char *branch,
+                                            const char *base, struct hub_forge_pull *out,
+                                            int64_t *wait_ms, struct cm_err *err);
+
 // hub_forge_find_open looks through the pages for the open pull request of a branch; its state is
 // missing if there is none.
 CM_MUSTUSE enum cm_rc hub_forge_find_open(struct hub_forge *f, const char *branch, const char *base,

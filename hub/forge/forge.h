@@ -4,6 +4,7 @@
 //
 //                    Gitea, GitHub: /repos/OWNER/NAME    GitLab: /projects/GROUP%2FNAME
 //     find           GET    /pulls?state=open&…          GET    /merge_requests?state=opened&…
+//                    (or state=all)                      (or state=all)
 //     open           POST   /pulls                       POST   /merge_requests
 //     look           GET    /pulls/N                     GET    /merge_requests/N
 //     edit, close    PATCH  /pulls/N                     PUT    /merge_requests/N
@@ -52,7 +53,8 @@ CM_MUSTUSE enum cm_rc hub_forge_project_of(enum hub_forge_provider provider, con
                                            struct hub_forge_project *out, struct cm_err *err);
 
 enum hub_forge_verb {
-    HUB_FORGE_FIND,   // the open pull request of `branch` into `base`, on a page
+    HUB_FORGE_FIND,   // the open pull request of `branch` into `base`, on a page; the newest, if
+                      // `any` says that one that has ended is looked for, too
     HUB_FORGE_OPEN,   // a new one of them
     HUB_FORGE_LOOK,   // at `number`
     HUB_FORGE_EDIT,   // title and body of `number`
@@ -69,6 +71,7 @@ struct hub_forge_ask {
     const char *body;
     int64_t number;
     int page; // from 1
+    bool any;
 };
 
 // A request; both texts are owned.

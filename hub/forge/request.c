@@ -52,18 +52,19 @@ static char *find_path(const struct hub_forge_project *p, const struct hub_forge
     CM_AUTOFREE char *base = cm_http_escape(ask->base);
     CM_AUTOFREE char *owner = cm_strndup(p->name, strcspn(p->name, "/"));
     CM_AUTOFREE char *escaped = cm_http_escape(owner);
+    const char *state = ask->any ? "all" : "open";
 
     switch (p->provider) {
     case HUB_FORGE_GITLAB:
-        return cm_strf("/merge_requests?state=opened&source_branch=%s&target_branch=%s"
+        return cm_strf("/merge_requests?state=%s&source_branch=%s&target_branch=%s"
                        "&per_page=%d&page=%d",
-                       branch, base, HUB_FORGE_PAGE, ask->page);
+                       ask->any ? "all" : "opened", branch, base, HUB_FORGE_PAGE, ask->page);
     case HUB_FORGE_GITHUB:
-        return cm_strf("/pulls?state=open&head=%s:%s&base=%s&per_page=%d&page=%d", escaped, branch,
-                       base, HUB_FORGE_PAGE, ask->page);
+        return cm_strf("/pulls?state=%s&head=%s:%s&base=%s&per_page=%d&page=%d", state, escaped,
+                       branch, base, HUB_FORGE_PAGE, ask->page);
     default: // which cannot be asked for a branch
-        return cm_strf("/pulls?state=open&sort=recentupdate&base_branch=%s&limit=%d&page=%d", base,
-                       HUB_FORGE_PAGE, ask->page);
+        return cm_strf("/pulls?state=%s&sort=recentupdate&base_branch=%s&limit=%d&page=%d", state,
+                       base, HUB_FORGE_PAGE, ask->page);
     }
 }
 

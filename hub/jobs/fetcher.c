@@ -40,6 +40,7 @@ struct hub_fetcher {
     bool fetching;
     bool again; // somebody asked while a fetch was running
     bool dropped;
+    bool begun;  // what is to be known before is
     bool taken;  // the tip is where it belongs, or on its way there
     bool listed; // the store has a row of it
     char *told;  // failure that is an event already; NULL: it works
@@ -314,6 +315,10 @@ static void run_fetch(struct cm_job *job) {
     }
     limits.deadline_ms = c->repository->timeout_ms;
     f->err.code = CM_OK;
+    if (!f->begun && c->before != NULL && c->before(c->ctx, c->shared->cancel_fd, &f->err) < 0) {
+        return;
+    }
+    f->begun = true;
     if (hub_repo_fetch(&source, &fetch_job, &f->fetched, &f->trouble, &f->err) < 0) {
         return;
     }

@@ -53,6 +53,9 @@ struct hub_fetcher_config {
     struct {
         const char *branch, *tag, *semver, *commit;
     } ref;
+    // before: what is to be known before anything is fetched; on a worker, until it has succeeded
+    // once. A failure is that of the fetch. NULL: nothing is.
+    enum cm_rc (*before)(void *ctx, int cancel_fd, struct cm_err *err);
     // fetched: a commit is here that was not taken in yet. trouble: a fetch failed (why), or works
     // again (NULL).
     void (*fetched)(void *ctx, struct hub_fetcher *f, const struct hub_repo_id *commit);

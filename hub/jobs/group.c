@@ -98,6 +98,7 @@ static void hold_workload(struct hub_planner *p, struct hub_outcome *o, const st
         made->cause.controller = cm_arena_strdup(made->arena, controller); // whom its proof asks
     }
     hub_hold_write(made, &text);
+    hub_found_know(p, made);
     hub_fleet_hold(p->fleet, made, false);
     hub_settle_note(
         o, &(struct hub_settlement){.row = &d->row,

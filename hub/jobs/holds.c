@@ -26,6 +26,7 @@ struct file {
     size_t count;
     size_t room;
     bool written;
+    bool found; // all of them
 };
 
 struct gathering {
@@ -72,10 +73,12 @@ static void note_missing(void *ctx, const struct hub_hold_info *h) {
     if (f == NULL) {
         f = cm_new(1, sizeof(*f));
         f->hold = hub_hold_copy(h->hold);
+        f->found = true;
         cm_map_put(g->files, path, f);
     }
     add_clusters(g, f, h->hold);
     f->written = f->written || h->written;
+    f->found = f->found && hub_found_is(g->planner, h->hold->event);
 }
 
 // is_settled tells whether what a cluster runs of the App is what Git says now.
@@ -291,6 +294,7 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
         ask->again = f->written && !reverts;
         ask->back = f->written && reverts;
         ask->revert = !again && reverts;
+        ask->found = f->found;
         hub_effects_find(g->planner->fleet, a, all, ask);
     }
     return true;

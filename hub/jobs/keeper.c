@@ -17,6 +17,7 @@
 #include "hub/jobs/planner.h"
 #include "hub/jobs/prover.h"
 #include "hub/jobs/writer.h"
+#include "hub/write/write.h"
 
 #define TICK_MS 500
 #define QUIET_MS 1000 // clusters fail one after the other, and are to be in one commit
@@ -187,6 +188,9 @@ static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_
     if (ask->text != NULL) {
         cm_json_set_string(a, args, "text", ask->text);
         cm_json_set_bool(a, args, "revert", ask->revert);
+        if (ask->found) {
+            cm_json_set_bool(a, args, HUB_WRITE_FOUND, true);
+        }
         trailers = add_message(a, args, ask);
     } else {
         cm_json_set_string(a, args, "subject", "Git says another release");

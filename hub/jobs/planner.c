@@ -58,6 +58,8 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->clusters = cm_map_new(free_state);
     p->trees = cm_map_new(free);
     p->asked = cm_map_new(free);
+    p->known = cm_map_new(NULL);
+    p->found = cm_map_new(NULL);
     p->reverted = cm_map_new(free);
     p->marked = cm_map_new(free);
     for (size_t i = 0; i < config->source_count; i++) {
@@ -77,6 +79,8 @@ void hub_planner_free(struct hub_planner *p) {
     cm_map_free(p->clusters);
     cm_map_free(p->trees);
     cm_map_free(p->asked);
+    cm_map_free(p->known);
+    cm_map_free(p->found);
     cm_map_free(p->reverted);
     cm_map_free(p->marked);
     for (size_t i = 0; i < p->source_count; i++) {

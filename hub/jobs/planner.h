@@ -47,6 +47,7 @@ struct hub_decided_list;
 struct hub_proven_list;
 struct hub_desired;
 struct hub_document_set;
+struct hub_found;
 struct hub_planner;
 struct hub_publication;
 struct hub_revision_row;
@@ -124,6 +125,7 @@ struct hub_hold_ask {
     bool revert;                           // a document is to say it instead, if one can
     bool back;                             // that was done before, and Git says it once more
     bool own;                              // holdfast goes back itself
+    bool found;                            // all of it was found on the branch of Holds
     const struct hub_hold_effect *effects; // what it makes of the workload, each form once
     size_t effect_count;
     size_t effects_more; // forms that are not in the list
@@ -192,8 +194,16 @@ struct hub_outcome *hub_planner_tree(struct hub_planner *p, const struct hub_pla
                                      const struct hub_repo_id *commit);
 struct hub_outcome *hub_planner_trouble(struct hub_planner *p, const char *tree, const char *why);
 
-// hub_planner_decide takes in what controllers in clusters decided. Takes the list.
+// hub_planner_decide takes in what controllers in clusters decided. Takes the list. What is about
+// Apps that are not known, as Git is not read yet, is left as it is.
 struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided_list *list);
+
+// hub_planner_decides_again tells once that what had to wait for Git to be read can be decided now.
+bool hub_planner_decides_again(struct hub_planner *p);
+
+// hub_planner_found takes in what stands on the branch of Holds (found.h), before the first commit
+// of its repository is. Borrows it.
+struct hub_outcome *hub_planner_found(struct hub_planner *p, const struct hub_found *found);
 
 // hub_planner_overrule ends what is decided about an App, would be in Git as the Hold with this
 // path, and is not: people do not want it.

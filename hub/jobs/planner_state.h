@@ -3,6 +3,7 @@
 //     planner.c   the whole: sources, clusters, the seed, who enrolls
 //     take.c      commits: into the fleet, and what comes of it
 //     settle.c    what controllers in clusters decided
+//     found_settle.c  what of that was found on the branch of Holds
 //     holds.c     what of that Git should say
 //     offer.c     outcomes, and what one cluster is to be sent
 //
@@ -56,12 +57,15 @@ struct hub_planner {
     struct cm_map *marked;              // what became known of Holds, by event (hub_hold_marks)
     struct cm_map
         *reverted;        // path of a Hold that may have been -> commit that was read last before
+    struct cm_map *known; // "PATH\nCLUSTER" of every Hold that was made of a decision
+    struct cm_map *found; // events of those that were found on the branch of Holds since the start
     struct cm_map *asked; // what Holds were asked for last, by path, as a hash
     struct hub_lost lost;
-    size_t ahead; // agents that held more than was known
-    bool ready;   // everything was published at least once
-    bool fetched; // everything that was known before the start was fetched since
-    bool swept;   // clusters that are not in Git are off the record
+    bool undecided; // something waits for Git to be read
+    size_t ahead;   // agents that held more than was known
+    bool ready;     // everything was published at least once
+    bool fetched;   // everything that was known before the start was fetched since
+    bool swept;     // clusters that are not in Git are off the record
 };
 
 // planner.c. hub_planner_cluster makes what is known of a cluster if there is nothing yet;
@@ -90,6 +94,16 @@ CM_MUSTUSE enum cm_rc hub_settle_make(struct hub_planner *p, struct cm_arena *a,
                                       struct cm_err *err);
 const char *hub_settle_words(struct cm_arena *a, const struct hub_hold *hold);
 void hub_settle_note(struct hub_outcome *o, const struct hub_settlement *s);
+
+// found_settle.c. hub_found_know: there is a decision that a Hold was made of, whatever became of
+// it. hub_found_is tells whether an event is one that was found. hub_found_same finds a Hold of the
+// release that a decision rejected, if some were found, and makes it that decision's; NULL: there
+// is none.
+#define HUB_FOUND_WHY "as the branch of Holds says"
+struct hub_hold;
+void hub_found_know(struct hub_planner *p, const struct hub_hold *hold);
+bool hub_found_is(const struct hub_planner *p, const char *event);
+struct hub_hold *hub_found_same(const struct hub_planner *p, const struct hub_decision_row *row);
 
 // holds.c. hub_hold_marks writes down what became known of a Hold.
 const char *hub_hold_marks(bool written, bool retried);

@@ -64,6 +64,7 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
                row->app, NULL);
         return;
     }
+    hub_found_know(p, hold);
     cm_map_put(p->marked, hold->event, cm_strdup(hub_hold_marks(row->written, row->retried)));
     if (!row->retried || hub_hold_is_own(hold)) { // one of these is done once
         hub_fleet_hold(p->fleet, hold, row->written);
@@ -250,6 +251,9 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
     struct cm_err err;
     enum cm_rc rc = hub_settle_make(p, o->arena, d, &made, &err);
 
+    if (rc < 0 && !own && (made = hub_found_same(p, &d->row)) != NULL) {
+        rc = CM_OK; // what the release was is not on record any more, but what is kept out of it
+    }
     if (rc < 0) {
         enum hub_settled never = is_same(&d->row, rc) ? HUB_SETTLED_SAME : HUB_SETTLED_NEVER;
 
@@ -259,6 +263,7 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
         return never;
     }
     hub_hold_write(made, &text);
+    hub_found_know(p, made);
     hub_fleet_hold(p->fleet, made, false);
     settle(o, &d->row, HUB_SETTLED_HELD,
            hub_hold_is_own(made) ? hub_settle_words(o->arena, made) : "",
@@ -310,6 +315,10 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
         return false;
     }
     if (find_pair(state->desired, d->row.app) == NULL) {
+        if (!hub_fleet_is_loaded(p->fleet)) {
+            p->undecided = true; // what is not read yet looks as if it was gone
+            return false;
+        }
         add_answer(state, &d->row, HUB_SETTLED_NEVER);
         settle(o, &d->row, HUB_SETTLED_NEVER, "", ""); // the App is gone from there
         return false;
@@ -380,6 +389,13 @@ struct hub_outcome *hub_planner_decide(struct hub_planner *p, struct hub_decided
         answer(p, o, &list->items[i].row);
     }
     return o;
+}
+
+bool hub_planner_decides_again(struct hub_planner *p) {
+    bool again = p->undecided && hub_fleet_is_loaded(p->fleet);
+
+    p->undecided = p->undecided && !again;
+    return again;
 }
 
 // ---- Overruling

@@ -7,6 +7,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/found.h"
 #include "hub/jobs/freeze_set.h"
 #include "hub/jobs/proven.h"
 #include "hub/jobs/record.h"
@@ -18,6 +19,7 @@
 void hub_step_free(struct hub_step *step) {
     hub_outcome_free(step->outcome);
     hub_decided_free(step->decided);
+    hub_found_free(step->found);
     hub_freeze_set_unref(step->freezes);
     hub_proven_free(step->proven);
     free(step->name);
@@ -87,6 +89,9 @@ static void end_step(struct hub_sync *s, struct hub_step *step) {
     s->busy = false;
     if (decided) {
         hub_sync_looked(s);
+    }
+    if (hub_planner_decides_again(s->planner)) {
+        hub_sync_decided(s);
     }
     hub_steps_go(s);
 }
@@ -189,6 +194,9 @@ static void run_plan(struct cm_job *job) {
         break;
     case HUB_STEP_COMMIT:
         step->outcome = hub_planner_commit(p, step->source, &step->commit);
+        break;
+    case HUB_STEP_FOUND:
+        step->outcome = hub_planner_found(p, step->found);
         break;
     case HUB_STEP_TREE_RESUME:
         step->outcome = hub_planner_tree(p, &tree, NULL);

@@ -12,6 +12,7 @@
 #include "common/str.h"
 #include "hub/config/config.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/found.h"
 #include "hub/jobs/proven.h"
 #include "hub/jobs/sync_state.h"
 
@@ -378,6 +379,7 @@ void hub_sync_free(struct hub_sync *s) {
     }
     hub_planner_free(s->planner);
     for (size_t i = 0; i < s->repository_count; i++) {
+        hub_found_free(s->repositories[i].found);
         free(s->repositories[i].name);
         free(s->repositories[i].folder);
     }

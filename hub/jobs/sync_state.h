@@ -25,6 +25,7 @@ struct hub_tracked {
     struct hub_sync *owner;
     const struct hub_repository *config;
     struct hub_fetcher *fetcher;
+    struct hub_found *found; // the fetcher's while it fetches; NULL: nothing, or on its way
     char *name;
     char *folder;
     size_t index;            // of a repository with documents: as the planner counts them
@@ -35,6 +36,7 @@ struct hub_tracked {
 enum hub_step_kind {
     HUB_STEP_RESUME,
     HUB_STEP_COMMIT,
+    HUB_STEP_FOUND,
     HUB_STEP_TREE_RESUME,
     HUB_STEP_TREE,
     HUB_STEP_TROUBLE,
@@ -58,6 +60,7 @@ struct hub_step {
     uint64_t epoch;
     uint64_t generation;
     struct hub_decided_list *decided;
+    struct hub_found *found;
     struct hub_proven_list *proven; // NULL: nothing is known
     struct hub_outcome *outcome;
     struct hub_freeze_set *freezes; // as documents of the outcome have it; NULL: it has none

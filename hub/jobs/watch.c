@@ -8,7 +8,9 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
+#include "hub/access/authority.h"
 #include "hub/config/config.h"
+#include "hub/jobs/found.h"
 #include "hub/jobs/sync_state.h"
 
 struct hub_tracked *hub_watch_find(struct hub_sync *s, const char *name) {
@@ -30,9 +32,34 @@ void hub_sync_tell_news(const struct hub_tracked *t) {
     }
 }
 
+// find_holds: what of it counts is known before what it stands upon is.
+static enum cm_rc find_holds(void *ctx, int cancel_fd, struct cm_err *err) {
+    struct hub_tracked *t = ctx;
+    struct hub_repo_source source = hub_fetcher_source(t->config);
+    struct hub_repo_limits limits = hub_repo_limits_default;
+    CM_AUTOFREE char *folder = cm_strf("%s@holds", t->folder);
+    const struct hub_repo_job job = {.folder = folder, .limits = &limits, .cancel_fd = cancel_fd};
+    const struct hub_found_place place = {.folder = folder,
+                                          .root = t->config->path,
+                                          .secret =
+                                              hub_authority_secret_key(t->owner->config.authority)};
+
+    limits.deadline_ms = t->config->timeout_ms;
+    return hub_found_fetch(&source, &job, &place, &t->found, err);
+}
+
+// take_found has what was found taken in before the commit that it was found with.
+static void take_found(struct hub_tracked *t) {
+    if (t->found != NULL) {
+        hub_step_add(t->owner, HUB_STEP_FOUND, NULL, NULL)->found = CM_TAKE(t->found);
+    }
+}
+
 static void on_fetched(void *ctx, struct hub_fetcher *f, const struct hub_repo_id *commit) {
     struct hub_tracked *t = ctx;
     bool tree = t->in_trees.next != NULL;
+
+    take_found(t);
     struct hub_step *step = tree ? hub_step_add(t->owner, HUB_STEP_TREE, t->name, t->folder)
                                  : hub_step_add(t->owner, HUB_STEP_COMMIT, NULL, NULL);
 
@@ -57,11 +84,18 @@ static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
     }
 }
 
+// may_hold tells whether there can be Holds that wait to be merged.
+static bool may_hold(const struct hub_tracked *t) {
+    return t->in_trees.next == NULL && t->config->provider != NULL &&
+           t->config->write != HUB_WRITE_OFF;
+}
+
 struct hub_fetcher_config hub_watch_config(struct hub_tracked *t) {
     return (struct hub_fetcher_config){.shared = &t->owner->fetching,
                                        .repository = t->config,
                                        .name = t->name,
                                        .folder = t->folder,
+                                       .before = may_hold(t) ? find_holds : NULL,
                                        .fetched = on_fetched,
                                        .trouble = on_trouble,
                                        .ctx = t};

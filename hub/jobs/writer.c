@@ -554,6 +554,7 @@ static void flush(struct place *p) {
                                   .folder = p->folder,
                                   .writer = p->owner->name,
                                   .hub_id = p->owner->config.hub_id,
+                                  .secret = p->owner->config.secret,
                                   .epoch = p->owner->config.epoch,
                                   .cancel_fd = p->owner->cancel_fd,
                                   .now_ms = cm_clock_unix_ms(),

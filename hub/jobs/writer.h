@@ -57,6 +57,7 @@ struct hub_writer_config {
     const struct hub_repositories *repositories; // borrowed
     const char *data_dir;
     const char *hub_id;
+    const uint8_t *secret; // 32 bytes, of seals (hub/jobs/found.h); NULL: none are made
     uint64_t epoch;
     // pushed: a repository has something new that the hub wrote.
     void (*pushed)(void *ctx, const char *repository);

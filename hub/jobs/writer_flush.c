@@ -8,6 +8,7 @@
 #include "common/str.h"
 #include "hub/config/config.h"
 #include "hub/jobs/fetcher.h"
+#include "hub/jobs/found.h"
 #include "hub/jobs/writer_state.h"
 
 #define MOVED_MAX 2     // rounds in which a proof was too slow, before there is none
@@ -120,10 +121,8 @@ static void forget_edits(struct hub_flush *f) {
     }
 }
 
-// evaluate_one fails only if the tip cannot be read.
-static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t i,
-                               struct cm_err *err) {
-    struct hub_flush_item *item = &f->items[i];
+// files_of gives what intents see of the tip, with what stands of those before this one.
+static struct hub_write_files files_of(struct hub_flush *f, struct hub_tip *tip, size_t i) {
     struct hub_write_files files = hub_tip_files(tip, f->repository->path);
 
     if (f->moved >= MOVED_MAX) { // a proof renders the fleet, and the tip moves meanwhile
@@ -135,6 +134,14 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
     tip->proofs = f->proofs;
     tip->items = f->items;
     tip->count = i;
+    return files;
+}
+
+// evaluate_one fails only if the tip cannot be read.
+static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t i,
+                               struct cm_err *err) {
+    struct hub_flush_item *item = &f->items[i];
+    struct hub_write_files files = files_of(f, tip, i);
     enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &item->edit, err);
     item->writing->intent.as = item->edit.reverts ? "revert" : NULL;
     item->writing->intent.why = item->edit.why;
@@ -143,6 +150,24 @@ static enum cm_rc evaluate_one(struct hub_flush *f, struct hub_tip *tip, size_t 
         return CM_OK;
     }
     item->stands = rc == CM_OK && item->edit.path != NULL;
+    return rc;
+}
+
+enum cm_rc hub_flush_as_hold(struct hub_flush *f, struct hub_tip *tip, size_t i,
+                             struct cm_err *err) {
+    struct hub_flush_item *item = &f->items[i];
+    struct hub_write_files files = files_of(f, tip, i);
+    struct hub_write_edit edit = {0};
+
+    files.revert = NULL;
+    enum cm_rc rc = hub_write_evaluate(&item->writing->intent, &files, &edit, err);
+    if (rc == CM_OK) {
+        hub_write_edit_done(&item->edit);
+        item->edit = edit;
+        item->stands = edit.path != NULL;
+        item->writing->intent.as = NULL;
+        item->writing->intent.why = edit.why;
+    }
     return rc;
 }
 
@@ -283,6 +308,22 @@ static bool is_replaced(const struct hub_flush *f, size_t number) {
     return false;
 }
 
+// seal puts the seal of a file before what may be cut of a message when it is read.
+static char *seal(const struct hub_flush *f, const struct hub_repo_edit *edit, char *message) {
+    static const char before[] = "\nHoldfast-Writer: ";
+    const char *at = strstr(message, before);
+    char hex[CM_SHA256_HEX_MAX];
+
+    if (at == NULL || edit->text == NULL) {
+        return message;
+    }
+    hub_found_seal(f->secret, edit->path, edit->text, hex);
+    char *sealed =
+        cm_strf("%.*s\nHoldfast-" HUB_FOUND_SEAL ": %s%s", (int)(at - message), message, hex, at);
+    free(message);
+    return sealed;
+}
+
 static void draft_change(const struct hub_flush *f, struct draft *d, size_t number, size_t *edits) {
     CM_AUTOFREE const struct hub_intent **intents = cm_new(f->count, sizeof(const void *));
     struct hub_repo_change *change = &d->changes[number];
@@ -305,6 +346,9 @@ static void draft_change(const struct hub_flush *f, struct draft *d, size_t numb
         }
     }
     texts[0] = hub_write_message(intents, count, f->writer);
+    if (f->seals && change->edit_count == 1) {
+        texts[0] = seal(f, &change->edits[0], texts[0]);
+    }
     hub_write_author(intents[0], &texts[1], &texts[2]);
     d->text_count += 3;
     change->message = texts[0];

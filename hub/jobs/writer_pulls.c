@@ -12,7 +12,8 @@
 // was added since waits until it is merged or closed.
 //
 // Holds that wait count already. What is in force beyond the tip stands in one more branch, for
-// people and for their tools; the hub itself never reads it.
+// people and for a hub that lost its record (found.h). What such a one found it proposes again,
+// unless people have closed or merged that meanwhile.
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
@@ -497,6 +498,59 @@ static void end_all(struct hub_flush *group) {
     }
 }
 
+// was_found tells whether all that is to be in it was found, so it was in one before.
+static bool was_found(const struct hub_flush *group) {
+    bool found = true;
+
+    for (size_t i = 0; i < group->count; i++) {
+        const struct hub_flush_item *item = &group->items[i];
+
+        found = found && (!item->stands || hub_write_was_found(&item->writing->intent));
+    }
+    return found;
+}
+
+// is_on_tip tells whether the tip has a file that is to change.
+static bool is_on_tip(const struct hub_flush *group) {
+    for (size_t i = 0; i < group->count; i++) {
+        if (group->items[i].stands && group->items[i].edit.before != NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// find_ended finds out what people made of what was found, while the hub was away; *out stays
+// missing where it goes on. Merged, and gone from the tip: it only vanished.
+static enum cm_rc find_ended(struct hub_flush *f, const struct hub_pull *p,
+                             const struct hub_flush *group, struct hub_forge_pull *out,
+                             struct cm_err *err) {
+    struct hub_forge_pull seen = {0};
+
+    if (p->number != 0 || !was_found(group)) {
+        return CM_OK;
+    }
+    if (hub_forge_find_newest(f->forge, p->branch, f->repository->branch, &seen, &f->wait_ms, err) <
+        0) {
+        return err->code;
+    }
+    if (seen.state == HUB_FORGE_CLOSED || (seen.state == HUB_FORGE_MERGED && is_on_tip(group))) {
+        *out = seen;
+    }
+    return CM_OK;
+}
+
+// take_ended takes it for the one that all of it was in.
+static void take_ended(struct hub_pull *p, struct hub_flush *group,
+                       const struct hub_forge_pull *seen) {
+    CM_AUTOFREE char *body = NULL;
+
+    free(p->title);
+    words_of(group, &p->title, &body);
+    take_link(p, seen);
+    note_items(group, p->number);
+}
+
 static enum cm_rc carry(struct hub_flush *f, struct hub_tip *tip, struct hub_pull *p,
                         struct cm_err *err) {
     struct hub_flush group = group_of(f, p);
@@ -515,6 +569,14 @@ static enum cm_rc carry(struct hub_flush *f, struct hub_tip *tip, struct hub_pul
     }
     hub_flush_end_what_is_so(&group);
     bool stands = hub_flush_any_stands(&group);
+    if (stands && seen.state == HUB_FORGE_MISSING && find_ended(f, p, &group, &seen, err) < 0) {
+        return err->code;
+    }
+    if (stands && p->number == 0 && seen.state != HUB_FORGE_MISSING) {
+        take_ended(p, &group, &seen);
+        finish(f, p, &group, &seen);
+        return CM_OK;
+    }
     if (stands && seen.state == HUB_FORGE_CLOSED) {
         finish(f, p, &group, &seen);
         return CM_OK;
@@ -528,10 +590,16 @@ static enum cm_rc carry(struct hub_flush *f, struct hub_tip *tip, struct hub_pul
 
 // ---- What is in force meanwhile
 
-// leave_holds has nothing stand but what is in force; *out tells whether anything is.
-static char *leave_holds(struct hub_flush *f) {
+// leave_holds has nothing stand but what is in force, each as the Hold that it is, and names it;
+// NULL: it failed.
+static char *leave_holds(struct hub_flush *f, struct hub_tip *tip, struct cm_err *err) {
     for (size_t i = 0; i < f->count; i++) {
-        f->items[i].stands = f->items[i].stands && is_in_force(f->items[i].writing);
+        struct hub_flush_item *item = &f->items[i];
+
+        item->stands = item->stands && is_in_force(item->writing);
+        if (item->stands && item->edit.reverts && hub_flush_as_hold(f, tip, i, err) < 0) {
+            return NULL;
+        }
     }
     return hub_flush_any_stands(f) ? name_content(f) : cm_strdup("");
 }
@@ -540,6 +608,8 @@ static enum cm_rc push_holds(struct hub_flush *f, struct hub_tip *tip,
                              const struct hub_repo_id *expected, struct cm_err *err) {
     const struct hub_flush_target to = {.branch = HUB_HOLDS_BRANCH, .expected = *expected};
     struct hub_flush holds = *f; // its list of what was pushed is not the tip's
+
+    holds.seals = f->secret != NULL;
     enum cm_rc rc = hub_flush_push_to(&holds, tip, &to, err);
 
     f->trouble = holds.trouble;
@@ -561,9 +631,12 @@ static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm
     const struct hub_pull branch = {.branch = name};
     const struct hub_forge_pull seen = {0};
     struct hub_repo_id expected = {0};
-    CM_AUTOFREE char *content = leave_holds(f);
+    CM_AUTOFREE char *content = leave_holds(f, tip, err);
     bool theirs = false;
 
+    if (content == NULL) {
+        return err->code;
+    }
     if (f->holds != NULL && strcmp(f->holds, content) == 0) {
         return CM_OK;
     }

@@ -81,7 +81,8 @@ struct hub_pull *hub_pulls_find(const struct hub_pulls *pulls, const char *branc
 // hub_pulls_add adds one that is not open yet; it is borrowed until the next is added.
 struct hub_pull *hub_pulls_add(struct hub_pulls *pulls, const char *branch, const char *app);
 
-// What is in force beyond the tip, to be seen: the tip and the Holds that wait to be merged.
+// What is in force beyond the tip: the tip and the Holds that wait to be merged. People see it
+// there, and a hub that lost its record finds it (hub/jobs/found.h).
 #define HUB_HOLDS_BRANCH "holdfast/holds"
 
 // One round, or some while the tip moves.
@@ -92,6 +93,8 @@ struct hub_flush {
     const char *writer;                   // for the trailer
     const char *hub_id;
     uint64_t epoch;
+    const uint8_t *secret; // of seals (hub/jobs/found.h); NULL: none are made
+    bool seals;            // commits get one
     int cancel_fd;
     int64_t now_ms;
     struct hub_flush_item *items;
@@ -131,6 +134,10 @@ CM_MUSTUSE enum cm_rc hub_flush_history(struct hub_flush *f, const struct hub_ti
                                         struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_flush_evaluate(struct hub_flush *f, struct hub_tip *tip,
                                          struct cm_err *err);
+
+// hub_flush_as_hold evaluates one once more, as what it is without any document that may say it.
+CM_MUSTUSE enum cm_rc hub_flush_as_hold(struct hub_flush *f, struct hub_tip *tip, size_t i,
+                                        struct cm_err *err);
 
 struct hub_flush_target {
     const char *branch;

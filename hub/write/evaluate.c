@@ -114,9 +114,7 @@ bool hub_write_is_same_target(const struct hub_intent *a, const struct hub_inten
 }
 
 static bool wants_revert(const struct cm_json *args) {
-    const struct cm_json *revert = cm_json_get(args, "revert");
-
-    return revert != NULL && revert->type == CM_BOOL && revert->truth;
+    return cm_json_true(cm_json_get(args, "revert"));
 }
 
 bool hub_write_may_revert(const struct hub_intent *intent) {
@@ -126,6 +124,16 @@ bool hub_write_may_revert(const struct hub_intent *intent) {
 
     return strcmp(intent->kind, "hold") == 0 &&
            hub_write_args(a, intent, &args, &ignored) == CM_OK && wants_revert(args);
+}
+
+bool hub_write_was_found(const struct hub_intent *intent) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *args = NULL;
+    struct cm_err ignored;
+
+    return strcmp(intent->kind, "hold") == 0 &&
+           hub_write_args(a, intent, &args, &ignored) == CM_OK &&
+           cm_json_true(cm_json_get(args, HUB_WRITE_FOUND));
 }
 
 bool hub_write_is_outdone(const struct hub_intent *intent, const struct hub_intent *later) {

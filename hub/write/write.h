@@ -45,6 +45,7 @@ struct hub_write_edit;
 #define HUB_WRITE_FILE_MAX ((size_t)1 << 20) // bytes of a file that is looked at or written
 #define HUB_WRITE_ARGS_MAX ((size_t)1 << 20)
 #define HUB_WRITE_ID_MAX 128
+#define HUB_WRITE_FOUND "found" // argument of a hold: it was in a pull request before
 
 // Texts are borrowed; "" where there is none.
 struct hub_intent {
@@ -124,6 +125,10 @@ bool hub_write_is_outdone(const struct hub_intent *intent, const struct hub_inte
 
 // hub_write_may_revert tells whether it is a Hold that a document may say instead.
 bool hub_write_may_revert(const struct hub_intent *intent);
+
+// hub_write_was_found tells whether it is a Hold that the hub has found, and had proposed before it
+// lost its record.
+bool hub_write_was_found(const struct hub_intent *intent);
 
 // hub_write_message is the message of a commit for intents that belong together, as
 // deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.

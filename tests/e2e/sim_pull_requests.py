@@ -1,14 +1,18 @@
 #!/usr/bin/env python3
 """What the hub may not push it proposes: one pull request of a real Gitea for a release, in force
-meanwhile; merged it is done, closed the release is tried again, edited it is what people made of it."""
+meanwhile; merged it is done, closed the release is tried again, edited it is what people made of it.
+A hub that lost its disk finds again what is in force."""
 import json
 import pathlib
+import shutil
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.gitea import Gitea  # noqa: E402
+from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
 
@@ -37,6 +41,7 @@ def web(image, **env):
 class PullRequests(SimStory):
     clusters = fleet(3)
     apps = web("1", A="a")
+    sim_options = ("--reconnect-max", "1s")
 
     @classmethod
     def repositories(cls):
@@ -191,6 +196,60 @@ class PullRequests(SimStory):
         self.hub.run("resume", "app", "web")
         self.wait_none()  # nothing is left to change
         self.assertNotIn("suspend", self.repo.git("show", "origin/main:apps/web/app.yaml"))
+
+    def lose_the_disk(self):
+        """What is left of the hub are its keys and the registry."""
+        data, kept = self.hub.data / "data", self.folder / "kept"
+        self.hub.kill()
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir()
+        shutil.copytree(data / "keys", kept / "keys")
+        shutil.copy(data / "registry.jsonl", kept / "registry")
+        shutil.rmtree(data)
+
+    def recover(self):
+        data, kept = self.hub.data / "data", self.folder / "kept"
+        shutil.copytree(kept / "keys", data / "keys")
+        subprocess.run([program("holdfast-hub"), "recover", kept / "registry", "--data-dir", data],
+                       capture_output=True, text=True, check=True, timeout=60)
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03")
+
+    def test_8_a_hub_that_lost_its_disk_keeps_out_what_waits_to_be_merged(self):
+        self.follow()
+        self.deliver(web("5", A="a"))
+        self.merge(wait_for(lambda: self.gitea.pulls("open"), SOON, "a pull request", 0.2)[0]["number"])
+        self.sim.ask("decide", "c01", KEY, "rejected", WORDS)
+        self.wait_images("4", "5", "5")
+        number = self.wait_open("c01")["number"]
+        self.wait_in_force("c01")
+        self.lose_the_disk()
+        self.follow()
+        self.repo.push(web("5", A="b"), "while it is away")
+        self.recover()
+        self.wait_resolved(self.repo.head())
+        wait_for(lambda: self.settings() == ["b", "b", "b"], SOON, "the rest of it to land", 0.1)
+        self.assertEqual(self.images(), ["4", "5", "5"])
+        held = self.wait_event("release.held", app="web", cluster="c01")
+        self.assertIn("as the branch of Holds says", held["message"])
+        wait_for(lambda: [row.get("pullRequest") for row in self.hub.get("writes")] ==
+                 [self.gitea.pulls("open")[0]["html_url"]], SOON, "the same pull request", 0.2)
+        self.assertEqual([pull["number"] for pull in self.gitea.pulls("open")], [number])
+        self.wait_in_force("c01")
+
+    def settings(self):
+        return [self.sim.object(name, KEY)["spec"]["template"]["spec"]["containers"][0]["env"][0]
+                ["value"] for name in ("c01", "c02", "c03")]
+
+    def test_9_what_people_closed_meanwhile_is_tried_again(self):
+        pull = self.wait_open("c01")
+        self.lose_the_disk()
+        self.gitea.close(pull["number"])
+        self.recover()
+        self.wait_images("5", "5", "5")
+        self.wait_event("pull-request.closed", app="web")
+        self.wait_nothing_in_force()
+        self.assertEqual(self.gitea.pulls("open"), [])
 
 
 if __name__ == "__main__":

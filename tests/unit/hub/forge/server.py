@@ -75,8 +75,9 @@ class GitHub:
         need(query.get("state", ["open"])[0] in ("open", "closed", "all"), "state")
         owner, _, branch = query.get("head", [":"])[0].partition(":")
         need(owner == match.group(1), "head is user:ref-name")
-        return 200, [cls.show(p, True) for p in pulls if p["state"] == "open" and p["branch"] == branch
-                     and p["base"] == query["base"][0]]
+        wanted = query.get("state", ["open"])[0]
+        return 200, [cls.show(p, True) for p in pulls if wanted in ("all", p["state"])
+                     and p["branch"] == branch and p["base"] == query["base"][0]]
 
     @classmethod
     def create(cls, body):
@@ -102,6 +103,7 @@ class GitHub:
 
 class GitLab:
     root = "/gitlab/api/v4"
+    states = {"open": "opened", "closed": "closed", "merged": "merged"}
     headers = {}
     change = "PUT"
     list = re.compile(r"/projects/((?:\d+|[\w.-]+(?:%2F[\w.-]+)+))()/merge_requests")
@@ -110,10 +112,9 @@ class GitLab:
 
     @staticmethod
     def show(pull, listed=False):
-        states = {"open": "opened", "closed": "closed", "merged": "merged"}
         return {"id": 100 + pull["number"], "iid": pull["number"], "project_id": 3,
                 "title": pull["title"], "description": pull["body"],
-                "state": states[pull["state"]], "target_branch": pull["base"],
+                "state": GitLab.states[pull["state"]], "target_branch": pull["base"],
                 "source_branch": pull["branch"], "source_project_id": 3, "target_project_id": 3,
                 "sha": SHA, "merge_commit_sha": None,
                 "squash_commit_sha": SHA[::-1] if pull["state"] == "merged" else None,
@@ -124,7 +125,8 @@ class GitLab:
         check_query(query, (), ("state", "source_branch", "target_branch", "order_by", "sort",
                                 "per_page", "page"))
         need(query["state"][0] in ("all", "closed", "locked", "merged", "opened"), "state")
-        return 200, [cls.show(p) for p in pulls if p["state"] == "open"
+        wanted = query["state"][0]
+        return 200, [cls.show(p) for p in pulls if wanted in ("all", cls.states[p["state"]])
                      and p["branch"] == query["source_branch"][0]
                      and p["base"] == query["target_branch"][0]]
 

@@ -2,7 +2,9 @@
 
 #include "hub/access/authority.h"
 #include "hub/fleet/fleet.h"
+#include "hub/hold/hold.h"
 #include "hub/jobs/decided.h"
+#include "hub/jobs/found.h"
 #include "hub/jobs/overrule.h"
 #include "hub/jobs/proven.h"
 #include "hub/jobs/record.h"
@@ -194,6 +196,15 @@ struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row
     assert_int_equal(hub_decisions_add(r->db, row, &is_new, &err), CM_OK);
     assert_int_equal(hub_decided_read(r->db, &list, &err), CM_OK);
     return record(r, hub_planner_decide(r->planner, list));
+}
+
+struct hub_outcome *rig_found(struct rig *r, const char *text) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
+    struct hub_found found = {.holds = &hold, .count = 1};
+    struct cm_err err;
+
+    assert_int_equal(hub_hold_parse(text, strlen(text), &hold, &err), CM_OK);
+    return record(r, hub_planner_found(r->planner, &found));
 }
 
 struct hub_outcome *rig_overrule(struct rig *r, const char *app, const char *path) {

@@ -49,6 +49,9 @@ struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row
 struct hub_proven_row;
 struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row);
 
+// rig_found takes in the text of a Hold that stands on the branch of Holds.
+struct hub_outcome *rig_found(struct rig *r, const char *text);
+
 // rig_overrule has people not want a Hold; on record first, too.
 struct hub_outcome *rig_overrule(struct rig *r, const char *app, const char *path);
 // rig_pass_time has the planner look at its clock.

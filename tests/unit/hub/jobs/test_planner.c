@@ -307,6 +307,104 @@ static void what_people_do_not_want_held_is_tried_again(void **state) {
     assert_int_equal(o->ask_count, 0);
 }
 
+#define NEEDS "SELECT count(*) FROM needs_human"
+
+// ---- What stands on the branch of Holds alone
+
+// lose_decisions has the hub start from a record that knows none, and returns what stands there.
+static char *lose_decisions(struct rig *r, const struct hub_decision_row *row) {
+    char *text = cm_strdup(rig_decide(r, row)->asks[0].text);
+
+    run_sql(r, "DELETE FROM decision");
+    rig_start(r, fleet);
+    return text;
+}
+
+static void what_the_branch_of_holds_says_is_kept_out_and_asked_for(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *text = lose_decisions(r, &row);
+
+    (void)rig_found(r, text);
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w two b");
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+    assert_true(runs(p, "reg/one") && runs(p, "\"b\""));
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].found);
+    assert_string_equal(o->asks[0].names, "paris-1");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.held' AND"
+                                       " message LIKE '%as the branch of Holds says%'"),
+                     1);
+    rig_start(r, fleet);
+    (void)rig_found(r, text); // it still stands there
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 1);
+    o = rig_commit(r, "fleet", "workload web w two c");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
+    o = rig_commit(r, "fleet", "workload web w three c");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/three"));
+}
+
+static void what_is_on_record_counts_and_not_the_branch_of_holds(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+    CM_AUTOFREE char *text = cm_strdup(o->asks[0].text);
+    CM_AUTOFREE char *path = cm_strdup(o->asks[0].path);
+
+    (void)rig_overrule(r, "web", path);
+    rig_start(r, fleet);
+    (void)rig_found(r, text);
+    o = rig_commit(r, "fleet", "workload web w two b");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision"), 1);
+}
+
+static void what_git_says_of_the_release_is_the_answer_to_what_was_found(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *text = lose_decisions(r, &row);
+
+    (void)rig_found(r, text);
+    struct hub_outcome *o = put_hold(r, text, "  retry: true");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(o->ask_count, 0);
+}
+
+static void what_is_told_once_more_is_held_as_it_was_found(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    row.bad_revision = "8a1f";
+    CM_AUTOFREE char *text = lose_decisions(r, &row);
+    row.bad_bundle = row.good_bundle = cm_sha256("not on record any more", 22);
+    (void)rig_found(r, text);
+    (void)rig_commit(r, "fleet", "workload web w two b");
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/one"));
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 2);
+}
+
+static void what_is_told_before_git_is_read_waits_for_that(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    run_sql(r, "DELETE FROM manifest");
+    run_sql(r, "DELETE FROM pair");
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_int_equal(o->settlement_count, 0);
+    assert_false(hub_planner_decides_again(r->planner));
+    (void)rig_commit(r, "fleet", "echo x >README");
+    assert_true(hub_planner_decides_again(r->planner));
+    assert_false(hub_planner_decides_again(r->planner));
+    o = rig_decide(r, &row);
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
+}
+
 static void what_is_kept_out_is_so_after_a_restart(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
@@ -334,8 +432,6 @@ static void where_nothing_can_be_held_the_agent_goes_on_and_people_are_called(vo
     assert_int_equal(
         count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.not_held'"), 1);
 }
-
-#define NEEDS "SELECT count(*) FROM needs_human"
 
 // reject_unknown has a release rejected of which nobody knows what ran before.
 static void reject_unknown(struct rig *r) {
@@ -1216,6 +1312,11 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
     RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
     RIG_TEST(what_is_kept_out_is_so_after_a_restart),
+    RIG_TEST(what_the_branch_of_holds_says_is_kept_out_and_asked_for),
+    RIG_TEST(what_is_on_record_counts_and_not_the_branch_of_holds),
+    RIG_TEST(what_git_says_of_the_release_is_the_answer_to_what_was_found),
+    RIG_TEST(what_is_told_once_more_is_held_as_it_was_found),
+    RIG_TEST(what_is_told_before_git_is_read_waits_for_that),
     RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
     RIG_TEST(that_people_are_needed_lasts_until_git_says_another_release),
     RIG_TEST(nobody_is_needed_for_an_app_that_is_gone),

@@ -11,6 +11,7 @@
 #include "common/map.h"
 #include "hub/config/config.h"
 #include "hub/hold/hold.h"
+#include "hub/jobs/found.h"
 #include "hub/repo/source.h"
 
 #define EPOCH 3
@@ -580,6 +581,158 @@ static void a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it(void **
     expect(f, IN_FORCE, "a holds/shop/b.yaml holds/web/a.yaml ");
 }
 
+static const uint8_t secret[CM_SHA256_SIZE] = "what is among the hub's keys";
+
+// find reads what stands on the branch of Holds, as a hub with these keys.
+static struct hub_found *find(struct fixture *f, const uint8_t *with) {
+    CM_AUTOFREE char *folder = scratch_path(f->scratch, "found");
+    const struct hub_repo_source source = {.name = "fleet", .url = f->url};
+    const struct hub_repo_job job = {.folder = folder, .cancel_fd = -1};
+    const struct hub_found_place place = {.folder = folder, .root = "", .secret = with};
+    struct hub_found *found = NULL;
+    struct cm_err err;
+
+    if (hub_found_fetch(&source, &job, &place, &found, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    return found;
+}
+
+static void expect_found(struct fixture *f, const uint8_t *with, size_t holds) {
+    struct hub_found *found = find(f, with);
+
+    assert_int_equal(found == NULL ? 0 : found->count, holds);
+    hub_found_free(found);
+}
+
+#define REJECTED(app, clusters)                                                                    \
+    "apiVersion: holdfast/v1alpha1\\nkind: Hold\\nmetadata: {name: " app "-2-1}\\n"                \
+    "spec: {app: " app ", clusters: [" clusters "], rejects: {identity: [{object: "                \
+    "ConfigMap/web/web, at: /data/v, value: '2'}]}, delta: [{object: ConfigMap/web/web, at: "      \
+    "/data/v, bad: '2', use: '1'}], cause: {controller: flagger}, event: e1}\\n"
+
+// add_decided wants what a controller decided to be held, by a document if `more` says so.
+static void add_decided(struct fixture *f, const char *app, const char *clusters,
+                        const char *more) {
+    CM_AUTOFREE char *path = cm_strf("holds/%s/2-1.yaml", app);
+    CM_AUTOFREE char *text = strcmp(app, "web") == 0 ? cm_strf(REJECTED("web", "%s"), clusters)
+                                                     : cm_strf(REJECTED("shop", "%s"), clusters);
+    CM_AUTOFREE char *all = cm_strf("%s\"%s,\"body\":\"", text, more);
+
+    add(f, "hold", app, path, all);
+    f->flush.items[f->flush.count - 1].writing->automatic = true;
+}
+
+static void what_waits_on_the_branch_of_holds_is_found_by_the_hub_that_wrote_it(void **state) {
+    struct fixture *f = *state;
+    static const uint8_t other[CM_SHA256_SIZE] = "of another hub";
+
+    f->flush.secret = secret;
+    expect_found(f, secret, 0); // it is not there
+    add_decided(f, "web", "c1, c2", "");
+    add_decided(f, "shop", "c1", "");
+    run(f);
+    struct hub_found *found = find(f, secret);
+    assert_int_equal(found->count, 2);
+    assert_int_equal(found->sealed, 2);
+    bool first = strcmp(found->holds[0]->app, "web") == 0;
+    const struct hub_hold *web = found->holds[first ? 0 : 1];
+    assert_int_equal(web->cluster_count, 2);
+    assert_string_equal(web->event, "e1");
+    hub_found_free(found);
+    expect_found(f, other, 0);
+}
+
+static void what_others_put_onto_the_branch_of_holds_does_not_count(void **state) {
+    struct fixture *f = *state;
+
+    f->flush.secret = secret;
+    add_decided(f, "web", "c1", "");
+    run(f);
+    scratch_run(f->scratch, "cd work; git fetch --quiet o; git checkout --quiet -b y "
+                            "o/holdfast/holds; sed -i \"s/use: '1'/use: 'evil'/\" holds/web/*\n"
+                            "git commit --quiet -a --amend --no-edit\n"
+                            "git push --quiet --force o y:holdfast/holds");
+    expect_found(f, secret, 0);
+    scratch_run(f->scratch,
+                "cd work; git reset --quiet --hard o/holdfast/holds; echo >z; git add z;"
+                " git commit --quiet --amend --no-edit\n"
+                "git push --quiet --force o y:holdfast/holds");
+    expect_found(f, secret, 0); // it is of two files
+}
+
+static void what_a_document_is_to_say_is_found_as_the_hold_that_it_is(void **state) {
+    struct fixture *f = *state;
+    const struct hub_repositories list = {.items = &f->repository, .count = 1};
+    const struct hub_writer_world world = {&list, f->scratch->folder};
+
+    push_releases(f);
+    f->flush.secret = secret;
+    f->flush.world = &world;
+    add_decided(f, "web", "c1, c2", ",\"revert\":true");
+    run(f);
+    expect(f, CHANGED, "apps/web/web.yaml ");
+    expect(f, "git -C fleet.git diff --name-only main holdfast/holds", "holds/web/2-1.yaml");
+    expect_found(f, secret, 1);
+}
+
+// forget has the hub know of no pull request, and find again what it wants.
+static void forget(struct fixture *f, const char *clusters) {
+    hub_pulls_done(&f->flush.pulls);
+    f->flush.items[0].what = HUB_WRITTEN_DONE;
+    add_decided(f, "web", clusters, ",\"found\":true");
+}
+
+static void what_was_found_and_people_closed_meanwhile_is_not_proposed_again(void **state) {
+    struct fixture *f = *state;
+
+    add_decided(f, "web", "c1", "");
+    run(f);
+    somebody(f, HUB_FORGE_CLOSE);
+    forget(f, "c1");
+    run(f);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NEVER);
+    assert_true(f->flush.items[1].overruled);
+    assert_int_equal(only(f)->state, HUB_FORGE_CLOSED);
+    assert_int_equal(only(f)->number, 1);
+    assert_string_equal(only(f)->title, "hold(web): hold a release back");
+    add_decided(f, "web", "c1", ""); // rejected once more
+    run(f);
+    assert_int_equal(only(f)->number, 2);
+}
+
+static void what_was_found_and_waits_still_goes_on_in_its_pull_request(void **state) {
+    struct fixture *f = *state;
+
+    add_decided(f, "web", "c1", "");
+    run(f);
+    forget(f, "c1, c2");
+    run(f);
+    assert_int_equal(only(f)->number, 1);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NOT_YET);
+    assert_int_equal(f->flush.items[1].writing->pull, 1);
+}
+
+static void what_was_found_and_merged_is_done_unless_the_file_is_gone(void **state) {
+    struct fixture *f = *state;
+
+    add_decided(f, "web", "c1, c2", "");
+    run(f);
+    somebody(f, HUB_FORGE_DROP); // nothing came of it on the branch that is watched
+    forget(f, "c1, c2");
+    run(f);
+    assert_int_equal(only(f)->number, 2);
+    somebody(f, HUB_FORGE_DROP);
+    scratch_run(f->scratch,
+                "cd work; mkdir -p holds/web; cat >holds/web/2-1.yaml <<'END'\n" HOLD_OF(
+                    "c1") "END\ngit add -A; git commit --quiet -m merged\n"
+                          "git push --quiet o main");
+    f->flush.items[1].what = HUB_WRITTEN_DONE;
+    forget(f, "c1, c2");
+    run(f);
+    assert_int_equal(f->flush.items[2].what, HUB_WRITTEN_DONE);
+}
+
 static void an_amended_commit_is_theirs(void **state) {
     struct fixture *f = *state;
 
@@ -626,6 +779,12 @@ int main(int argc, char **argv) {
         TEST(what_could_not_be_opened_is_forgotten_when_it_is_taken_back),
         TEST(what_is_wanted_again_is_in_it_again),
         TEST(a_branch_with_commits_of_others_is_theirs),
+        TEST(what_waits_on_the_branch_of_holds_is_found_by_the_hub_that_wrote_it),
+        TEST(what_others_put_onto_the_branch_of_holds_does_not_count),
+        TEST(what_a_document_is_to_say_is_found_as_the_hold_that_it_is),
+        TEST(what_was_found_and_people_closed_meanwhile_is_not_proposed_again),
+        TEST(what_was_found_and_waits_still_goes_on_in_its_pull_request),
+        TEST(what_was_found_and_merged_is_done_unless_the_file_is_gone),
         TEST(what_all_rejected_is_reverted_in_the_pull_request_that_held_it),
         TEST(what_is_proven_of_the_same_hold_and_tips_is_not_proven_again),
         TEST(what_is_in_force_already_is_shown_on_one_branch),
