@@ -364,10 +364,19 @@ static void load_anew(struct agent_link *l) {
     }
 }
 
+static void proven_anew(void *ctx, const struct cm_err *error) {
+    struct agent_link *l = ctx;
+
+    if (error->code == CM_OK && !l->stopping) {
+        link_trust_proven(l);
+    }
+}
+
 static void adopted(void *ctx, const struct cm_err *error) {
     struct adopting *a = ctx;
 
     a->link->adopting--;
+    proven_anew(a->link, error);
     if (error->code == CM_OK && !a->link->stopping &&
         (link_holds_otherwise(a->link, a->desired) ||
          link_exempts_otherwise(a->link, a->desired))) {
@@ -511,7 +520,7 @@ static void prove_anew(struct agent_link *l, const struct agent_in_force *f) {
         return;
     }
     agent_cache_set_in_force(l->cache, f);
-    agent_cache_commit(l->cache, NULL, NULL);
+    agent_cache_commit(l->cache, proven_anew, l);
 }
 
 void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m) {

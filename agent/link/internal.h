@@ -104,7 +104,8 @@ struct agent_link {
     bool answered;      // the hub has said anything on this connection
     size_t turned_away; // connections in a row that it closed without a word
 
-    struct cm_trust told; // roots that the hub told and that are not on disk yet; none: empty
+    struct cm_trust told;  // roots that the hub told and that are not on disk yet; none: empty
+    struct cm_trust later; // likewise, until what is in force is signed under them; none: empty
 
     // fetching
     struct candidate *candidate; // NULL when there is none
@@ -205,6 +206,10 @@ void fetch_reset(struct agent_link *l); // the connection ended
 // fetch_check_proof checks a manifest's signature. It fails with CM_EAUTH.
 CM_MUSTUSE enum cm_rc fetch_check_proof(const struct agent_link *l, const struct agent_in_force *f,
                                         int64_t at_ms, struct cm_err *err);
+
+// link_trust_proven believes roots that waited for that, if what is in force is signed under them
+// now.
+void link_trust_proven(struct agent_link *l);
 
 // fetch_is_proven_by tells whether the manifest in force, if there is one, stands with these roots,
 // and the one that is on its way there.

@@ -674,6 +674,7 @@ void agent_link_free(struct agent_link *l) {
     fetch_done(l);
     cm_key_free(l->renewing);
     cm_trust_done(&l->told);
+    cm_trust_done(&l->later);
     agent_identity_done(&l->identity);
     explicit_bzero(&l->token, sizeof(l->token));
     free(l->identity_path);

@@ -34,6 +34,7 @@ static enum cm_rc decode(const Holdfast__V1__Trust *m, struct cm_trust *out, str
     return rc;
 }
 
+// check fails with CM_EBUSY if it is good once the hub has signed anew what is in force.
 static enum cm_rc check(const struct agent_link *l, const Holdfast__V1__Trust *m,
                         const struct cm_trust *next, struct cm_err *err) {
     struct cm_trust_signature signatures[CM_TRUST_ROOTS_MAX];
@@ -46,11 +47,18 @@ static enum cm_rc check(const struct agent_link *l, const Holdfast__V1__Trust *m
     enum cm_rc rc =
         cm_trust_check(&l->identity.trust, next, l->identity.hub_id, signatures, count, err);
     if (rc == CM_OK && !fetch_is_proven_by(l, next)) {
-        return cm_fail(err, CM_EAUTH,
+        return cm_fail(err, CM_EBUSY,
                        "a root is to be dropped that proves what is in force here; it is kept "
                        "until the hub has signed that anew");
     }
     return rc;
+}
+
+// keep puts a set in the place of another one.
+static void keep(struct cm_trust *to, struct cm_trust *set) {
+    cm_trust_done(to);
+    *to = *set;
+    *set = (struct cm_trust){0};
 }
 
 void link_trust_hear(struct agent_link *l, const Holdfast__V1__Trust *m) {
@@ -65,14 +73,22 @@ void link_trust_hear(struct agent_link *l, const Holdfast__V1__Trust *m) {
         return; // what is being written is told first; the hub tells this again
     }
     if (decode(m, &next, &err) < 0 || check(l, m, &next, &err) < 0) {
+        if (err.code == CM_EBUSY) {
+            keep(&l->later, &next);
+        }
         complain(l, err.msg);
         say_believed(l);
         return;
     }
-    cm_trust_done(&l->told);
-    l->told = next;
-    next = (struct cm_trust){0};
+    keep(&l->told, &next);
     link_trust_store(l);
+}
+
+void link_trust_proven(struct agent_link *l) {
+    if (l->later.count > 0 && l->told.count == 0 && fetch_is_proven_by(l, &l->later)) {
+        keep(&l->told, &l->later);
+        link_trust_store(l);
+    }
 }
 
 static void stored(struct agent_link *l, const struct cm_err *error) {
@@ -84,9 +100,8 @@ static void stored(struct agent_link *l, const struct cm_err *error) {
         say_believed(l);
         return;
     }
-    cm_trust_done(&l->identity.trust);
-    l->identity.trust = l->told;
-    l->told = (struct cm_trust){0};
+    keep(&l->identity.trust, &l->told);
+    cm_trust_done(&l->later); // it was signed by who is believed no more
     cm_log(CM_LOG_INFO, "agent.trust", "this agent believes another set of roots", "cluster",
            agent_link_cluster(l), "version",
            cm_log_int((int64_t)l->identity.trust.version, version), NULL);

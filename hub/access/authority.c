@@ -103,6 +103,13 @@ static bool is_fresh(const struct state *s, const struct cm_cert *cert) {
     return cm_cert_not_after_ms(cert) - cm_clock_unix_ms() > life_ms / 3;
 }
 
+static enum cm_rc fail_interrupted(struct cm_err *err) {
+    return cm_fail(
+        err, CM_EINVAL,
+        "a change of the root was interrupted; run 'holdfast-hub rotate-root finish' once "
+        "more");
+}
+
 // A new root is made for a new hub only: agents would never believe it.
 static enum cm_rc open_root(struct state *s, const char *dir, struct cm_err *err) {
     struct cm_cert_request request = {.use = CM_CERT_ROOT, .common_name = "holdfast root"};
@@ -110,6 +117,9 @@ static enum cm_rc open_root(struct state *s, const char *dir, struct cm_err *err
 
     if (rc != CM_ENOTFOUND) {
         return rc;
+    }
+    if (s->root.cert != NULL && keys_exist(dir, "root.next.crt")) {
+        return fail_interrupted(err);
     }
     if (s->root.cert != NULL) {
         return err->code = CM_EINVAL;
@@ -137,9 +147,7 @@ static enum cm_rc check_issued(const struct state *s, const char *dir, const cha
         return CM_OK;
     }
     if (keys_exist(dir, "root.next.crt")) {
-        return cm_fail(err, CM_EINVAL,
-                       "a change of the root was interrupted; run 'holdfast-hub rotate-root "
-                       "finish' once more");
+        return fail_interrupted(err);
     }
     return cm_wrap(err, "%s/%s.crt", dir, name);
 }

@@ -68,6 +68,15 @@ static enum cm_rc open_folder(struct folder *f, const char *dir, struct cm_err *
     return rc < 0 ? rc : keys_read_trust(dir, f->root.cert, &f->trust, err);
 }
 
+// read_trust reads the root and the set, also where `finish` was interrupted between the two files
+// of the root.
+static enum cm_rc read_trust(struct folder *f, struct cm_err *err) {
+    enum cm_rc rc = keypair_load(f->dir, "root", &f->root, err);
+
+    rc = rc == CM_ENOTFOUND && f->root.cert != NULL ? CM_OK : rc;
+    return rc < 0 ? rc : keys_read_trust(f->dir, f->root.cert, &f->trust, err);
+}
+
 static bool is_same(const struct cm_cert *a, const struct cm_cert *b) {
     struct cm_sha256 x = cm_cert_key_sha256(a);
     struct cm_sha256 y = cm_cert_key_sha256(b);
@@ -236,9 +245,7 @@ enum cm_rc hub_authority_root_finish(const char *dir, const char *key, struct cm
     }
     rc = rc < 0 ? rc : read_id(&f, err);
     rc = rc < 0 ? rc : take_key(&f.next, key, "next root", "rotate-root finish ROOT-KEY", err);
-    rc = rc < 0 ? rc : keypair_load(dir, "root", &f.root, err);
-    rc = rc == CM_ENOTFOUND && f.root.cert != NULL ? CM_OK : rc; // interrupted between its files
-    rc = rc < 0 ? rc : keys_read_trust(dir, f.root.cert, &f.trust, err);
+    rc = rc < 0 ? rc : read_trust(&f, err);
     if (rc == CM_OK && !is_believed(&f, f.next.cert)) {
         return cm_fail(err, CM_EINVAL,
                        "agents are not told of the next root; run 'holdfast-hub rotate-root "
@@ -279,6 +286,9 @@ enum cm_rc hub_authority_root_drop(const char *dir, const char *key, struct cm_e
     struct keypair before = {0};
     enum cm_rc rc = open_folder(&f, dir, err);
 
+    if (rc == CM_OK && f.trust.set.count < 2 && keys_exist(dir, "root.before.key")) {
+        return remove_file(dir, "root.before.key", err); // the step was interrupted
+    }
     if (rc == CM_OK && (f.trust.set.count < 2 || keys_exist(dir, "root.next.crt"))) {
         return cm_fail(err, CM_EINVAL,
                        "there is no root that could be dropped; see 'holdfast-hub rotate-root "
@@ -293,8 +303,8 @@ enum cm_rc hub_authority_root_drop(const char *dir, const char *key, struct cm_e
 }
 
 enum cm_rc hub_authority_read_trust(const char *dir, struct hub_trust *out, struct cm_err *err) {
-    CM_CLEANUP(folder_done) struct folder f = {0};
-    enum cm_rc rc = open_folder(&f, dir, err);
+    CM_CLEANUP(folder_done) struct folder f = {.dir = dir};
+    enum cm_rc rc = read_trust(&f, err);
 
     if (rc == CM_OK) {
         *out = f.trust;

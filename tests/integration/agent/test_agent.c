@@ -1439,6 +1439,24 @@ static void a_root_that_proves_what_is_being_fetched_is_not_dropped(void **state
     assert_int_equal(fake_hub_counts(f->hub).trust, 2);
 }
 
+static bool believes_the_third_set(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).trust == 3;
+}
+
+static void a_root_is_dropped_once_what_is_in_force_is_signed_anew(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    fake_hub_new_root(f->hub, true);
+    assert_true(turn_until(f->loop, believes_the_second_set, f));
+    f->number = fake_hub_counts(f->hub).trusts + 1;
+    fake_hub_drop_root(f->hub);
+    assert_true(turn_until(f->loop, trust_was_answered, f));
+    assert_int_equal(fake_hub_counts(f->hub).trust, 2);
+    publish(f, &shop, 1); // as it was, but for the signer
+    assert_true(turn_until(f->loop, believes_the_third_set, f));
+}
+
 // ---- What is on disk is verified, too
 
 // forge puts a manifest in force on the agent's disk that the hub never signed: with the signature
@@ -1694,6 +1712,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_signers_certificate_is_sent_once),
     TEST(another_signature_of_what_is_being_fetched_is_kept),
     TEST(a_root_that_proves_what_is_being_fetched_is_not_dropped),
+    TEST(a_root_is_dropped_once_what_is_in_force_is_signed_anew),
     TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
     TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),
     TEST(another_bundle_under_the_signed_name_is_not_applied_from_disk),

@@ -630,6 +630,43 @@ static void a_step_that_was_interrupted_is_done_again(void **state) {
     assert_int_equal(reopen(r, &err), CM_OK);
 }
 
+// Killed between key and certificate of the root.
+static void half_a_new_root_is_no_reason_not_to_do_the_step_again(void **state) {
+    struct rig *r = *state;
+    CM_AUTOFREE char *next = file(r, "root.next.key");
+    CM_AUTOFREE char *key = file(r, "root.key");
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(cm_fsys_read(next, 65536, &bytes, &err), CM_OK);
+    assert_int_equal(cm_fsys_replace(key, bytes->data, bytes->size, 0600, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_EINVAL);
+    assert_non_null(strstr(err.msg, "'holdfast-hub rotate-root finish' once more"));
+    CM_CLEANUP(hub_trust_done) struct hub_trust both = trust_of(r); // who lacks it is asked first
+    assert_int_equal(both.set.count, 2);
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(reopen(r, &err), CM_OK);
+}
+
+// Killed after agents were told of the new root alone.
+static void a_root_that_is_dropped_leaves_no_key_behind(void **state) {
+    struct rig *r = *state;
+    CM_AUTOFREE char *before = file(r, "root.before.key");
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *key = NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *none = NULL;
+    struct cm_err err;
+
+    assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(hub_authority_root_finish(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(cm_fsys_read(before, 65536, &key, &err), CM_OK);
+    assert_int_equal(hub_authority_root_drop(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(cm_fsys_replace(before, key->data, key->size, 0600, &err), CM_OK);
+    assert_int_equal(hub_authority_root_drop(r->dir, NULL, &err), CM_OK);
+    assert_int_equal(cm_fsys_read(before, 65536, &none, &err), CM_ENOTFOUND);
+    assert_int_equal(hub_authority_root_drop(r->dir, NULL, &err), CM_EINVAL);
+}
+
 static struct cm_buf *read_whole(const struct rig *r, const char *name) {
     CM_AUTOFREE char *path = file(r, name);
     struct cm_buf *content = NULL;
@@ -669,6 +706,10 @@ static void who_was_certified_before_is_known_when_the_step_is_done_again(void *
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_the_same_hub_when_it_is_opened_again, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(half_a_new_root_is_no_reason_not_to_do_the_step_again,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_root_that_is_dropped_leaves_no_key_behind, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(keys_are_readable_by_the_owner_only, set_up, tear_down),
         cmocka_unit_test_setup_teardown(the_roots_key_can_be_taken_offline, set_up, tear_down),
