@@ -14,11 +14,11 @@ import uuid
 
 import checker
 import leaving
+from backups import Backups, KnownHub
 from identities import Identities
 from support import gitservers, manifests as m
 from support.faults import SHIM, Faults
 from support.gitrepo import GitRepo
-from support.hub import Hub
 from support.process import TimedOut, wait_for
 from support.simstory import Sim, cluster, files
 
@@ -59,7 +59,7 @@ class Liar(gitservers.Handler):
             self.backend(rest, body, torn=mode == "torn")
 
 
-class Fleet(Identities):
+class Fleet(Identities, Backups):
     clusters = CLUSTERS
 
     def __init__(self, folder, chance, network):
@@ -527,12 +527,13 @@ class Fleet(Identities):
         self.ca = authority.cert
 
     def start_hub(self):
-        self.hub = Hub(self.folder, options=("--heartbeat", "2s"),
+        self.hub = KnownHub(self.folder, options=("--heartbeat", "2s"),
                        repositories=REPOSITORIES.format(url=self.server.url, ca=self.ca),
                        host=self.network.host)
         self.hub_faults = Faults(self.folder / "hub.faults")
         self.hub_faults.give(self.hub)
         self.hub.start_and_wait(60)
+        self.hub.make_known()
         wait_for(lambda: len(self.hub.get("clusters")) == len(self.clusters), PATIENT,
                  "the clusters", 0.1)
 

@@ -1,6 +1,7 @@
 """What may happen to the identities of a fleet in a fault run, while programs are killed: half of the
 life of all certificates goes by, the hub's issuer changes, an agent is revoked and another one enrolled
 in its place."""
+import json
 import shutil
 import signal
 import ssl
@@ -53,6 +54,7 @@ class Identities:
         name = self.random.choice(self.clusters)
         if not self.has_told_all(name):
             return
+        wait_for(lambda: self.agent_id(name), PATIENT, f"{name} to be enrolled")
         identity = self.folder / f"{name}-{len(self.revoked)}.pem"
         wait_for(lambda: self.knock(raw.write_identity(self.agent_folder(name), identity)), PATIENT,
                  f"a copy of {name} to be let in")  # it may be about to get another certificate
@@ -64,6 +66,11 @@ class Identities:
             self.begin_hub()
         self.knock_again()
         self.enroll_again(name)
+
+    def agent_id(self, name):
+        """The id that an agent was given; None: it has none yet."""
+        file = self.agent_folder(name) / "identity"
+        return json.loads(file.read_text(encoding="utf-8")).get("clusterId") if file.exists() else None
 
     def knock(self, identity):
         """Comes with a copy of an agent's identity, and notes if it is let in."""
@@ -83,6 +90,7 @@ class Identities:
     def enroll_again(self, name):
         self.kill(self.sim)
         shutil.rmtree(self.agent_folder(name))
+        self.note("enrolled", cluster=name)
         line = self.hub.run("enroll", name, "--tokens").stdout
         self.secrets.append(line.split()[1])
         (self.folder / "tokens").write_text(line, encoding="utf-8")

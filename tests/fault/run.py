@@ -67,14 +67,15 @@ class Run:
             return [(8, f.kill_hub), (12, f.kill_hub_at_a_write), (16, f.kill_agent),
                     (2, f.kill_sim), (6, f.kill_sim_at_a_write), (2, f.kill_both),
                     (6, f.change_while_away), (2, f.renew_certificates), (2, f.rotate_issuer),
-                    (2, f.revoke)]
+                    (2, f.revoke), (2, f.back_up), (2, f.restore_backup), (1, f.rotate_root)]
         return [(1, f.commit_nonsense),
                 (3, f.kill_hub), (3, f.kill_hub_at_a_write), (3, f.kill_agent), (1, f.kill_sim),
                 (1, f.kill_sim_at_a_write), (1, f.stop_hub), (1, f.stop_sim), (4, f.weather),
                 (1, f.reset_links), (1, f.refuse_links), (3, f.change_while_away),
                 (3, f.break_disk), (2, f.move_clock),
                 (3, f.git_lies), (2, f.cluster_refuses),
-                (2, f.renew_certificates), (1, f.rotate_issuer), (2, f.revoke)]
+                (2, f.renew_certificates), (1, f.rotate_issuer), (2, f.revoke), (2, f.back_up),
+                (2, f.restore_backup), (1, f.rotate_root)]
 
     def go(self, steps):
         weights, deeds = zip(*self.changes(), *self.faults())

@@ -118,6 +118,24 @@ class Histories(unittest.TestCase):
         self.assert_right(*BEGIN, *ALL, acked, known, *END)
         self.assertEqual(self.violated(*BEGIN, *ALL, acked, {**known, "number": 6}, *END), ["I2"])
 
+    def test_manifests_of_another_agent_are_counted_anew(self):
+        new = [deed("change", version="1", colour="red"), write(generation=1)]
+        self.assertEqual(self.violated(*BEGIN, write(generation=6), *ALL[1:], *new, *END), ["I3"])
+        self.assert_right(*BEGIN, write(generation=6), *ALL[1:2], write("b", key=OLD),
+                          write(key=OLD, generation=6), {"what": "enrolled", "cluster": "a"}, *new,
+                          *END)
+
+    def test_what_a_restored_hub_was_told_after_the_backup_it_need_not_know(self):
+        acked = {"what": "acked", "cluster": "a", "run": "r", "number": 7}
+        known = {"what": "known", "cluster": "a", "run": "r", "number": 3}
+        away = {"what": "away", "cluster": "a", "key": WEB, "value": "away-1"}
+        told = {"what": "events", "messages": [], "gaps": {}}
+        restored = [{"what": "restored"}, acked, known]
+        self.assert_right(*BEGIN, *ALL, acked, away, *restored, told, *END)
+        self.assertEqual(self.violated(*BEGIN, *ALL, *restored, away, told, *END), ["I2", "I8"])
+        self.assertEqual(self.violated(*BEGIN, *ALL, acked, *restored, {**acked, "number": 9},
+                                       {**known, "number": 8}, *END), ["I2"])
+
     def test_i3_a_generation_goes_back(self):
         self.assertEqual(self.violated(*BEGIN, *ALL, commit(web="2", old="1"),
                                        write("a", "2", generation=3), write("b", "2"),
