@@ -28,7 +28,6 @@
 #include "proto/wire.h"
 
 enum {
-    WEIGHT_PAUSE_MS = 30000,
     BYTES_MAX = 700 * 1024, // of one Decisions
     WORD_MAX = 128,
     AUTHOR_WAIT_MS = 2000, // for what the target says of who it was
@@ -153,27 +152,14 @@ static bool is_news_at_first(const struct agent_releases *all, const struct agen
                : what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_PROMOTED;
 }
 
-// is_share_news: shares of the traffic are told now and then.
-static bool is_share_news(struct agent_watch *w, const struct agent_decision *what) {
-    int64_t now_ms = cm_clock_now_ms();
-    int64_t *told_ms = cm_map_get(w->weights, what->key);
-
-    if (told_ms != NULL && now_ms - *told_ms < WEIGHT_PAUSE_MS) {
-        return false;
-    }
-    if (told_ms == NULL) {
-        told_ms = cm_new(1, sizeof(*told_ms));
-        cm_map_put(w->weights, what->key, told_ms);
-    }
-    *told_ms = now_ms;
-    return true;
-}
-
 static bool is_news(struct agent_watch *w, const struct agent_decision *what) {
     const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
 
     if (what->verdict == AGENT_VERDICT_WEIGHT) {
-        return !what->first && is_share_news(w, what);
+        return !what->first && watch_share_is_due(&w->shares, what);
+    }
+    if (edge_of(what->verdict) != AGENT_EDGE_UNDONE) {
+        watch_share_forget(&w->shares, what->key);
     }
     bool news = !what->first || is_news_at_first(all, what);
     agent_cache_set_edge(w->cache, what->key, edge_of(what->verdict), what->at_ms);
@@ -419,13 +405,8 @@ static void write_down(struct agent_watch *w, const struct known *k) {
     agent_cache_commit(w->cache, on_disk, w);
 }
 
-void agent_watch_decided(void *watch, const struct agent_decision *what) {
-    struct agent_watch *w = watch;
-    const struct agent_item *item = agent_cache_item(w->cache, what->key);
-
-    if (!is_ours(w, item) || w->shut || is_of_what_came_up(w, what) || !is_news(w, what)) {
-        return;
-    }
+static void tell(struct agent_watch *w, const struct agent_item *item,
+                 const struct agent_decision *what) {
     if (is_about_another(w, what)) {
         log_another(item, what);
         return;
@@ -436,6 +417,43 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
     write_down(w, &k);
     if (w->author_until_ms == 0) { // what comes meanwhile makes nobody wait longer
         w->author_until_ms = cm_clock_now_ms() + AUTHOR_WAIT_MS;
+    }
+}
+
+void watch_tell_share(void *watch, const struct agent_decision *what) {
+    struct agent_watch *w = watch;
+    const struct agent_item *item = agent_cache_item(w->cache, what->key);
+
+    if (is_ours(w, item) && !w->shut) {
+        tell(w, item, what);
+    }
+}
+
+// tell_present tells the share of a release that is no news itself: another one may have been told
+// last, by a program before this one or before the link to the target broke.
+static void tell_present(struct agent_watch *w, const struct agent_item *item,
+                         const struct agent_decision *what) {
+    struct agent_decision share = *what;
+
+    share.verdict = AGENT_VERDICT_WEIGHT;
+    share.at_ms = cm_clock_unix_ms();
+    if (what->first && what->verdict == AGENT_VERDICT_STARTED && what->weight > 0 &&
+        watch_share_is_due(&w->shares, &share)) {
+        tell(w, item, &share);
+    }
+}
+
+void agent_watch_decided(void *watch, const struct agent_decision *what) {
+    struct agent_watch *w = watch;
+    const struct agent_item *item = agent_cache_item(w->cache, what->key);
+
+    if (!is_ours(w, item) || w->shut || is_of_what_came_up(w, what)) {
+        return;
+    }
+    if (is_news(w, what)) {
+        tell(w, item, what);
+    } else {
+        tell_present(w, item, what);
     }
 }
 

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/plan/fate.h"
+#include "agent/watch/share.h"
 #include "agent/watch/watch.h"
 #include "common/backoff.h"
 #include "common/list.h"
@@ -159,7 +160,7 @@ struct agent_watch {
     size_t deciding;         // decisions on their way to the disk
     struct cm_timer author;  // while it may still become known who decided
     int64_t author_until_ms; // monotonic, since the first that is not told; 0: all are
-    struct cm_map *weights;  // by key of a workload: when a share of its traffic was told
+    struct watch_shares shares;
 
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
@@ -256,6 +257,7 @@ bool watch_waits_for_journal(const struct agent_watch *w);
 // reports.
 void watch_begin_decisions(struct agent_watch *w, bool takes);
 void watch_tell_decisions(struct agent_watch *w);
+void watch_tell_share(void *watch, const struct agent_decision *what); // that was kept
 bool watch_waits_for_decisions(const struct agent_watch *w);
 
 // watch_happened takes down what an apply did besides; watch_drop_happened forgets it all.

@@ -517,7 +517,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     w->host = *host;
     w->apps = cm_map_new(app_free);
     w->objects = cm_map_new(seen_free);
-    w->weights = cm_map_new(free);
+    watch_shares_init(&w->shares, loop, watch_tell_share, w);
     cm_list_init(&w->dirty_apps);
     cm_list_init(&w->dirty_objects);
     cm_list_init(&w->corrections);
@@ -541,7 +541,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->author);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
-    cm_map_free(w->weights);
+    watch_shares_done(&w->shares);
     free(w->unreachable_why);
     free(w);
 }
@@ -569,6 +569,7 @@ void agent_watch_shut(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->correct);
     cm_timer_stop(w->loop, &w->lateness);
     cm_timer_stop(w->loop, &w->author);
+    watch_shares_stop(&w->shares);
 }
 
 static bool count_app(void *ctx, const char *name, void *value) {

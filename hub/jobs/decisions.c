@@ -286,17 +286,26 @@ static enum cm_rc put_need(const struct decisions_job *j, struct hub_db *db,
                : CM_OK;
 }
 
-// is_wanted: shares of the traffic are taken now and then only, whatever an agent does.
-static enum cm_rc is_wanted(const struct decisions_job *j, struct hub_db *db,
-                            const Holdfast__V1__Decision *d, bool *out, struct cm_err *err) {
-    int64_t last_ms = 0;
-    enum cm_rc rc = CM_OK;
+static bool is_whole(const Holdfast__V1__Decision *d) {
+    return d->id.len == CM_SHA256_SIZE && d->app[0] != '\0' && d->key[0] != '\0' && place_of(d) > 0;
+}
 
-    *out = d->id.len == CM_SHA256_SIZE && d->app[0] != '\0' && d->key[0] != '\0' && place_of(d) > 0;
-    if (*out && d->verdict == HOLDFAST__V1__VERDICT__WEIGHT) {
-        rc = hub_decisions_weighed(db, j->cluster, d->key, &last_ms, err);
-        *out = j->now_ms - last_ms >= WEIGHT_PAUSE_MS || last_ms > j->now_ms;
+// look_at_share: that a release has the share which it had is no news, and whatever an agent does,
+// another one becomes an event now and then only.
+static enum cm_rc look_at_share(const struct decisions_job *j, struct hub_db *db,
+                                const Holdfast__V1__Decision *d, bool *wanted, bool *quiet,
+                                struct cm_err *err) {
+    int64_t last_ms = 0;
+    int weight = -1;
+
+    *wanted = is_whole(d);
+    *quiet = false;
+    if (!*wanted || d->verdict != HOLDFAST__V1__VERDICT__WEIGHT) {
+        return CM_OK;
     }
+    enum cm_rc rc = hub_decisions_weighed(db, j->cluster, d->key, &weight, &last_ms, err);
+    *wanted = weight < 0 || weight != d->weight;
+    *quiet = last_ms <= j->now_ms && j->now_ms - last_ms < WEIGHT_PAUSE_MS;
     return rc;
 }
 
@@ -319,7 +328,8 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     bool looked_at = hub_rollback_is_late(&row) || hub_rollback_is_over(&row);
     bool is_new = false;
     bool wanted = false;
-    enum cm_rc rc = is_wanted(j, db, d, &wanted, err);
+    bool quiet = false;
+    enum cm_rc rc = look_at_share(j, db, d, &wanted, &quiet, err);
 
     if (rc < 0 || !wanted) {
         return rc;
@@ -331,7 +341,7 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     }
     j->result.counts[place_of(d)]++;
     j->result.provisional += row.provisional ? 1 : 0;
-    rc = add_event(j, db, d, err);
+    rc = quiet ? CM_OK : add_event(j, db, d, err);
     rc = rc < 0 ? rc : put_verdict(j, db, d, err);
     rc = rc < 0 ? rc : put_need(j, db, d, &row, err);
     rc = rc < 0 ? rc : put_proven(j, db, d, err);

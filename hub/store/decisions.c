@@ -212,18 +212,22 @@ enum cm_rc hub_decisions_each_provisional(struct hub_db *db, bool only_new,
 }
 
 enum cm_rc hub_decisions_weighed(struct hub_db *db, const char *cluster, const char *key,
-                                 int64_t *out_ms, struct cm_err *err) {
+                                 int *out_weight, int64_t *out_ms, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT ifnull(max(seen_ms), 0) FROM decision WHERE cluster = ?1"
-                                 " AND key = ?2 AND verdict = 'weight'",
+                                 "SELECT iif(verdict = 'weight', weight, -1), (SELECT"
+                                 " ifnull(max(seen_ms), 0) FROM decision WHERE cluster = ?1"
+                                 " AND key = ?2 AND verdict = 'weight') FROM decision WHERE"
+                                 " cluster = ?1 AND key = ?2 ORDER BY number DESC LIMIT 1",
                                  "tt", cluster, key);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
-    if (rc == CM_OK) {
-        *out_ms = hub_stmt_int(stmt, 0);
+    if (rc < 0 && rc != CM_ENOTFOUND) {
+        return rc;
     }
-    return rc;
+    *out_weight = rc == CM_OK ? (int)hub_stmt_int(stmt, 0) : -1;
+    *out_ms = rc == CM_OK ? hub_stmt_int(stmt, 1) : 0;
+    return CM_OK;
 }
 
 enum cm_rc hub_decisions_last(struct hub_db *db, const char *cluster, struct hub_report_mark *out,

@@ -86,10 +86,10 @@ hub_decisions_each_provisional(struct hub_db *db, bool only_new,
                                void (*visit)(void *ctx, const struct hub_decision_row *row),
                                void *ctx, struct cm_err *err);
 
-// hub_decisions_weighed tells when a share of the traffic of a workload became known last; 0:
-// never.
+// hub_decisions_weighed tells the share of the traffic that a release of a workload has, if that is
+// the last that is known of it (else -1), and when any became known last; 0: never.
 CM_MUSTUSE enum cm_rc hub_decisions_weighed(struct hub_db *db, const char *cluster, const char *key,
-                                            int64_t *out_ms, struct cm_err *err);
+                                            int *out_weight, int64_t *out_ms, struct cm_err *err);
 
 // What the words of a decision begin with that nobody in a cluster made: a workload went back with
 // another App of its release group. No agent waits for an answer to it.

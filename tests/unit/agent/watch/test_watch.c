@@ -2083,24 +2083,79 @@ static void a_release_that_was_promoted_is_not_late(void **state) {
     assert_int_equal(f->tellings, 1);
 }
 
-static void shares_of_the_traffic_are_told_now_and_then(void **state) {
-    struct fixture *f = *state;
+static void acknowledge_decisions(struct fixture *f) {
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+}
+
+static void shift(struct fixture *f, int from, int to) {
     struct agent_decision share = rejection;
 
-    start(f, &shop);
-    connect(f);
     share.verdict = AGENT_VERDICT_WEIGHT;
-    for (share.weight = 10; share.weight < 50; share.weight += 10) {
+    for (share.weight = from; share.weight <= to; share.weight += 10) {
         agent_watch_decided(f->watch, &share);
         settle(f);
     }
+}
+
+static void of_shares_of_the_traffic_the_last_is_told_when_the_pause_is_over(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    shift(f, 10, 40);
+    assert_int_equal(f->tellings, 1);
     assert_int_equal(decided(f)->weight, 10);
-    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    acknowledge_decisions(f);
     cm_clock_advance(31000);
-    agent_watch_decided(f->watch, &share);
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+    assert_int_equal(decided(f)->weight, 40);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    acknowledge_decisions(f);
+    shift(f, 50, 50); // which is within the pause after that
+    assert_int_equal(f->tellings, 2);
+    cm_clock_advance(31000);
     settle(f);
     assert_int_equal(decided(f)->weight, 50);
-    assert_null(agent_cache_hold(f->cache, "shop"));
+}
+
+static void
+a_share_that_waits_is_nothing_any_more_when_the_release_has_come_to_its_end(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision promoted = rejection;
+
+    start(f, &shop);
+    connect(f);
+    shift(f, 10, 20);
+    acknowledge_decisions(f);
+    promoted.verdict = AGENT_VERDICT_PROMOTED;
+    agent_watch_decided(f->watch, &promoted);
+    settle(f);
+    acknowledge_decisions(f);
+    cm_clock_advance(31000);
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__PROMOTED);
+}
+
+static void a_program_that_finds_a_release_on_its_way_tells_its_share(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision started = rejection;
+
+    start(f, &shop);
+    connect(f);
+    started.verdict = AGENT_VERDICT_STARTED;
+    started.first = true;
+    started.weight = 0; // there is nothing to tell yet
+    agent_watch_decided(f->watch, &started);
+    settle(f);
+    assert_int_equal(f->tellings, 0);
+    started.weight = 30;
+    agent_watch_decided(f->watch, &started);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__WEIGHT);
+    assert_int_equal(decided(f)->weight, 30);
 }
 
 static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **state) {
@@ -2130,7 +2185,9 @@ static const struct CMUnitTest tests[] = {
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
     TEST(a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since),
     TEST(a_release_that_was_promoted_is_not_late),
-    TEST(shares_of_the_traffic_are_told_now_and_then),
+    TEST(of_shares_of_the_traffic_the_last_is_told_when_the_pause_is_over),
+    TEST(a_share_that_waits_is_nothing_any_more_when_the_release_has_come_to_its_end),
+    TEST(a_program_that_finds_a_release_on_its_way_tells_its_share),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
     TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),

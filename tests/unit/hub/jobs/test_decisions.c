@@ -152,14 +152,29 @@ static void what_failed_and_serves_needs_people_until_a_release_is_promoted(void
     assert_int_equal(desk_count(d, needs), 0);
 }
 
-static void shares_of_traffic_become_events_now_and_then(void **state) {
+// An agent without a link tells a whole canary at once when it has one again.
+static void shares_of_traffic_are_all_on_record_and_become_events_now_and_then(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
 
     (void)add(&m, 1, WEIGHT, "one");
-    (void)add(&m, 2, WEIGHT, "two");
+    add(&m, 2, WEIGHT, "two")->weight = 20;
+    add(&m, 3, WEIGHT, "three")->weight = 20;
     (void)commit(d, &m);
     assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.weight'"), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE verdict = 'weight'"), 2);
+    assert_int_equal(desk_count(d, "SELECT weight FROM decision ORDER BY number DESC LIMIT 1"), 20);
+}
+
+static void a_share_is_news_again_once_another_release_has_begun(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    (void)add(&m, 1, WEIGHT, "one");
+    (void)add(&m, 2, HOLDFAST__V1__VERDICT__STARTED, "two");
+    (void)add(&m, 3, WEIGHT, "three");
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE verdict = 'weight'"), 2);
 }
 
 static void what_people_have_replaced_becomes_an_event_in_their_name(void **state) {
@@ -310,7 +325,8 @@ int main(void) {
         TEST(a_rejection_is_an_event_with_the_words_of_its_controller),
         TEST(the_same_twice_is_one_by_its_number_and_by_its_id),
         TEST(what_failed_and_serves_needs_people_until_a_release_is_promoted),
-        TEST(shares_of_traffic_become_events_now_and_then),
+        TEST(shares_of_traffic_are_all_on_record_and_become_events_now_and_then),
+        TEST(a_share_is_news_again_once_another_release_has_begun),
         TEST(what_people_have_replaced_becomes_an_event_in_their_name),
         TEST(what_is_kept_of_a_cluster_is_bounded),
         TEST(a_release_is_known_by_its_images_and_the_last_word_counts),
