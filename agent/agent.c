@@ -323,6 +323,13 @@ static const char *watch_author(void *ctx, const char *key, const char *name, in
     return a->driver->ops->author(a->driver, key, name, at_ms, never);
 }
 
+static void watch_good(void *ctx, const struct agent_proof_ask *what, agent_good_fn done,
+                       void *done_ctx) {
+    struct agent *a = ctx;
+
+    a->driver->ops->good(a->driver, what, done, done_ctx);
+}
+
 // watch_held: whoever decided is not to meet with runs that begin and end.
 static void watch_held(void *ctx) {
     struct agent *a = ctx;
@@ -523,6 +530,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .cluster_id = watch_cluster_id,
                                            .author =
                                                a->driver->ops->author == NULL ? NULL : watch_author,
+                                           .good = a->driver->ops->good == NULL ? NULL : watch_good,
                                            .ctx = a};
 
     a->watch = agent_watch_new(

@@ -237,14 +237,17 @@ struct agent_proof_ask {
     const char *app;
     const char *key;
     const char *default_namespace;
-    const char *controller; // as in a decision; "": not known
-    const char *good;       // token of what was promoted last; "": not known
-    const char *bytes;      // canonical form; borrowed until the call returns
+    const char *controller;     // as in a decision; "": not known
+    const char *controller_key; // of a Rollout that refers to it; "": the workload itself
+    const char *good;           // token of what was promoted last; "": not known
+    const char *bytes;          // canonical form; borrowed until the call returns
     size_t size;
 };
 
 // text: what differs, without values, or why it cannot be told; good until the call returns.
 typedef void (*agent_proof_fn)(void *ctx, enum agent_proof proof, const char *text);
+// form: canonical, borrowed; NULL: it is not known, and `why` says why.
+typedef void (*agent_good_fn)(void *ctx, struct cm_buf *form, const char *why);
 
 // An object at the target by which somebody there allows a change by hand for a time. What it says
 // is whatever he wrote (agent/plan/exempt.h reads it). What is here is good until the call returns.
@@ -428,6 +431,12 @@ struct agent_driver_ops {
     // that its controller runs already as the good one. It may be NULL: the target cannot tell.
     void (*prove)(struct agent_driver *d, const struct agent_proof_ask *what, agent_proof_fn done,
                   void *ctx);
+
+    // good finds out, without changing anything, what a form of a workload would be of the release
+    // that its controller runs as the good one, where nobody here has applied that: the same, with
+    // the images that run. It may be NULL: the target cannot tell.
+    void (*good)(struct agent_driver *d, const struct agent_proof_ask *what, agent_good_fn done,
+                 void *ctx);
 
     // say tells beside such an object (its name and uid) what became of it, for who looks there. It
     // may be lost. It may be NULL: the target has no place for it.

@@ -95,6 +95,7 @@ void agent_prove_ask(struct agent_prove *p, const Holdfast__V1__Prove *what) {
                                       .key = what->key,
                                       .default_namespace = item->default_namespace,
                                       .controller = what->controller,
+                                      .controller_key = "",
                                       .good = good_of(agent_cache_releases(p->cache, what->key)),
                                       .bytes = (const char *)what->object.data,
                                       .size = what->object.len},

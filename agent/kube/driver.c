@@ -246,6 +246,11 @@ static void prove(struct agent_driver *d, const struct agent_proof_ask *what, ag
     kube_prove(kube_of(d), what, done, ctx);
 }
 
+static void good(struct agent_driver *d, const struct agent_proof_ask *what, agent_good_fn done,
+                 void *ctx) {
+    kube_good(kube_of(d), what, done, ctx);
+}
+
 static void say(struct agent_driver *d, const struct agent_site_object *object, bool taken,
                 const char *words) {
     kube_exempt_say(kube_of(d), object, taken, words);
@@ -283,6 +288,7 @@ static const struct agent_driver_ops kube_ops = {
     .observe = observe,
     .owner = owner,
     .prove = prove,
+    .good = good,
     .say = say,
     .recover = recover,
 };

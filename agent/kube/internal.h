@@ -312,6 +312,8 @@ void kube_whose(struct agent_kube *k, const char *key, const char *default_names
 
 void kube_prove(struct agent_kube *k, const struct agent_proof_ask *what, agent_proof_fn done,
                 void *ctx);
+void kube_good(struct agent_kube *k, const struct agent_proof_ask *what, agent_good_fn done,
+               void *ctx);
 
 // table
 

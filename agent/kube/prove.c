@@ -5,8 +5,13 @@
 // ControllerRevision of what came up last of a Deployment or StatefulSet. If the pod templates are
 // the same one, the form starts nothing: Flagger and Argo Rollouts promote it as it is, and the
 // other two go back to what they have. The dry run takes fields from others only if an apply does;
-// where a rule may let fields of the template be, nobody can tell. Nothing is changed, and each
-// question is at most two requests.
+// where a rule may let fields of the template be, nobody can tell.
+//
+// The same tells what was good before this agent applied anything: a form of the workload with the
+// images of what its controller runs. All else of it stays as it is desired, for values that others
+// have put there are not to be told.
+//
+// Nothing is changed, and each question is at most two requests.
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +21,7 @@
 #include "agent/kube/same.h"
 #include "agent/kube/status.h"
 #include "common/arena.h"
+#include "common/buf.h"
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -35,13 +41,19 @@ struct proving {
     const struct cm_json *ours; // the template, as the server would have it
     const char *uid;
     agent_proof_fn done;
+    struct cm_json *form;    // that gets the images of what runs
+    agent_good_fn good_done; // then
     void *ctx;
     struct cm_task task; // where there is nothing to ask for
     const char *why;     // then
 };
 
 static void finish(struct proving *p, enum agent_proof proof, const char *text) {
-    p->done(p->ctx, proof, text);
+    if (p->good_done != NULL) {
+        p->good_done(p->ctx, NULL, text);
+    } else {
+        p->done(p->ctx, proof, text);
+    }
     cm_arena_free(p->arena);
     free(p);
 }
@@ -103,6 +115,32 @@ static const struct cm_json *template_of(const struct proving *p, const struct c
     return NULL;
 }
 
+static void finish_good(struct proving *p, const struct cm_json *theirs) {
+    struct cm_json *ours = cm_json_get(cm_json_get(p->form, "spec"), "template");
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (kube_same_images(p->arena, ours, theirs) == 0) {
+        finish(p, AGENT_PROOF_NONE, "what its controller runs has the same images");
+        return;
+    }
+    cm_json_write_canonical(p->form, &text);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = cm_buf_copy(cm_str_get(&text), text.len);
+    p->good_done(p->ctx, form, "");
+    cm_arena_free(p->arena);
+    free(p);
+}
+
+static void compare(struct proving *p, const struct cm_json *theirs) {
+    const char *path = kube_same_template(p->arena, p->ours, theirs, p->flagger);
+
+    if (path == NULL) {
+        finish(p, AGENT_PROOF_SAME, "");
+    } else {
+        finish(p, AGENT_PROOF_DIFFERENT,
+               cm_arena_strf(p->arena, "%.400s is not as in what runs", path));
+    }
+}
+
 static void on_reference(void *ctx, const struct kube_answer *answer) {
     struct proving *p = ctx;
     const struct cm_json *theirs =
@@ -117,12 +155,10 @@ static void on_reference(void *ctx, const struct kube_answer *answer) {
                                    answer->status));
         return;
     }
-    const char *path = kube_same_template(p->arena, p->ours, theirs, p->flagger);
-    if (path == NULL) {
-        finish(p, AGENT_PROOF_SAME, "");
+    if (p->good_done != NULL) {
+        finish_good(p, theirs);
     } else {
-        finish(p, AGENT_PROOF_DIFFERENT,
-               cm_arena_strf(p->arena, "%.400s is not as in what runs", path));
+        compare(p, theirs);
     }
 }
 
@@ -260,27 +296,100 @@ static enum cm_rc read_object(struct proving *p, const struct agent_proof_ask *w
     return kube_object_prepare(p->arena, *out, &mark, p->ns, err);
 }
 
-void kube_prove(struct agent_kube *k, const struct agent_proof_ask *what, agent_proof_fn done,
-                void *ctx) {
+static struct proving *begin(struct agent_kube *k, const struct agent_proof_ask *what, void *ctx) {
     struct proving *p = cm_new(1, sizeof(*p));
-    struct cm_json *desired = NULL;
-    struct cm_err err;
 
     *p = (struct proving){.k = k,
                           .arena = cm_arena_new(0),
                           .flagger = strcmp(what->controller, "flagger") == 0,
                           .ns = "",
-                          .done = done,
                           .ctx = ctx,
                           .task = {.run = is_unasked, .ctx = p}};
     p->key = cm_arena_strdup(p->arena, what->key);
     p->rollout =
         strcmp(what->controller, "argo-rollouts") == 0 && is_kind(p->key, "Deployment.apps");
     p->good = cm_arena_strdup(p->arena, what->good);
+    return p;
+}
+
+static void end_unasked(struct proving *p, const char *why) {
+    p->why = cm_arena_strdup(p->arena, why);
+    cm_loop_post(p->k->loop, &p->task);
+}
+
+void kube_prove(struct agent_kube *k, const struct agent_proof_ask *what, agent_proof_fn done,
+                void *ctx) {
+    struct proving *p = begin(k, what, ctx);
+    struct cm_json *desired = NULL;
+    struct cm_err err;
+
+    p->done = done;
     if (read_object(p, what, &desired, &err) < 0 || check_spared(p, &err) < 0) {
-        p->why = cm_arena_strdup(p->arena, err.msg);
-        cm_loop_post(k->loop, &p->task);
+        end_unasked(p, err.msg);
         return;
     }
     dry_run(p, what->app, desired);
+}
+
+// ---- What was good before
+
+static void on_leader(void *ctx, const struct kube_answer *answer) {
+    struct proving *p = ctx;
+    const char *stable =
+        answer->json == NULL
+            ? NULL
+            : cm_json_string(cm_json_path(answer->json, "status", "stableRS", NULL));
+
+    if (!kube_answer_ok(answer) || stable == NULL || stable[0] == '\0' || p->k->stopping) {
+        finish(p, AGENT_PROOF_NONE, "its Rollout does not say what is stable");
+        return;
+    }
+    p->uid = cm_arena_strdup(p->arena, kube_object_uid(answer->json));
+    ask_sets(p, cm_arena_strf(p->arena, STABLE_LABEL "=%.100s", stable));
+}
+
+// ask_leader asks for the Rollout, which may be the workload itself.
+static void ask_leader(struct proving *p, const struct agent_proof_ask *what) {
+    const char *key = what->controller_key[0] == '\0' ? what->key : what->controller_key;
+    const char *ns = "";
+    const struct kube_resource *r =
+        is_kind(key, "Rollout.argoproj.io")
+            ? kube_resolve(p->k, p->arena, key, what->default_namespace, NULL, &ns)
+            : NULL;
+
+    if (r == NULL) {
+        end_unasked(p, "it is not known what its controller runs as the good one");
+        return;
+    }
+    CM_AUTOFREE char *path = kube_resource_path(r, ns, kube_key_name(key));
+    struct kube_request request = {.method = "GET", .path = path, .done = on_leader, .ctx = p};
+
+    (void)kube_call(p->k, &request);
+}
+
+static enum cm_rc read_form(struct proving *p, const struct agent_proof_ask *what,
+                            struct cm_err *err) {
+    struct cm_json *prepared = NULL;
+    enum cm_rc rc = cm_json_parse(p->arena, what->bytes, what->size, NULL, &p->form, err);
+
+    rc = rc < 0 ? rc : read_object(p, what, &prepared, err);
+    if (rc == CM_OK && cm_json_path(p->form, "spec", "template", NULL) == NULL) {
+        rc = cm_fail(err, CM_EINVAL, "it has no pod template");
+    }
+    return rc;
+}
+
+void kube_good(struct agent_kube *k, const struct agent_proof_ask *what, agent_good_fn done,
+               void *ctx) {
+    struct proving *p = begin(k, what, ctx);
+    struct cm_err err;
+
+    p->good_done = done;
+    if (read_form(p, what, &err) < 0) {
+        end_unasked(p, err.msg);
+    } else if (p->flagger) {
+        ask_primary(p);
+    } else {
+        ask_leader(p, what);
+    }
 }

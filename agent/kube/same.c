@@ -278,6 +278,40 @@ const char *kube_same_template(struct cm_arena *a, const struct cm_json *ours,
     return differs(&w, "template", TEMPLATE, ours, theirs);
 }
 
+static const char *image_in(const struct cm_json *containers, const char *name) {
+    for (const struct cm_json *c = containers == NULL ? NULL : containers->first; c != NULL;
+         c = c->next) {
+        const char *is = cm_json_string(cm_json_get(c, "name"));
+
+        if (is != NULL && strcmp(is, name) == 0) {
+            return cm_json_string(cm_json_get(c, "image"));
+        }
+    }
+    return NULL;
+}
+
+size_t kube_same_images(struct cm_arena *a, struct cm_json *ours, const struct cm_json *theirs) {
+    static const char *const lists[] = {"initContainers", "containers"};
+    size_t count = 0;
+
+    for (size_t i = 0; i < 2; i++) {
+        const struct cm_json *mine = cm_json_path(ours, "spec", lists[i], NULL);
+        const struct cm_json *others = cm_json_path(theirs, "spec", lists[i], NULL);
+
+        for (struct cm_json *c = mine == NULL ? NULL : mine->first; c != NULL; c = c->next) {
+            const char *name = cm_json_string(cm_json_get(c, "name"));
+            const char *image = cm_json_string(cm_json_get(c, "image"));
+            const char *runs = name == NULL ? NULL : image_in(others, name);
+
+            if (image != NULL && runs != NULL && strcmp(image, runs) != 0) {
+                cm_json_set_string(a, c, "image", runs);
+                count++;
+            }
+        }
+    }
+    return count;
+}
+
 // is_of_template tells whether a field, or what is in it, may be one of a pod template.
 static bool is_of_template(const char *field) {
     static const char *const way[] = {"spec", "template"};

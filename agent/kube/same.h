@@ -21,6 +21,10 @@ struct cm_spare_rule;
 const char *kube_same_template(struct cm_arena *a, const struct cm_json *ours,
                                const struct cm_json *theirs, bool primary);
 
+// kube_same_images puts the images of a template into the same containers of another one, by their
+// names; it tells how many were others.
+size_t kube_same_images(struct cm_arena *a, struct cm_json *ours, const struct cm_json *theirs);
+
 // kube_same_is_spared tells whether one of these rules may let a field of a pod template be as it
 // is, so that an apply may not make of it what is desired.
 bool kube_same_is_spared(const struct cm_spare_rule *rules, size_t count);

@@ -340,7 +340,8 @@ static void on_disk(void *ctx, const struct cm_err *error) {
     }
 }
 
-// learn finds out which releases a decision is about.
+// learn finds out which releases a decision is about. What was good before this agent was there is
+// found out when it is told (good.c).
 static struct known learn(const struct agent_watch *w, const struct agent_item *item,
                           const struct agent_decision *what) {
     const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
@@ -460,8 +461,9 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
 // ---- Telling
 
 struct packing {
-    const struct agent_watch *w;
+    struct agent_watch *w;
     bool unnamed; // it may still become known who decided
+    bool waits;   // until it is known what was good
     struct cm_arena *arena;
     Holdfast__V1__Decisions m;
     size_t bytes;
@@ -496,9 +498,10 @@ static bool pack_one(void *ctx, const struct agent_decided *d) {
         holdfast__v1__decision__init(m);
     }
     name_author(p, m);
+    p->waits |= !watch_add_good(p->w, p->arena, m);
     m->number = d->number;
     p->m.decisions[p->m.n_decisions++] = m;
-    p->bytes += d->size;
+    p->bytes += d->size + m->good_object.len;
     return true;
 }
 
@@ -518,6 +521,9 @@ void watch_tell_decisions(struct agent_watch *w) {
     p.m.run = cm_arena_strdup(arena, agent_cache_report_run(w->cache));
     p.m.decisions = cm_arena_get(arena, WIRE_DECISIONS_MAX * sizeof(void *));
     agent_cache_decided_each(w->cache, pack_one, &p);
+    if (p.waits) {
+        return;
+    }
     if (p.unnamed && cm_clock_now_ms() < w->author_until_ms) {
         cm_timer_start(w->loop, &w->author, AUTHOR_PAUSE_MS);
         return;
@@ -540,6 +546,7 @@ void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_
     }
     w->decisions_sent = false;
     agent_cache_decided_told(w->cache, number);
+    watch_forget_goods(w);
     watch_tell_journal(w); // if one gave way
     watch_tell_decisions(w);
     watch_schedule(w);

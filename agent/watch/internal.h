@@ -161,6 +161,7 @@ struct agent_watch {
     struct cm_timer author;  // while it may still become known who decided
     int64_t author_until_ms; // monotonic, since the first that is not told; 0: all are
     struct watch_shares shares;
+    struct cm_map *goods; // by the id of a decision: what was good (good.c)
 
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
@@ -259,6 +260,13 @@ void watch_begin_decisions(struct agent_watch *w, bool takes);
 void watch_tell_decisions(struct agent_watch *w);
 void watch_tell_share(void *watch, const struct agent_decision *what); // that was kept
 bool watch_waits_for_decisions(const struct agent_watch *w);
+
+// good.c: watch_add_good adds what runs to a rejection of which nothing is known that was good;
+// false: it is still being found out, and watch_tell_decisions follows. watch_forget_goods forgets
+// what was told.
+struct cm_map *watch_goods_new(void);
+bool watch_add_good(struct agent_watch *w, struct cm_arena *a, Holdfast__V1__Decision *m);
+void watch_forget_goods(struct agent_watch *w);
 
 // watch_happened takes down what an apply did besides; watch_drop_happened forgets it all.
 void watch_happened(struct agent_watch *w, struct seen *s, enum happened what, const char *who,

@@ -517,6 +517,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     w->host = *host;
     w->apps = cm_map_new(app_free);
     w->objects = cm_map_new(seen_free);
+    w->goods = watch_goods_new();
     watch_shares_init(&w->shares, loop, watch_tell_share, w);
     cm_list_init(&w->dirty_apps);
     cm_list_init(&w->dirty_objects);
@@ -542,6 +543,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     watch_shares_done(&w->shares);
+    cm_map_free(w->goods);
     free(w->unreachable_why);
     free(w);
 }

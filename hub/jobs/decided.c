@@ -7,10 +7,12 @@
 #include "common/buf.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "hub/jobs/decisions.h"
 #include "hub/jobs/store.h"
 #include "hub/render/bundle.h"
 #include "hub/store/desired.h"
 #include "hub/store/groups.h"
+#include "hub/store/proven.h"
 
 struct looking {
     struct hub_store_job job;
@@ -157,6 +159,58 @@ static enum cm_rc read_members(struct looking *l, struct hub_decided *d, struct 
     return rc;
 }
 
+// ---- What was good before
+
+static bool is_none(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 none;
+
+    return cm_sha256_equal(hash, &none);
+}
+
+// is_what_runs: what was promoted last under a hub's eyes may be long gone; if the agent knows what
+// images run, these count.
+static bool is_what_runs(struct cm_arena *a, const struct hub_decision_row *row,
+                         const struct hub_bundle *bundle) {
+    const struct hub_object *o = hub_bundle_find_key(bundle, row->key);
+
+    if (o == NULL || o->bytes == NULL) {
+        return false;
+    }
+    return row->good_object_size == 0 ||
+           strcmp(hub_release_identity(a, row->good_object, row->good_object_size),
+                  hub_release_identity(a, o->bytes->data, o->bytes->size)) == 0;
+}
+
+struct proving {
+    struct looking *l;
+    struct hub_decided *d;
+};
+
+static void take_proven(void *ctx, const struct hub_proven_row *row) {
+    struct proving *p = ctx;
+    struct hub_decided *d = p->d;
+    struct cm_arena *a = p->l->list->arena;
+    struct hub_bundle *bundle =
+        strcmp(row->app, d->row.app) == 0 ? find_bundle(p->l, &row->bundle) : NULL;
+
+    if (bundle != NULL && is_what_runs(a, &d->row, bundle)) {
+        d->good = bundle;
+        d->row.good_bundle = row->bundle;
+        d->row.good_revision = cm_arena_strdup(a, row->revision);
+    }
+}
+
+// read_good: an agent that is new, or has lost its disk, knows of no release before; what was
+// promoted on the cluster last is on record.
+static enum cm_rc read_good(struct looking *l, struct hub_decided *d, struct cm_err *err) {
+    struct proving p = {.l = l, .d = d};
+
+    d->good = find_bundle(l, &d->row.good_bundle);
+    return is_none(&d->row.good_bundle) && strcmp(d->row.verdict, "rejected") == 0
+               ? hub_proven_find(l->db, d->row.cluster, d->row.key, take_proven, &p, err)
+               : CM_OK;
+}
+
 static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
     enum cm_rc rc = hub_decisions_each_provisional(l->db, true, take, l, err);
 
@@ -164,8 +218,8 @@ static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
         struct hub_decided *d = &l->list->items[i];
 
         d->bad = find_bundle(l, &d->row.bad_bundle);
-        d->good = find_bundle(l, &d->row.good_bundle);
-        rc = read_members(l, d, err);
+        rc = read_good(l, d, err);
+        rc = rc < 0 ? rc : read_members(l, d, err);
     }
     return rc;
 }

@@ -2,8 +2,8 @@
 // as verdicts, and what it needs is told to whoever decides what the cluster shall run.
 //
 // What an agent says is believed of its own cluster. What was committed before (the acknowledgement
-// was lost, a disk too) is passed over, by number and by id. Each share of the traffic is on record,
-// for the last one is the present one; it becomes an event now and then only.
+// was lost, a disk too) is passed over, by number and by id. Each share of the traffic is on
+// record, for the last one is the present one; it becomes an event now and then only.
 //
 // Threads: the loop.
 #pragma once

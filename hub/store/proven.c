@@ -43,6 +43,28 @@ static struct cm_sha256 hash_at(struct hub_stmt *stmt, int column) {
     return hash;
 }
 
+enum cm_rc hub_proven_find(struct hub_db *db, const char *cluster, const char *key,
+                           void (*visit)(void *ctx, const struct hub_proven_row *row), void *ctx,
+                           struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT agent, app, needs, revision, bundle FROM proven WHERE"
+                                 " cluster = ?1 AND key = ?2",
+                                 "tt", cluster, key);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        visit(ctx, &(struct hub_proven_row){.cluster = cluster,
+                                            .agent = hub_stmt_text(stmt, 0),
+                                            .app = hub_stmt_text(stmt, 1),
+                                            .key = key,
+                                            .needs = hub_stmt_text(stmt, 2),
+                                            .revision = hub_stmt_text(stmt, 3),
+                                            .bundle = hash_at(stmt, 4)});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 static struct hub_proven_before read_before(struct hub_stmt *stmt) {
     return (struct hub_proven_before){.row = {.cluster = hub_stmt_text(stmt, 0),
                                               .agent = hub_stmt_text(stmt, 1),

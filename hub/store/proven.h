@@ -27,6 +27,11 @@ struct hub_proven_row {
 CM_MUSTUSE enum cm_rc hub_proven_put(struct hub_db *db, const struct hub_proven_row *row,
                                      bool *out_earlier, struct cm_err *err);
 
+// hub_proven_find visits the row of a workload, if there is one.
+CM_MUSTUSE enum cm_rc hub_proven_find(struct hub_db *db, const char *cluster, const char *key,
+                                      void (*visit)(void *ctx, const struct hub_proven_row *row),
+                                      void *ctx, struct cm_err *err);
+
 // A row that an agent before the present one has told, and what is in force.
 struct hub_proven_before {
     struct hub_proven_row row; // with the present agent

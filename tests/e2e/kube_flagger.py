@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """A real Flagger rejects a release: it is kept out at once, Flagger's words are told, all else lands.
 A configuration alone is kept out, too. Replicas are Flagger's while it is there; a ConfigMap that
-only the good release has stays. The audit log knows Flagger by its ServiceAccount."""
+only the good release has stays. What it rejected before holdfast came is kept out, likewise. The audit
+log knows Flagger by its ServiceAccount."""
 import pathlib
 import sys
 
@@ -56,28 +57,36 @@ class RealFlagger(KubeStory):
     def edge_nodes(self):
         return self.find("DaemonSet", "edge")["spec"]["template"]["spec"].get("nodeSelector")
 
-    def canary(self):
+    def old(self, version, **env):
+        """What somebody else has rolled out before."""
+        old = m.deployment("old", f"test/old:{version}", replicas=2)
+        old["metadata"]["namespace"] = "default"
+        old["spec"]["template"]["spec"]["containers"][0]["env"] = [
+            {"name": key, "value": value} for key, value in env.items()]
+        return old, flagger.canary("old", self.gate)
+
+    def canary(self, name="web"):
         try:
-            return self.admin.get("Canary", "web", API).get("status", {})
+            return self.admin.get("Canary", name, API).get("status", {})
         except KubeError:
             return {}  # not applied yet
 
-    def wait_phase(self, phase):
-        wait_for(lambda: self.canary().get("phase") == phase, CANARY_SECONDS,
+    def wait_phase(self, phase, name="web"):
+        wait_for(lambda: self.canary(name).get("phase") == phase, CANARY_SECONDS,
                  f"the canary to be {phase}", 0.5)
 
     def commit(self, changes, message="change"):
         self.repo.git("pull", "--quiet", "--rebase", "origin", "main")  # the hub's Holds, too
         return super().commit(changes, message)
 
-    def wait_proof(self, of):
+    def wait_proof(self, of, name="web"):
         """What the commit says that was proven of the Hold that rejects a release."""
         def written():
             self.repo.git("fetch", "--quiet", "origin")
             said = self.repo.git("log", "--format=%s|%(trailers:key=Holdfast-Proof,valueonly)",
                                  "origin/main")
             return [line.partition("|")[2] for line in said.splitlines()
-                    if line.startswith("hold(web)") and f" which rejected {of}|" in line]
+                    if line.startswith(f"hold({name})") and f" which rejected {of}|" in line]
         return wait_for(written, CANARY_SECONDS, "the Hold in Git", 0.2)[0]
 
     def image(self, name="web"):
@@ -93,6 +102,7 @@ class RealFlagger(KubeStory):
     def test_1_the_first_release_is_initialized(self):
         self.deliver(flagger.definitions())
         self.flagger.start()
+        self.admin.apply(*self.old("1", A="a"), manager="argocd-controller")
         type(self).first = self.commit({**self.web("1", a="1"), **self.edge()})
         self.wait_phase("Initialized")
         self.assertEqual(self.image("web-primary"), "test/web:1")
@@ -101,9 +111,11 @@ class RealFlagger(KubeStory):
         wait_for(lambda: self.find("Deployment", "web")["spec"]["replicas"] == 0, CANARY_SECONDS,
                  "Flagger to have the replicas", 0.2)
         self.assertEqual(self.drift(), {})
+        self.wait_phase("Initialized", "old")
 
     def test_2_what_the_gate_refuses_is_rejected_and_kept_out(self):
         type(self).gate.opens = False
+        self.admin.apply(*self.old("2", A="a"), manager="argocd-controller")
         second = self.commit(self.web("2", a="1"))
         started = self.wait_event("release.started")
         self.assertEqual(started["revision"], second)
@@ -125,6 +137,7 @@ class RealFlagger(KubeStory):
                  CANARY_SECONDS, "Flagger to reject the configuration that is good", 0.5)
         wait_for(lambda: self.hub.get("events", "--kind", "release.not_held"), 30, "no Hold", 0.2)
         self.assertEqual([row["rejected"] for row in self.hub.get("holds")], ["2"])
+        self.wait_phase("Failed", "old")
 
     def test_3_all_else_lands_and_the_rejected_image_does_not_come_back(self):
         self.commit(self.web("2", a="2"))
@@ -170,6 +183,21 @@ class RealFlagger(KubeStory):
         wait_for(lambda: self.find("Deployment", "web")["spec"]["replicas"] == 2, 30,
                  "the replicas that Git says", 0.2)
         self.assertEqual(self.drift(), {})
+
+    def test_6_what_was_rejected_before_holdfast_came_is_kept_out_too(self):
+        self.assertEqual((self.image("old"), self.image("old-primary")),
+                         ("test/old:2", "test/old:1"))
+        rejected = self.commit(files("old", *self.old("2", A="a"), namespace="default", adopt=True))
+        self.wait_event("release.rejected", app="old", revision=rejected)
+        self.wait_event("release.held", app="old")
+        self.assertEqual(self.wait_proof("2", "old"), "same (real)")
+        wait_for(lambda: self.image("old") == "test/old:1", 30, "the good release to be asked for",
+                 0.2)
+        self.commit(files("old", *self.old("2", A="b"), namespace="default", adopt=True))
+        self.wait_phase("Progressing", "old")
+        container = self.find("Deployment", "old")["spec"]["template"]["spec"]["containers"][0]
+        self.assertEqual((container["image"], container["env"]),
+                         ("test/old:1", [{"name": "A", "value": "b"}]))
 
 
 if __name__ == "__main__":

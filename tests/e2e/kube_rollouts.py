@@ -293,6 +293,35 @@ class RealRollouts(KubeStory):
         wait_for(lambda: replicas() == 2, SOON, "the replicas that Git says", 0.2)
         wait_for(lambda: not [key for key, _ in self.drift() if "moved" in key], SOON, "no drift", 0.2)
 
+    def test_c_what_was_rejected_before_holdfast_came_is_kept_out_too(self):
+        def template():
+            return self.rollout("old")["spec"]["template"]
+
+        def put(version, **env):
+            item = rollouts.rollout("old", f"test/old:{version}", rollouts.CANARY, **env)
+            item["metadata"]["namespace"] = "default"
+            return item
+
+        # Somebody else has rolled both out, and what Git says was aborted; nobody reverted that.
+        self.admin.apply(put("1", A="a"), manager="argocd-controller")
+        self.wait_phase("old", "Healthy", "test/old:1")
+        self.admin.apply(put("2", A="a"), manager="argocd-controller")
+        self.wait_phase("old", "Paused", "test/old:2")
+        self.abort_until("old", lambda: self.rollout("old")["status"].get("phase") == "Degraded")
+        stable = self.rollout("old")["status"]["stableRS"]
+        revision = self.commit(files("old", put("2", A="a"), namespace="default", adopt=True))
+        self.wait_event("release.rejected", app="old", revision=revision)
+        self.wait_event("release.held", app="old")
+        path, = wait_for(lambda: [p for p in self.holds() if "/old/" in p], SOON, "the Hold", 0.2)
+        self.assertRegex(path, r"^holds/old/2-\w+\.yaml$")
+        self.assertEqual(self.proof(), "same (real)")
+        status = self.wait_phase("old", "Healthy", "test/old:1")
+        self.assertEqual((status["stableRS"], status["currentPodHash"]), (stable, stable))
+        self.commit(files("old", put("2", A="b"), namespace="default", adopt=True))
+        self.wait_phase("old", "Paused", "test/old:1")
+        self.assertEqual(template()["spec"]["containers"][0]["env"], [{"name": "A", "value": "b"}])
+        self.assertEqual(self.pods_of("test/old:2"), 0)
+
 
 if __name__ == "__main__":
     story.main()

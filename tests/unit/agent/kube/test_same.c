@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/object/spare.h"
+#include "common/str.h"
 
 static const char *differs(struct cm_arena *a, const char *ours, const char *theirs, bool primary) {
     struct cm_json *left = NULL;
@@ -232,6 +233,37 @@ static void a_rule_may_let_the_template_be_if_it_is_about_it_or_about_everything
     assert_false(kube_same_is_spared(NULL, 0));
 }
 
+static void images_of_what_runs_go_into_the_containers_of_the_same_name(void **state) {
+    static const char ours[] = "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"web:2\","
+                               "\"env\":[{\"name\":\"A\",\"value\":"
+                               "\"new\"}]},{\"name\":\"added\",\"image\":\"side:1\"}],"
+                               "\"initContainers\":[{\"name\":\"init\","
+                               "\"image\":\"init:2\"}]}}";
+    static const char theirs[] =
+        "{\"spec\":{\"containers\":[{\"name\":\"gone\",\"image\":\"x:1\"},{\"name\":\"main\","
+        "\"image\":"
+        "\"web:1\",\"env\":[{\"name\":\"A\",\"value\":\"secret\"}]}],\"initContainers\":[{\"name\":"
+        "\"init\",\"image\":\"init:1\"}]}}";
+    static const char both[] = "{\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":\"web:1\","
+                               "\"env\":[{\"name\":\"A\",\"value\":"
+                               "\"new\"}]},{\"name\":\"added\",\"image\":\"side:1\"}],"
+                               "\"initContainers\":[{\"name\":\"init\","
+                               "\"image\":\"init:1\"}]}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_json *left = NULL;
+    struct cm_json *right = NULL;
+    struct cm_err err;
+
+    (void)state;
+    assert_int_equal(cm_json_parse(a, ours, strlen(ours), NULL, &left, &err), CM_OK);
+    assert_int_equal(cm_json_parse(a, theirs, strlen(theirs), NULL, &right, &err), CM_OK);
+    assert_int_equal(kube_same_images(a, left, right), 2);
+    cm_json_write_compact(left, &text);
+    assert_string_equal(cm_str_get(&text), both);
+    assert_int_equal(kube_same_images(a, left, right), 0);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_servers_and_controllers_put_on_is_looked_past),
@@ -240,6 +272,7 @@ int main(void) {
         cmocka_unit_test(what_is_a_default_elsewhere_is_none_here),
         cmocka_unit_test(a_value_that_only_looks_like_a_copy_is_another_one),
         cmocka_unit_test(flaggers_copies_are_what_they_are_copies_of_but_no_other_image),
+        cmocka_unit_test(images_of_what_runs_go_into_the_containers_of_the_same_name),
         cmocka_unit_test(a_rule_may_let_the_template_be_if_it_is_about_it_or_about_everything),
     };
 

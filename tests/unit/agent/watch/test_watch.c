@@ -48,6 +48,9 @@ struct fixture {
     size_t tellings;                    // of decisions
     const char *author;                 // of decisions, as the target says; NULL: it never does
     const char *asked;                  // for an author: object, manager, time
+    const char *asked_good;             // for what was good: object, controller, its object, form
+    agent_good_fn tell_good;            // whom to tell
+    void *tell_good_ctx;
     size_t held;
     bool refuse;
     bool closed;
@@ -115,6 +118,17 @@ static const char *on_author(void *ctx, const char *key, const char *name, int64
     return *never ? "" : f->author;
 }
 
+static void on_good(void *ctx, const struct agent_proof_ask *what, agent_good_fn done,
+                    void *done_ctx) {
+    struct fixture *f = ctx;
+
+    assert_null(f->tell_good);
+    f->asked_good = cm_arena_strf(f->arena, "%s %s %s %.*s", what->key, what->controller,
+                                  what->controller_key, (int)what->size, what->bytes);
+    f->tell_good = done;
+    f->tell_good_ctx = done_ctx;
+}
+
 static const struct test_object objects[] = {{.key = CFG}, {.key = SVC}};
 
 static struct agent_desired *put_release(struct fixture *f, const struct test_app *app,
@@ -157,6 +171,7 @@ static int set_up(void **state) {
                                           .held = on_held,
                                           .cluster_id = on_cluster_id,
                                           .author = on_author,
+                                          .good = on_good,
                                           .ctx = f};
     struct cm_err err;
 
@@ -2158,6 +2173,66 @@ static void a_program_that_finds_a_release_on_its_way_tells_its_share(void **sta
     assert_int_equal(decided(f)->weight, 30);
 }
 
+// An agent that came when the release was rejected already has only applied that one.
+static void of_a_rejection_before_its_time_it_is_found_out_what_runs(void **state) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = cm_buf_copy("{\"good\":1}", 10);
+    struct agent_decision first = rejection;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    first.first = true;
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+    assert_int_equal(f->tellings, 0);
+    const char *asked = SVC " flagger Canary.flagger.app/shop/web {"; // and its form
+    assert_memory_equal(f->asked_good, asked, strlen(asked));
+    f->tell_good(f->tell_good_ctx, form, "");
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->good_object.len, form->size);
+    assert_memory_equal(decided(f)->good_object.data, form->data, form->size);
+    assert_int_equal(decided(f)->good_sha256.len, 0);
+}
+
+static void what_cannot_be_found_out_makes_nobody_wait(void **state) {
+    struct agent_decision first = rejection;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    first.first = true;
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    f->tell_good(f->tell_good_ctx, NULL, "there is no primary");
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->good_object.len, 0);
+}
+
+static void what_runs_is_found_out_again_for_a_hub_that_is_told_again(void **state) {
+    struct agent_decision first = rejection;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    first.first = true;
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    f->tell_good(f->tell_good_ctx, NULL, "there is no primary");
+    f->tell_good = NULL;
+    settle(f);
+    acknowledge_decisions(f);
+    agent_watch_disconnected(f->watch);
+    come_back(f);
+    assert_int_equal(f->tellings, 1);
+    assert_non_null(f->tell_good);
+    f->tell_good(f->tell_good_ctx, NULL, "there is no primary");
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+}
+
 static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **state) {
     struct fixture *f = *state;
 
@@ -2188,6 +2263,9 @@ static const struct CMUnitTest tests[] = {
     TEST(of_shares_of_the_traffic_the_last_is_told_when_the_pause_is_over),
     TEST(a_share_that_waits_is_nothing_any_more_when_the_release_has_come_to_its_end),
     TEST(a_program_that_finds_a_release_on_its_way_tells_its_share),
+    TEST(of_a_rejection_before_its_time_it_is_found_out_what_runs),
+    TEST(what_cannot_be_found_out_makes_nobody_wait),
+    TEST(what_runs_is_found_out_again_for_a_hub_that_is_told_again),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
     TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),

@@ -137,6 +137,63 @@ static void what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then(void **
     assert_true(runs(rig_commit(r, "fleet", "cluster paris-1"), "reg/one"));
 }
 
+// begin_unknown has a release rejected by an agent that knows of none before.
+static struct hub_decision_row begin_unknown(struct rig *r) {
+    struct hub_proven_row promoted = begin_canary(r);
+
+    return (struct hub_decision_row){.id = cm_sha256("one", 3),
+                                     .cluster = promoted.cluster,
+                                     .cluster_id = BEFORE,
+                                     .app = "web",
+                                     .key = KEY,
+                                     .controller = "flagger",
+                                     .verdict = "rejected",
+                                     .bad_bundle = pair_of(r->last)->bundle->sha256,
+                                     .provisional = true};
+}
+
+static const char *good(const char *image) {
+    static char text[256];
+
+    (void)snprintf(
+        text, sizeof(text),
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"w\"},"
+        "\"spec\":{\"template\":{\"spec\":{\"containers\":[{\"image\":\"%s\",\"name\":"
+        "\"main\"}]}}}}",
+        image);
+    return text;
+}
+
+static void where_the_agent_knows_nothing_what_was_promoted_there_is_restored(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_unknown(r);
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_true(runs(o, "reg/one"));
+    assert_non_null(strstr(pair_of(o)->held, "reg/one instead of reg/two"));
+    assert_true(runs(rig_commit(r, "fleet", "workload web w two b"), "reg/one"));
+}
+
+static void what_runs_counts_more_than_what_was_promoted_there(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_unknown(r);
+
+    row.good_object = good("reg/half");
+    row.good_object_size = strlen(row.good_object);
+    assert_true(runs(rig_decide(r, &row), "reg/half"));
+}
+
+static void what_was_promoted_there_is_restored_whole_if_it_is_what_runs(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_unknown(r);
+
+    row.bad_bundle = pair_of(rig_commit(r, "fleet", "workload web w two b"))->bundle->sha256;
+    row.good_object = good("reg/one");
+    row.good_object_size = strlen(row.good_object);
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_true(runs(o, "reg/one") && runs(o, "\"a\""));
+}
+
 int main(void) {
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
     const struct CMUnitTest tests[] = {
@@ -145,6 +202,9 @@ int main(void) {
         RIG_TEST(a_hub_that_was_killed_when_it_enrolled_offers_nothing_untried),
         RIG_TEST(where_what_is_in_force_was_promoted_there_is_nothing_to_prove),
         RIG_TEST(nobody_waits_for_a_controller_that_git_does_not_have),
+        RIG_TEST(where_the_agent_knows_nothing_what_was_promoted_there_is_restored),
+        RIG_TEST(what_runs_counts_more_than_what_was_promoted_there),
+        RIG_TEST(what_was_promoted_there_is_restored_whole_if_it_is_what_runs),
         RIG_TEST(what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then),
     };
 
