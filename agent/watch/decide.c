@@ -42,11 +42,32 @@ static bool is_none(const struct cm_sha256 *hash) {
     return cm_sha256_equal(hash, &none);
 }
 
-// is_ours tells whether what a controller rolls out is what we applied; where nothing is applied,
-// it may be anybody's.
+// only_observes: where nothing is applied, what a controller rolls out is somebody else's. What it
+// decides is told, and that is all: nothing of it stays here.
+static bool only_observes(const struct agent_watch *w) {
+    return w->apply != NULL && agent_apply_observes(w->apply);
+}
+
+// is_ours tells whether what a controller rolls out is what we applied.
 static bool is_ours(const struct agent_watch *w, const struct agent_item *item) {
-    return item != NULL && !is_none(&item->sha256) &&
-           !(w->apply != NULL && agent_apply_observes(w->apply));
+    return item != NULL && !is_none(&item->sha256) && !only_observes(w);
+}
+
+// find_item returns what a decision may be about: what we applied, or, in *observed, what is
+// observed. NULL: it is nothing of that.
+static const struct agent_item *find_item(const struct agent_watch *w, const char *key,
+                                          struct agent_item *observed) {
+    const struct agent_item *item = agent_cache_item(w->cache, key);
+    const struct seen *s = cm_map_get(w->objects, key);
+
+    if (!only_observes(w)) {
+        return is_ours(w, item) ? item : NULL;
+    }
+    if (s == NULL) {
+        return NULL;
+    }
+    *observed = (struct agent_item){.key = s->key, .app = s->app->name};
+    return observed;
 }
 
 // is_called tells whether a token is meant by a name, which may leave open what is behind ':'.
@@ -152,8 +173,11 @@ static bool is_news_at_first(const struct agent_releases *all, const struct agen
                : what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_PROMOTED;
 }
 
+// is_news: who only observes keeps no edges: to the agent that applies one day what is so then is
+// news. Its hub knows what it was told before.
 static bool is_news(struct agent_watch *w, const struct agent_decision *what) {
-    const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
+    bool observed = only_observes(w);
+    const struct agent_releases *all = observed ? NULL : agent_cache_releases(w->cache, what->key);
 
     if (what->verdict == AGENT_VERDICT_WEIGHT) {
         return !what->first && watch_share_is_due(&w->shares, what);
@@ -162,7 +186,9 @@ static bool is_news(struct agent_watch *w, const struct agent_decision *what) {
         watch_share_forget(&w->shares, what->key);
     }
     bool news = !what->first || is_news_at_first(all, what);
-    agent_cache_set_edge(w->cache, what->key, edge_of(what->verdict), what->at_ms);
+    if (!observed) {
+        agent_cache_set_edge(w->cache, what->key, edge_of(what->verdict), what->at_ms);
+    }
     return news;
 }
 
@@ -200,7 +226,8 @@ static ProtobufCBinaryData hash_in(struct cm_arena *a, const struct cm_sha256 *h
     return (ProtobufCBinaryData){.len = CM_SHA256_SIZE, .data = copy};
 }
 
-// id_of: the same edge has the same one, whoever looks.
+// id_of: the same edge has the same one, whoever looks; but what was only observed is no answer to
+// an agent that is held back for it one day.
 static struct cm_sha256 id_of(const struct agent_watch *w, const struct agent_decision *what) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
@@ -208,6 +235,9 @@ static struct cm_sha256 id_of(const struct agent_watch *w, const struct agent_de
                 what->uid, what->controller, what->bad, what->good, (long long)what->at_ms,
                 (int)verdict_of(what->verdict),
                 what->verdict == AGENT_VERDICT_WEIGHT ? what->weight : 0);
+    if (only_observes(w)) {
+        cm_str_add(&text, "\nobserved");
+    }
     return cm_sha256(text.data, text.len);
 }
 
@@ -235,11 +265,17 @@ struct known {
     const struct agent_decision *what;
     struct agent_release bad;
     const struct agent_release *good; // NULL: nothing is known
+    bool observed;                    // nothing is done about it
     struct cm_sha256 id;
 };
 
 static void add_releases(const struct agent_watch *w, struct cm_arena *a, const struct known *k,
                          Holdfast__V1__Decision *m) {
+    if (k->observed) {
+        *(k->what->verdict == AGENT_VERDICT_PROMOTED ? &m->good_revision : &m->bad_revision) =
+            clip(a, k->bad.revision, WORD_MAX);
+        return;
+    }
     if (k->what->verdict != AGENT_VERDICT_PROMOTED) {
         m->bad_sha256 = hash_in(a, &k->bad.sha256);
         m->bad_bundle = hash_in(a, &k->bad.bundle);
@@ -265,7 +301,8 @@ static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
     m.text = clip(a, what->text, WIRE_MESSAGE_MAX);
     m.weight = what->weight;
     m.at_ms = what->at_ms;
-    m.provisional = is_rejection(what->verdict);
+    m.observed = k->observed;
+    m.provisional = is_rejection(what->verdict) && !k->observed;
     m.actor = clip(a, what->actor, WORD_MAX);
     m.actor_ms = what->actor_ms;
     add_releases(w, a, k, &m);
@@ -340,6 +377,18 @@ static void on_disk(void *ctx, const struct cm_err *error) {
     }
 }
 
+// learn_observed: what is there as Git says is what Git says.
+static struct known learn_observed(const struct agent_watch *w, const struct agent_item *item,
+                                   const struct agent_decision *what) {
+    const struct agent_desired_app *app = what->other ? NULL : in_force(w, item->app);
+
+    return (struct known){.item = item,
+                          .what = what,
+                          .id = id_of(w, what),
+                          .observed = true,
+                          .bad = {.token = "", .revision = app == NULL ? "" : app->revision}};
+}
+
 // learn finds out which releases a decision is about. What was good before this agent was there is
 // found out when it is told (good.c).
 static struct known learn(const struct agent_watch *w, const struct agent_item *item,
@@ -398,7 +447,7 @@ static void write_down(struct agent_watch *w, const struct known *k) {
     bool weighty = verdict != AGENT_VERDICT_STARTED && verdict != AGENT_VERDICT_WEIGHT &&
                    verdict != AGENT_VERDICT_PROMOTED;
 
-    if (is_rejection(verdict) && is_answered(w)) {
+    if (is_rejection(verdict) && !k->observed && is_answered(w)) {
         hold_back(w, k, bytes);
     }
     agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
@@ -408,11 +457,13 @@ static void write_down(struct agent_watch *w, const struct known *k) {
 
 static void tell(struct agent_watch *w, const struct agent_item *item,
                  const struct agent_decision *what) {
-    if (is_about_another(w, what)) {
+    bool observed = only_observes(w);
+
+    if (!observed && is_about_another(w, what)) {
         log_another(item, what);
         return;
     }
-    struct known k = learn(w, item, what);
+    struct known k = observed ? learn_observed(w, item, what) : learn(w, item, what);
 
     log_decision(&k);
     write_down(w, &k);
@@ -423,9 +474,10 @@ static void tell(struct agent_watch *w, const struct agent_item *item,
 
 void watch_tell_share(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
-    const struct agent_item *item = agent_cache_item(w->cache, what->key);
+    struct agent_item observed;
+    const struct agent_item *item = find_item(w, what->key, &observed);
 
-    if (is_ours(w, item) && !w->shut) {
+    if (item != NULL && !w->shut) {
         tell(w, item, what);
     }
 }
@@ -446,9 +498,10 @@ static void tell_present(struct agent_watch *w, const struct agent_item *item,
 
 void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
-    const struct agent_item *item = agent_cache_item(w->cache, what->key);
+    struct agent_item observed;
+    const struct agent_item *item = find_item(w, what->key, &observed);
 
-    if (!is_ours(w, item) || w->shut || is_of_what_came_up(w, what)) {
+    if (item == NULL || w->shut || is_of_what_came_up(w, what)) {
         return;
     }
     if (is_news(w, what)) {

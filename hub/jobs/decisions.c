@@ -192,8 +192,12 @@ static const char *message_of(struct cm_arena *a, const Holdfast__V1__Decision *
     const char *what =
         d->verdict == HOLDFAST__V1__VERDICT__CONFIG_REJECTED ? "the configuration of " : "";
 
-    return cm_arena_strf(a, "%s %s %s%s%s%s%s%s", d->controller, verdicts[place_of(d)].words, what,
-                         of, weight, runs, d->text[0] == '\0' ? "" : ": ", d->text);
+    const char *only = d->observed && place_of(d) == HOLDFAST__V1__VERDICT__REJECTED
+                           ? " (the agent there only observes, so nothing keeps it out)"
+                           : "";
+
+    return cm_arena_strf(a, "%s %s %s%s%s%s%s%s%s", d->controller, verdicts[place_of(d)].words,
+                         what, of, weight, runs, d->text[0] == '\0' ? "" : ": ", d->text, only);
 }
 
 static enum cm_rc add_event(struct decisions_job *j, struct hub_db *db,
@@ -277,7 +281,7 @@ static enum cm_rc put_need(const struct decisions_job *j, struct hub_db *db,
     if (d->verdict == HOLDFAST__V1__VERDICT__PROMOTED) {
         return hub_needs_end(db, j->cluster, d->app, d->key, err);
     }
-    return d->verdict == HOLDFAST__V1__VERDICT__FAILED_FORWARD
+    return d->verdict == HOLDFAST__V1__VERDICT__FAILED_FORWARD && !d->observed
                ? hub_needs_note(db, row,
                                 cm_arena_strf(j->arena,
                                               "%s: commit another release, or the one before",
@@ -334,7 +338,7 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     if (rc < 0 || !wanted) {
         return rc;
     }
-    row.provisional = row.provisional || looked_at;
+    row.provisional = (row.provisional || looked_at) && !d->observed;
     rc = hub_decisions_add(db, &row, &is_new, err);
     if (rc < 0 || !is_new) {
         return rc;

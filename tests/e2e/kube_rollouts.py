@@ -8,8 +8,9 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, rollouts, story  # noqa: E402
+from support.agent import Agent  # noqa: E402
 from support.kubeclient import KubeError  # noqa: E402
-from support.kubestory import SOON, KubeStory, files  # noqa: E402
+from support.kubestory import CLUSTER, SOON, KubeStory, files  # noqa: E402
 from support.process import wait_for  # noqa: E402
 
 HELD_SECONDS = 10
@@ -321,6 +322,45 @@ class RealRollouts(KubeStory):
         self.wait_phase("old", "Paused", "test/old:1")
         self.assertEqual(template()["spec"]["containers"][0]["env"], [{"name": "A", "value": "b"}])
         self.assertEqual(self.pods_of("test/old:2"), 0)
+
+    def test_c_an_agent_that_only_observes_tells_what_is_aborted_and_holds_nothing(self):
+        key = "Rollout.argoproj.io/default/seen"
+
+        def roll_out(version):
+            """First Git says it, then somebody else applies it. Returns the commit."""
+            item = rollouts.rollout("seen", f"test/seen:{version}", rollouts.CANARY)
+            item["metadata"]["namespace"] = "default"
+            revision = self.commit(files("seen", item, namespace="default"))
+            if version == "1":
+                self.wait_object(key, health="missing")
+            else:
+                self.wait_drift(key)
+            self.admin.apply(item, manager="argocd-controller")
+            return revision
+
+        self.agent.terminate()
+        type(self).agent = Agent(self.folder, self.hub, CLUSTER, self.hub.join_token(CLUSTER, True),
+                                 driver="kube", kubeconfig=self.cluster.token_kubeconfig("agent"),
+                                 options=("--mode", "observe")).start()
+        self.wait_connected()
+        mark = self.cluster.audit_mark()
+        first = roll_out("1")
+        promoted = self.wait_event("release.promoted", app="seen")
+        self.assertEqual((promoted["revision"], promoted["actor"]), (first, "rollouts-controller"))
+        second = roll_out("2")
+        self.wait_event("release.started", app="seen", revision=second)
+        self.abort_until("seen", lambda: self.events("release.rejected", app="seen"))
+        rejected = self.wait_event("release.rejected", app="seen")
+        self.assertEqual(rejected["revision"], second)
+        self.assertIn("only observes, so nothing keeps it out", rejected["message"])
+        self.assertRegex(self.hub.run("log", "--kind", "rejected").stdout,
+                         rf"rejected +seen +{second[:8]} ")
+        self.assertIn("argo-rollouts rejected", self.hub.run("why", f"{CLUSTER}:seen").stdout)
+        third = roll_out("3")
+        self.wait_event("release.started", app="seen", revision=third)
+        self.assertEqual([row["app"] for row in self.hub.get("holds") if row["app"] == "seen"], [])
+        self.assertEqual(self.events("release.not_held", app="seen"), [])
+        self.assert_written(mark, {})
 
 
 if __name__ == "__main__":

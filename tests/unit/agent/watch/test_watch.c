@@ -2233,6 +2233,54 @@ static void what_runs_is_found_out_again_for_a_hub_that_is_told_again(void **sta
     assert_int_equal(f->tellings, 2);
 }
 
+static void an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back(void **state) {
+    static const struct test_app seventh = {
+        .name = "shop", .revision = "c7", .objects = objects, .object_count = 2};
+    struct agent_decision other = rejection;
+    struct fixture *f = *state;
+
+    f->driver->observes = true;
+    start(f, &seventh);
+    connect(f);
+    agent_watch_decided(f->watch, &rejection);
+    settle(f);
+    assert_string_equal(decided(f)->bad_revision, "c7");
+    assert_true(decided(f)->observed);
+    assert_false(decided(f)->provisional);
+    assert_int_equal(decided(f)->bad_bundle.len, 0);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_null(f->tell_good);
+    acknowledge_decisions(f);
+    other.other = true; // what is there is not what Git says
+    other.at_ms++;
+    agent_watch_decided(f->watch, &other);
+    settle(f);
+    assert_string_equal(decided(f)->bad_revision, "");
+}
+
+static void what_was_only_observed_is_news_once_the_agent_applies(void **state) {
+    struct agent_decision first = rejection;
+    struct fixture *f = *state;
+
+    first.first = true;
+    f->driver->observes = true;
+    start(f, &shop);
+    connect(f);
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    struct cm_sha256 id;
+    memcpy(id.bytes, decided(f)->id.data, sizeof(id.bytes));
+    acknowledge_decisions(f);
+    f->driver->observes = false;
+    take_up(f);
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+    assert_true(decided(f)->provisional);
+    assert_memory_not_equal(decided(f)->id.data, id.bytes, sizeof(id.bytes));
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+}
+
 static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **state) {
     struct fixture *f = *state;
 
@@ -2266,6 +2314,8 @@ static const struct CMUnitTest tests[] = {
     TEST(of_a_rejection_before_its_time_it_is_found_out_what_runs),
     TEST(what_cannot_be_found_out_makes_nobody_wait),
     TEST(what_runs_is_found_out_again_for_a_hub_that_is_told_again),
+    TEST(an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back),
+    TEST(what_was_only_observed_is_news_once_the_agent_applies),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
     TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),

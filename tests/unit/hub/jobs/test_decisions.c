@@ -177,6 +177,24 @@ static void a_share_is_news_again_once_another_release_has_begun(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE verdict = 'weight'"), 2);
 }
 
+static void what_is_only_observed_is_told_and_nothing_is_done_about_it(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    add(&m, 1, REJECTED, "one")->observed = true;
+    add(&m, 2, HOLDFAST__V1__VERDICT__FAILED_FORWARD, "two")->observed = true;
+    Holdfast__V1__Decision *late = add(&m, 3, HOLDFAST__V1__VERDICT__TIMED_OUT, "three");
+    late->controller = cm_arena_strdup(m.arena, "deployment");
+    late->observed = true;
+    struct outcome o = commit(d, &m);
+    assert_int_equal(o.result.provisional, 0);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE provisional = 0"), 3);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM needs_human"), 0);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.rejected' AND"
+                                   " message LIKE '% only observes, so nothing keeps it out)'"),
+                     1);
+}
+
 static void what_people_have_replaced_becomes_an_event_in_their_name(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
@@ -327,6 +345,7 @@ int main(void) {
         TEST(what_failed_and_serves_needs_people_until_a_release_is_promoted),
         TEST(shares_of_traffic_are_all_on_record_and_become_events_now_and_then),
         TEST(a_share_is_news_again_once_another_release_has_begun),
+        TEST(what_is_only_observed_is_told_and_nothing_is_done_about_it),
         TEST(what_people_have_replaced_becomes_an_event_in_their_name),
         TEST(what_is_kept_of_a_cluster_is_bounded),
         TEST(a_release_is_known_by_its_images_and_the_last_word_counts),
