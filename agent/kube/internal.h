@@ -539,6 +539,9 @@ char *kube_releases_words(struct cm_arena *a, const struct cm_json *leader);
 // kube_releases_wait tells whether a workload was not heard, for nobody knew then who decides about
 // it, and is to be looked at again, as that is known now.
 bool kube_releases_wait(const struct kube_entry *e);
+// kube_releases_unheard tells whether what its controller says in it is still to be looked at: what
+// was seen before it was tracked was not heard.
+bool kube_releases_unheard(const struct kube_entry *e);
 // kube_releases_lost: that object is gone. kube_releases_forget: the workload is not tracked now.
 void kube_releases_lost(struct agent_kube *k, const char *target);
 void kube_releases_forget(struct kube_entry *e);

@@ -218,7 +218,7 @@ static bool refers(const struct kube_entry *e, struct cm_arena *a, const struct 
 static void saw_rollout(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
 
-    if (is_looked_at(e) && !refers(e, a, live)) {
+    if (e->tracked && is_looked_at(e) && !refers(e, a, live)) {
         kube_rollout_argo(live, &releases_of(e)->own, &r);
         tell(e, &r, "");
     }
@@ -227,7 +227,7 @@ static void saw_rollout(struct kube_entry *e, struct cm_arena *a, const struct c
 static void saw_restart(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
 
-    if (cm_json_path(live, "spec", "template", NULL) != NULL && is_looked_at(e)) {
+    if (e->tracked && cm_json_path(live, "spec", "template", NULL) != NULL && is_looked_at(e)) {
         kube_rollout_restart(a, live, &releases_of(e)->hands, &r);
         tell(e, &r, "");
     }
@@ -246,6 +246,10 @@ void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm
     } else if (is_kind(e, "StatefulSet.apps")) {
         saw_stateful_set(e, a, live);
     }
+}
+
+bool kube_releases_unheard(const struct kube_entry *e) {
+    return is_rollout(e->key) && (e->releases == NULL || !e->releases->own.known);
 }
 
 bool kube_releases_wait(const struct kube_entry *e) {

@@ -872,6 +872,9 @@ static void observe_soon(struct kube_entry *e) {
     }
     if (e->known && !e->drifted && !e->doubtful) {
         say_later(e);
+        if (kube_releases_unheard(e)) {
+            kube_entry_look(e, false);
+        }
     } else if (e->known || e->watch->complete) {
         kube_entry_look(e, true);
     }
