@@ -222,7 +222,7 @@ struct hub_fleet_result *hub_fleet_update(struct hub_fleet *f,
 // "" what it changes keeps the commit that it has). When a document comes that is its answer, that
 // one counts; when such a document merely vanishes, the decision does again. One that says `retry`
 // ends those that it lists and that are known by then. `written`: a document was its answer before
-// a restart. The Hold is copied.
+// a restart. The Hold is copied; told again with another one, it restores that from then on.
 // One that holdfast decided itself (hub_hold_is_own) only waits until a document was its answer;
 // one that goes back with another (hub_hold_goes_with) only as long as that one waits or is in
 // force. hub_fleet_unhold forgets it.
@@ -271,11 +271,15 @@ void hub_fleet_each_hold(const struct hub_fleet *f,
                          void (*visit)(void *ctx, const struct hub_hold_info *h), void *ctx);
 
 // hub_fleet_was_held tells whether a Hold of the same rejected release was on a cluster once, and
-// no Hold of it counts there any more. hub_fleet_each_waiting visits Holds of an App on a cluster
-// that holdfast decided itself and Git has never said. Neither looks at what is held elsewhere: all
-// clusters may ask at once.
+// no Hold of it counts there any more. hub_fleet_each_decided visits what was decided of an App on
+// a cluster and is not to be tried again; `written`: it is, or was, in Git. hub_fleet_each_waiting
+// visits Holds of an App on a cluster that holdfast decided itself and Git has never said. Neither
+// looks at what is held elsewhere: all clusters may ask at once.
 bool hub_fleet_was_held(const struct hub_fleet *f, const struct hub_hold *hold,
                         const char *cluster);
+void hub_fleet_each_decided(const struct hub_fleet *f, const char *app, const char *cluster,
+                            void (*visit)(void *ctx, const struct hub_hold *hold, bool written),
+                            void *ctx);
 void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
                             void (*visit)(void *ctx, const struct hub_hold *hold), void *ctx);
 

@@ -424,6 +424,13 @@ void hub_holds_free(struct hub_fleet *f) {
 
 // ---- What counts
 
+// is_file_of tells whether a document is what was written of a decision: another one of the same
+// release, which restores something else for other clusters, need not list its cluster.
+static bool is_file_of(const struct hub_hold *document, const struct hub_hold_entry *entry) {
+    return strcmp(document->name, entry->hold->name) == 0 ||
+           (document->event[0] != '\0' && strcmp(document->event, entry->hold->event) == 0);
+}
+
 // is_answered tells whether Git says what is to be done about a decision on a cluster: by holding
 // it, or by no longer listing the cluster.
 static bool is_answered(const struct hub_app_holds *holds, const struct hub_hold_entry *entry,
@@ -433,7 +440,8 @@ static bool is_answered(const struct hub_app_holds *holds, const struct hub_hold
             ((const struct hub_hold_entry *)holds->documents.items[i])->hold;
 
         if (is_answer(document, entry->hold) &&
-            (hub_hold_lists(document, cluster) ? !document->retry : entry->written)) {
+            (hub_hold_lists(document, cluster) ? !document->retry
+                                               : entry->written && is_file_of(document, entry))) {
             return true;
         }
     }
@@ -655,6 +663,21 @@ bool hub_fleet_was_held(const struct hub_fleet *f, const struct hub_hold *hold,
         look_back(&h, decided->items[i]);
     }
     return h.was && !h.is;
+}
+
+void hub_fleet_each_decided(const struct hub_fleet *f, const char *app, const char *cluster,
+                            void (*visit)(void *ctx, const struct hub_hold *hold, bool written),
+                            void *ctx) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, app);
+    const struct hub_set *decided = holds == NULL ? NULL : cm_map_get(holds->by_cluster, cluster);
+
+    for (size_t i = 0; decided != NULL && i < decided->count; i++) {
+        const struct hub_hold_entry *entry = decided->items[i];
+
+        if (!is_retried(entry, cluster)) {
+            visit(ctx, entry->hold, entry->written);
+        }
+    }
 }
 
 void hub_fleet_each_waiting(const struct hub_fleet *f, const char *app, const char *cluster,

@@ -172,6 +172,15 @@ struct hub_hold_decision {
 CM_MUSTUSE enum cm_rc hub_hold_make(const struct hub_hold_decision *d, struct hub_hold **out,
                                     struct cm_err *err);
 
+// hub_hold_renew makes one of the same rejected release that restores what was promoted since, of
+// which these are all objects: what makes the release what it is stays, and each field that the
+// Hold names becomes what was promoted has there. CM_EEXISTS: that is the release which it rejects
+// or restores anyway; else it fails as hub_hold_make.
+CM_MUSTUSE enum cm_rc hub_hold_renew(const struct hub_hold *hold, const char *workload,
+                                     const struct hub_hold_object *good, size_t count,
+                                     const char *revision, struct hub_hold **out,
+                                     struct cm_err *err);
+
 // hub_hold_pin makes one that nobody in a cluster decided: of the objects that Git says (`bad`)
 // each container with an image of this name gets this one. Of the decision neither the workload nor
 // the good release counts. CM_EEXISTS: Git says so already; CM_ENOTFOUND: nothing has such an

@@ -5,6 +5,7 @@
 //     change.c  two releases of a field -> what differs
 //     make.c    a decision -> a Hold
 //     pin.c     what somebody wants instead -> a Hold
+//     renew.c   a Hold and what was promoted since -> a Hold that restores that
 //     apply.c   Holds and objects -> objects
 //     merge.c   three-way merges
 //     image.c   names of images
@@ -49,6 +50,9 @@ const char *hub_hold_object_text(struct cm_arena *a, const char *key);
 
 // hub_hold_name calls a Hold after its App and release, and what is changed.
 const char *hub_hold_name(struct cm_arena *a, const struct hub_hold *hold);
+
+// hub_hold_refers tells whether a workload's pod template refers to a ConfigMap or Secret.
+bool hub_hold_refers(struct cm_arena *a, const struct cm_json *workload, const char *key);
 
 bool hub_hold_is_image(const char *at);
 bool hub_hold_is_secret(const char *key);

@@ -161,6 +161,12 @@ static bool refers(const struct references *r, const char *key) {
     return false;
 }
 
+bool hub_hold_refers(struct cm_arena *a, const struct cm_json *workload, const char *key) {
+    struct references r = references_of(a, workload);
+
+    return refers(&r, key);
+}
+
 // ---- ConfigMaps
 
 static bool is_other_workload(const struct making *m, const struct hub_hold_object *object) {

@@ -99,7 +99,7 @@ const char *hub_hold_marks(bool written, bool retried) {
     return retried ? "retried" : written ? "written" : "";
 }
 
-static struct hub_hold_mark *add_mark(struct hub_outcome *o) {
+struct hub_hold_mark *hub_hold_add_mark(struct hub_outcome *o) {
     size_t count = o->mark_count;
 
     if ((count & (count - 1)) == 0) { // grows when it is a power of two
@@ -120,7 +120,7 @@ static void note_mark(struct gathering *g, const char *event, bool written, bool
 
     if (strcmp(marks, before == NULL ? "" : before) != 0) {
         cm_map_put(g->planner->marked, event, cm_strdup(marks));
-        *add_mark(g->outcome) =
+        *hub_hold_add_mark(g->outcome) =
             (struct hub_hold_mark){.event = cm_arena_strdup(g->outcome->arena, event),
                                    .written = written,
                                    .retried = retried};

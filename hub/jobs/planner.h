@@ -136,6 +136,7 @@ struct hub_hold_mark {
     const char *event; // the decision's id, hex
     bool written;      // it is, or was, in Git
     bool retried;      // people want the release to be tried again
+    const char *hold;  // what it is instead; NULL: what it was
 };
 
 struct hub_problem_rows; // problems.c writes them

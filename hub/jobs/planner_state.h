@@ -4,6 +4,7 @@
 //     take.c      commits: into the fleet, and what comes of it
 //     settle.c    what controllers in clusters decided
 //     found_settle.c  what of that was found on the branch of Holds
+//     promoted.c  what they promoted since
 //     holds.c     what of that Git should say
 //     offer.c     outcomes, and what one cluster is to be sent
 //
@@ -105,8 +106,21 @@ void hub_found_know(struct hub_planner *p, const struct hub_hold *hold);
 bool hub_found_is(const struct hub_planner *p, const char *event);
 struct hub_hold *hub_found_same(const struct hub_planner *p, const struct hub_decision_row *row);
 
-// holds.c. hub_hold_marks writes down what became known of a Hold.
+// hub_settle_objects lists the objects of a bundle; `other` is what one of them is instead, if not
+// NULL. The arena's.
+struct hub_bundle;
+struct hub_hold_object;
+struct hub_hold_object *hub_settle_objects(struct cm_arena *a, const struct hub_bundle *bundle,
+                                           const struct hub_hold_object *other);
+
+// promoted.c. hub_promoted_renew has what was promoted be what is restored from now on
+// where releases of that workload are kept out of the cluster.
+void hub_promoted_renew(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d);
+
+// holds.c. hub_hold_marks writes down what became known of a Hold; hub_hold_add_mark puts it into
+// the outcome.
 const char *hub_hold_marks(bool written, bool retried);
+struct hub_hold_mark *hub_hold_add_mark(struct hub_outcome *o);
 
 // offer.c. The arrays of an outcome are made for a known number of clusters.
 struct hub_outcome *hub_outcome_new(void);

@@ -259,9 +259,11 @@ static enum cm_rc put_mark(struct hub_db *db, const struct hub_hold_mark *mark,
                            struct cm_err *err) {
     struct cm_sha256 id;
 
-    return cm_sha256_parse(mark->event, &id)
-               ? hub_decisions_mark(db, &id, mark->written, mark->retried, err)
-               : CM_OK;
+    if (!cm_sha256_parse(mark->event, &id)) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_decisions_mark(db, &id, mark->written, mark->retried, err);
+    return rc < 0 || mark->hold == NULL ? rc : hub_decisions_renew(db, &id, mark->hold, err);
 }
 
 static const char *words_of_settlement(struct cm_arena *a, const struct hub_settlement *s) {

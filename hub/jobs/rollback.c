@@ -13,20 +13,16 @@
 
 #define NOT_KNOWN "commit what shall run, for it is not known what came up here before"
 
-static bool says(const struct hub_decision_row *row, const char *verdict) {
-    return strcmp(row->verdict, verdict) == 0 && hub_rollback_is_plain(row->controller);
-}
-
 bool hub_rollback_is_plain(const char *controller) {
     return strcmp(controller, "deployment") == 0 || strcmp(controller, "statefulset") == 0;
 }
 
 bool hub_rollback_is_late(const struct hub_decision_row *row) {
-    return says(row, "timed_out");
+    return strcmp(row->verdict, "timed_out") == 0 && hub_rollback_is_plain(row->controller);
 }
 
 bool hub_rollback_is_over(const struct hub_decision_row *row) {
-    return says(row, "promoted");
+    return strcmp(row->verdict, "promoted") == 0;
 }
 
 static bool is_none(const struct cm_sha256 *hash) {

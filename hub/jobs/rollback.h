@@ -28,7 +28,8 @@ bool hub_rollback_is_plain(const char *controller);
 // rolled back: no agent holds an App back for it.
 bool hub_rollback_is_late(const struct hub_decision_row *row);
 
-// hub_rollback_is_over tells whether it says that such a release came up after all.
+// hub_rollback_is_over tells whether it says that a release was promoted, or came up after all:
+// nobody goes back from it, and it is what is restored from now on (promoted.c).
 bool hub_rollback_is_over(const struct hub_decision_row *row);
 
 // hub_rollback_check tells what there is to go back to. CM_EBUSY: nothing that may be gone back to;

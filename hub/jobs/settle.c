@@ -81,23 +81,27 @@ struct objects {
     size_t count;
 };
 
-// objects_of lists the objects of a bundle; `other` is what one of them is instead, if not NULL.
-static struct objects objects_of(struct cm_arena *a, const struct hub_bundle *bundle,
-                                 const struct hub_hold_object *other) {
-    struct objects o = {.list = cm_arena_get(a, (bundle->spec.object_count + 1) * sizeof(*o.list))};
+struct hub_hold_object *hub_settle_objects(struct cm_arena *a, const struct hub_bundle *bundle,
+                                           const struct hub_hold_object *other) {
+    size_t count = bundle->spec.object_count;
+    struct hub_hold_object *list = cm_arena_get(a, (count + 1) * sizeof(*list));
 
-    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+    for (size_t i = 0; i < count; i++) {
         const struct hub_object *from = &bundle->spec.objects[i];
         bool known = !from->secret && from->bytes != NULL;
 
-        o.list[o.count++] =
-            other != NULL && strcmp(other->key, from->key) == 0
-                ? *other
-                : (struct hub_hold_object){.key = from->key,
-                                           .bytes = known ? from->bytes->data : NULL,
-                                           .size = known ? from->bytes->size : 0};
+        list[i] = other != NULL && strcmp(other->key, from->key) == 0
+                      ? *other
+                      : (struct hub_hold_object){.key = from->key,
+                                                 .bytes = known ? from->bytes->data : NULL,
+                                                 .size = known ? from->bytes->size : 0};
     }
-    return o;
+    return list;
+}
+
+static struct objects objects_of(struct cm_arena *a, const struct hub_bundle *bundle,
+                                 const struct hub_hold_object *other) {
+    return (struct objects){hub_settle_objects(a, bundle, other), bundle->spec.object_count};
 }
 
 // good_of: where the good release is not kept any more, the workload as its agent knows it tells
@@ -282,12 +286,14 @@ static enum hub_settled hold_all(struct hub_planner *p, struct hub_outcome *o,
     return settled;
 }
 
-// take_word takes in what only tells how a release does.
+// take_word takes in what only tells how a release does; one that came up is what is restored from
+// now on.
 static bool take_word(struct hub_planner *p, struct hub_outcome *o, const struct hub_decided *d) {
     bool over = hub_rollback_is_over(&d->row);
 
     if (over) {
         hub_rollback_end(p->fleet, &d->row);
+        hub_promoted_renew(p, o, d);
     }
     if (over || hub_fleet_goes_back(p->fleet, d->row.app) == NULL) {
         settle(o, &d->row, HUB_SETTLED_NEVER, "", "");

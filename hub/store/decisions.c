@@ -103,6 +103,12 @@ enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id, boo
                       "bii", HASH(id), (int64_t)written, (int64_t)retried);
 }
 
+enum cm_rc hub_decisions_renew(struct hub_db *db, const struct cm_sha256 *id, const char *hold,
+                               struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE decision SET hold = ?2, proof = '' WHERE id = ?1", "bt",
+                      HASH(id), hold);
+}
+
 static struct cm_sha256 hash_at(struct hub_stmt *stmt, int column) {
     struct cm_sha256 hash = {{0}};
     size_t size = 0;

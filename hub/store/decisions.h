@@ -79,6 +79,11 @@ CM_MUSTUSE enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sh
 CM_MUSTUSE enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id,
                                          bool written, bool retried, struct cm_err *err);
 
+// hub_decisions_renew writes down what its Hold is instead; what was found of what the old one does
+// is about that.
+CM_MUSTUSE enum cm_rc hub_decisions_renew(struct hub_db *db, const struct cm_sha256 *id,
+                                          const char *hold, struct cm_err *err);
+
 // hub_decisions_each_provisional visits those that hold Apps back, oldest first; with `only_new`
 // those that nobody has looked at yet.
 CM_MUSTUSE enum cm_rc

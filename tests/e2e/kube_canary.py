@@ -382,6 +382,17 @@ class Canaries(KubeStory):
         self.assertEqual((self.image(), self.image("web-primary")), ("test/web:4",) * 2)
         self.assertEqual((self.pods_of("test/web:2"), self.pods_of("test/web:3")), (0, 0))
 
+    def test_9b_a_bot_that_comes_late_leaves_what_was_promoted_since(self):
+        before = self.started()
+        mark = self.cluster.audit_mark()
+        again = self.commit(self.web("2", analyse=False, env={"B": "c"}, stamp="4714"))
+        self.assertIn("use: test/web:4", self.wait_hold("web", "2"))
+        self.wait_until(again, "applied")
+        self.assertEqual((self.image(), self.image("web-primary")), ("test/web:4",) * 2)
+        self.assertEqual((self.started(), self.written_to("web", mark)), (before, []))
+        self.commit(self.web("4", analyse=False, env={"B": "c"}, stamp="4714"))
+        self.wait_no_hold("web")
+
     def test_a_the_past_says_how_far_the_canary_was_and_why(self):
         at = f"@{{{self.during}}}"
         as_git = ("inSync", self.second, self.second, ["test/web:2"])

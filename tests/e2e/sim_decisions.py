@@ -105,12 +105,15 @@ class Decisions(SimStory):
         self.assertEqual(len(self.events("release.rejected")), 2)
 
     def test_07_a_bot_that_pushes_rejected_ones_again_changes_nothing(self):
-        self.deliver(web("4", A="d"))
+        fourth = self.deliver(web("4", A="d"))
         self.wait_runs(("4", "d"), ("4", "d"), ("4", "d"))
+        for name in ("c02", "c03"):
+            self.sim.ask("decide", name, KEY, "promoted", "Promotion completed!")
+            self.wait_event("release.promoted", cluster=name, revision=fourth)
         self.deliver(web("2", A="d"))
-        self.wait_runs(("2", "d"), ("1", "d"), ("2", "d"))
+        self.wait_runs(("2", "d"), ("4", "d"), ("2", "d"))
         self.deliver(web("3", A="d"))
-        self.wait_runs(("3", "d"), ("3", "d"), ("2", "d"))
+        self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
 
     def test_08_a_cluster_that_is_built_anew_begins_with_what_was_promoted_on_it(self):
         fifth = self.deliver(web("5", A="d"))

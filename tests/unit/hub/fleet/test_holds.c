@@ -58,7 +58,8 @@ static void put_hold(struct world *w, const char *bad, const char *good, const c
 static struct hub_hold *decision(const char *bad, const char *good, const char *cluster,
                                  const char *event) {
     CM_AUTOFREE char *rest = cm_strf("  event: '%s'\n", event);
-    CM_AUTOFREE char *text = hold_text("decided", bad, good, cluster, rest);
+    CM_AUTOFREE char *name = cm_strf("%s-00000000", bad);
+    CM_AUTOFREE char *text = hold_text(name, bad, good, cluster, rest);
     struct hub_hold *hold = NULL;
     struct cm_err err = {0};
 
@@ -459,6 +460,16 @@ static size_t missing(struct world *w) {
     return count;
 }
 
+// decide_as does so under another name than the file of a release has.
+static void decide_as(struct world *w, const char *name, const char *bad, const char *good,
+                      const char *cluster, const char *event, bool written) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision(bad, good, cluster, event);
+    struct hub_hold named = *hold;
+
+    named.name = name;
+    hub_fleet_hold(w->fleet, &named, written);
+}
+
 static void decide(struct world *w, const char *bad, const char *good, const char *cluster,
                    const char *event) {
     CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision(bad, good, cluster, event);
@@ -502,6 +513,39 @@ static void a_decision_holds_before_git_has_it_and_until_git_says_otherwise(void
     hub_fleet_unhold(w.fleet, "e1");
     (void)nothing(&w);
     assert_runs(&w, "a", "2");
+    world_done(&w);
+}
+
+// Two clusters rejected the same; then one promoted another release, of which the other one has not
+// heard, and a bot pushes the rejected one again.
+static void what_was_promoted_since_is_kept_where_it_was(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    decide(&w, "2", "1", "a", "e1");
+    decide(&w, "2", "1", "b", "e2");
+    put_hold(&w, "2", "1", "a, b", "  event: 'e1'\n");
+    (void)world_commit(&w);
+    put_release(&w, "9", "");
+    world_remove(&w, HOLD_FILE);
+    (void)world_commit(&w);
+    decide_as(&w, "2-9", "2", "9", "a", "e1", true);
+    (void)nothing(&w);
+    assert_runs(&w, "a", "9");
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "9");
+    assert_runs(&w, "b", "1");
+    assert_runs(&w, "c", "2");
+    assert_int_equal(missing(&w), 2);
+    put_hold(&w, "2", "1", "b",
+             "  event: 'e2'\n"); // the file of one comes before that of the other
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "9");
+    assert_runs(&w, "b", "1");
+    assert_int_equal(missing(&w), 1);
     world_done(&w);
 }
 
@@ -1100,6 +1144,7 @@ int main(void) {
         cmocka_unit_test(a_hold_counts_though_the_app_is_broken),
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
         cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
+        cmocka_unit_test(what_was_promoted_since_is_kept_where_it_was),
         cmocka_unit_test(what_holdfast_decides_itself_waits_until_git_says_it),
         cmocka_unit_test(what_waits_for_git_is_not_wanted_once_it_may_be_tried_again),
         cmocka_unit_test(whom_a_human_takes_off_the_list_is_let_go_whatever_his_own_event_was),

@@ -68,8 +68,7 @@ struct model {
 
 // ---- Writing
 
-static char *hold_text(const char *kind, unsigned bad, unsigned good, unsigned clusters,
-                       const char *rest) {
+static char *hold_text(unsigned bad, unsigned good, unsigned clusters, const char *rest) {
     struct cm_str names = {0};
 
     for (unsigned c = 0; c < CLUSTERS; c++) {
@@ -78,14 +77,14 @@ static char *hold_text(const char *kind, unsigned bad, unsigned good, unsigned c
         }
     }
     char *text = cm_strf("apiVersion: holdfast/v1alpha1\nkind: Hold\n"
-                         "metadata: {name: shop-%u-%u-%s}\nspec:\n"
+                         "metadata: {name: shop-%u-%u}\nspec:\n"
                          "  app: shop\n  clusters: [%s]\n  rejects: {identity: [{object: "
                          "apps/Deployment/p/web, at: '/spec/template/spec/containers/[name=main]/"
                          "image', value: 'web:%u'}]}\n"
                          "  delta: [{object: apps/Deployment/p/web, at: "
                          "'/spec/template/spec/containers/[name=main]/image', bad: 'web:%u', use: "
                          "'web:%u'}]\n%s",
-                         bad, good, kind, cm_str_get(&names), bad, bad, good, rest);
+                         bad, good, cm_str_get(&names), bad, bad, good, rest);
     cm_str_done(&names);
     return text;
 }
@@ -108,8 +107,7 @@ static void write_release(struct world *w, const struct model *m) {
 static void write_file(struct world *w, const struct model *m, unsigned bad, unsigned good) {
     const struct file *f = &m->files[bad][good];
     CM_AUTOFREE char *path = cm_strf("holds/shop/%u-%u.yaml", bad, good);
-    CM_AUTOFREE char *text =
-        hold_text("file", bad, good, f->clusters, f->retry ? "  retry: true\n" : "");
+    CM_AUTOFREE char *text = hold_text(bad, good, f->clusters, f->retry ? "  retry: true\n" : "");
 
     if (f->present) {
         world_put(w, path, text);
@@ -146,7 +144,7 @@ static void tell_decision(struct hub_fleet *f, const struct model *m, unsigned i
     const struct decided *d = &m->decided[i];
     CM_AUTOFREE char *event =
         cm_strf("  event: 'e%02u'\n%s", i, d->own ? "  cause: {controller: holdfast}\n" : "");
-    CM_AUTOFREE char *text = hold_text("decided", d->bad, d->good, 1U << d->cluster, event);
+    CM_AUTOFREE char *text = hold_text(d->bad, d->good, 1U << d->cluster, event);
     CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
     struct cm_err err = {0};
 
@@ -156,11 +154,13 @@ static void tell_decision(struct hub_fleet *f, const struct model *m, unsigned i
 
 // ---- What should be
 
+// is_answered: a file that does not list the cluster lets it go if it is that of the decision.
 static bool is_answered(const struct model *m, const struct decided *d) {
     for (unsigned good = 0; good < d->bad; good++) {
         const struct file *f = &m->files[d->bad][good];
 
-        if (f->present && ((f->clusters >> d->cluster & 1) != 0 ? !f->retry : d->written)) {
+        if (f->present &&
+            ((f->clusters >> d->cluster & 1) != 0 ? !f->retry : d->written && good == d->good)) {
             return true;
         }
     }
@@ -192,7 +192,7 @@ static unsigned held_at(const struct model *m, unsigned release, unsigned cluste
     for (unsigned good = 0; good < release; good++) {
         const struct file *f = &m->files[release][good];
 
-        for (unsigned i = 0; i < DECISIONS; i++) { // shop-2-1-decided is before shop-2-1-file
+        for (unsigned i = 0; i < DECISIONS; i++) {
             const struct decided *d = &m->decided[i];
 
             if (d->known && !d->retried && (d->written || !d->own) && d->bad == release &&

@@ -204,6 +204,64 @@ static void a_rejected_release_is_kept_out_while_all_else_lands(void **state) {
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
 }
 
+// promote has what is in force on the cluster promoted there by the controller of a decision.
+static struct hub_outcome *promote(struct rig *r, const struct hub_decision_row *rejected,
+                                   const struct hub_outcome *in_force) {
+    const struct hub_bundle *bundle = rig_change(in_force, "paris-1")->now->pairs[0].bundle;
+    struct hub_decision_row row = *rejected;
+
+    row.id = bundle->sha256;
+    row.verdict = "promoted";
+    row.bad = row.bad_bundle = (struct cm_sha256){{0}};
+    row.good = bundle->spec.objects[0].sha256;
+    row.good_bundle = bundle->sha256;
+    row.good_revision = "promoted";
+    return rig_decide(r, &row);
+}
+
+static void a_rejected_release_that_comes_back_leaves_what_was_promoted_since(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *path = cm_strdup(rig_decide(r, &row)->asks[0].path);
+
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w nine a");
+    o = promote(r, &row, o);
+    assert_null(rig_change(o, "paris-1"));
+    o = rig_commit(r, "fleet", "workload web w ten a"); // not promoted yet
+    o = rig_commit(r, "fleet", "workload web w two a"); // a bot
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/nine"));
+    assert_int_equal(o->ask_count, 1);
+    assert_string_equal(o->asks[0].restored, "reg/nine");
+    assert_string_not_equal(o->asks[0].path, path);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE provisional = 1"), 1);
+}
+
+static void what_was_promoted_since_is_known_after_a_restart(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    (void)rig_decide(r, &row);
+    (void)promote(r, &row, rig_commit(r, "fleet", "workload web w nine a"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w two a");
+    assert_null(rig_change(o, "paris-1")->publication); // it stays as it is
+    assert_string_equal(o->asks[0].restored, "reg/nine");
+}
+
+// A canary of the good release with an edit is no other release.
+static void what_a_hold_makes_may_be_promoted_and_the_hold_stays_as_it_is(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *before = cm_strdup(rig_decide(r, &row)->asks[0].text);
+
+    struct hub_outcome *o = promote(r, &row, rig_commit(r, "fleet", "workload web w two b"));
+    assert_null(rig_change(o, "paris-1"));
+    assert_int_equal(o->ask_count + o->mark_count, 0);
+    CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM decision WHERE hold = '%s'", before);
+    assert_int_equal(count_rows(r->db, sql), 1);
+}
+
 static void git_is_asked_to_say_what_is_kept_out_once(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
@@ -1306,6 +1364,9 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(who_enrolls_is_sent_what_is_in_force_under_its_own_id),
     RIG_TEST(a_hub_of_before_there_was_a_past_begins_one_with_what_is),
     RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
+    RIG_TEST(a_rejected_release_that_comes_back_leaves_what_was_promoted_since),
+    RIG_TEST(what_was_promoted_since_is_known_after_a_restart),
+    RIG_TEST(what_a_hold_makes_may_be_promoted_and_the_hold_stays_as_it_is),
     RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
     RIG_TEST(what_was_asked_for_is_dropped_when_git_makes_it_void),
     RIG_TEST(what_people_do_not_want_held_is_tried_again),
