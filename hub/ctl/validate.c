@@ -168,6 +168,20 @@ static void look_at_confirmation(void *ctx, const struct hub_confirmation_info *
          message);
 }
 
+// look_at_hold: what the hub wrote may name what is gone; of what people wrote that is an error.
+static void look_at_hold(void *ctx, const struct hub_hold_info *info) {
+    const char *name = info->gone_app != NULL ? info->gone_app : info->gone_cluster;
+
+    if (name == NULL) {
+        return;
+    }
+    CM_AUTOFREE char *message =
+        cm_strf("no %s is named '%s': if it is gone, the hub takes this Hold out once no cluster "
+                "of it has the App any more; else correct the name",
+                info->gone_app != NULL ? "App" : "Cluster", name);
+    warn(ctx, (struct hub_problem){.repo = info->repo, .path = info->path}, message);
+}
+
 // ---- The verdict
 
 static const char *plural(size_t count) {
@@ -203,6 +217,7 @@ static int print(struct ctl *c, const struct ctl_offline *o) {
     hub_fleet_each_app(o->fleet, look_at_release_group, &r);
     hub_fleet_each_group(o->fleet, look_at_group, &r);
     hub_fleet_each_confirmation(o->fleet, look_at_confirmation, &r);
+    hub_fleet_each_hold(o->fleet, look_at_hold, &r);
     if (ctl_output_is_tree(c)) {
         code = ctl_print_value(c, r.list) < 0 ? CTL_ERROR : CTL_DONE;
     } else {

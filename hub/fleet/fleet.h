@@ -264,6 +264,10 @@ struct hub_hold_info {
     size_t waits;    // clusters on which it would be if Git said it: holdfast decided it itself
     bool written;    // of a decision: a document is its answer, or was
     bool retried;    // it says, or the answer said, that the release may be tried again
+    // Of a document that the hub wrote: the App that is gone, or else the first cluster; NULL:
+    // none.
+    const char *gone_app;
+    const char *gone_cluster;
 };
 
 // hub_fleet_each_hold visits all Holds: those of documents by name, then decisions by event.
@@ -277,6 +281,10 @@ void hub_fleet_each_hold(const struct hub_fleet *f,
 // looks at what is held elsewhere: all clusters may ask at once.
 bool hub_fleet_was_held(const struct hub_fleet *f, const struct hub_hold *hold,
                         const char *cluster);
+
+// hub_fleet_left tells whether no cluster of a Hold has its App any more, and all are kept from the
+// release without it: by what was decided, should they come back.
+bool hub_fleet_left(const struct hub_fleet *f, const struct hub_hold *hold);
 void hub_fleet_each_decided(const struct hub_fleet *f, const char *app, const char *cluster,
                             void (*visit)(void *ctx, const struct hub_hold *hold, bool written),
                             void *ctx);

@@ -437,6 +437,17 @@ static void block_hold(struct making *m, struct hub_held *held,
                   entry->hold->name, hub_hold_rejected(m->arena, entry->hold)));
 }
 
+// block_lost: a release is not another one because what runs it has another name.
+static void block_lost(struct making *m, struct hub_held *held, const struct hub_hold_entry *entry,
+                       const char *elsewhere) {
+    block(m, held, entry->own == NULL ? entry->doc : NULL,
+          cm_strf("Hold '%s' keeps %s out, and no longer finds %s as it was, while %s would run "
+                  "it: write the new name into the Hold, or let the release be tried again "
+                  "('holdfast retry %s'); until then what is in force stays",
+                  entry->hold->name, hub_hold_rejected(m->arena, entry->hold),
+                  entry->hold->identity[0].object, elsewhere, entry->hold->app));
+}
+
 static const char *find_banned(struct making *m, const struct hub_ban *ban,
                                const struct hub_object *object) {
     struct cm_json *tree;
@@ -506,6 +517,29 @@ static void note_waiting(const struct making *m, struct hub_held *held,
     }
 }
 
+// check_lost tells whether all that is kept out is found still; what is not is in force as well.
+static bool check_lost(struct making *m, struct hub_held *held,
+                       const struct hub_hold_objects *objects, bool *applied) {
+    CM_AUTOFREE const char **keys = cm_map_keys(m->by_key);
+    bool lost = false;
+
+    for (size_t i = 0; i < m->count; i++) {
+        const struct hub_hold_entry *entry = m->entries[i];
+        bool begins = entry->own != NULL && entry->hold->event[0] == '\0'; // proven.c
+        const char *elsewhere =
+            applied[i] || begins
+                ? NULL
+                : hub_hold_elsewhere(entry->hold, objects, keys, cm_map_len(m->by_key));
+
+        if (elsewhere != NULL && !lost) {
+            block_lost(m, held, entry, elsewhere);
+        }
+        applied[i] = applied[i] || elsewhere != NULL;
+        lost = lost || elsewhere != NULL;
+    }
+    return !lost;
+}
+
 static void apply(struct making *m, struct hub_held *held) {
     const struct hub_hold **holds = cm_arena_get(m->arena, (m->count + 1) * sizeof(*holds));
     bool *applied = cm_arena_get(m->arena, m->count + 1);
@@ -517,10 +551,13 @@ static void apply(struct making *m, struct hub_held *held) {
     }
     fill(m);
     size_t stuck = hub_hold_apply(holds, m->count, &objects, applied);
+    bool found = stuck != SIZE_MAX || check_lost(m, held, &objects, applied);
     note_applied(m, held, applied);
     note_waiting(m, held, &objects);
     if (stuck != SIZE_MAX) {
         block_hold(m, held, m->entries[stuck]);
+    }
+    if (stuck != SIZE_MAX || !found) {
         return;
     }
     for (size_t i = 0; i < m->count; i++) {

@@ -587,6 +587,20 @@ static bool waits_on(const struct hub_fleet *f, const struct hub_hold_entry *ent
            is_kept_out(f, l.leader, cluster);
 }
 
+// note_gone: of what people wrote names that are not there are problems.
+static void note_gone(const struct hub_fleet *f, struct hub_hold_info *info) {
+    const struct hub_hold *hold = info->hold;
+
+    if (info->repo[0] == '\0' || hold->event[0] == '\0') {
+        return;
+    }
+    info->gone_app = hub_find_app(f, hold->app) == NULL ? hold->app : NULL;
+    for (size_t i = 0; i < hold->cluster_count && info->gone_cluster == NULL; i++) {
+        info->gone_cluster =
+            hub_find_cluster(f, hold->clusters[i]) == NULL ? hold->clusters[i] : NULL;
+    }
+}
+
 static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *a,
                                     const struct hub_hold_entry *entry) {
     const struct hub_file *file = entry->own == NULL ? entry->doc->file : NULL;
@@ -605,6 +619,7 @@ static struct hub_hold_info info_of(const struct hub_fleet *f, struct cm_arena *
         info.in_force += applied_on(f, entry, entry->hold->clusters[i]) ? 1 : 0;
         info.waits += waits_on(f, entry, entry->hold->clusters[i]) ? 1 : 0;
     }
+    note_gone(f, &info);
     return info;
 }
 
@@ -632,6 +647,34 @@ void hub_fleet_each_hold(const struct hub_fleet *f,
     for (size_t i = 0; i < cm_map_len(f->decided); i++) {
         visit_entry(f, cm_map_get(f->decided, events[i]), visit, ctx);
     }
+}
+
+// is_decided tells whether the same release is kept out of a cluster by what was decided there.
+static bool is_decided(const struct hub_fleet *f, const struct hub_hold *hold,
+                       const char *cluster) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, hold->app);
+    const struct hub_set *decided = holds == NULL ? NULL : cm_map_get(holds->by_cluster, cluster);
+
+    for (size_t i = 0; decided != NULL && i < decided->count; i++) {
+        if (hub_hold_same(((const struct hub_hold_entry *)decided->items[i])->hold, hold)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool hub_fleet_left(const struct hub_fleet *f, const struct hub_hold *hold) {
+    const struct hub_app *app = cm_map_get(f->names[HUB_APP], hold->app);
+
+    for (size_t i = 0; i < hold->cluster_count; i++) {
+        const struct hub_cluster *c = cm_map_get(f->names[HUB_CLUSTER], hold->clusters[i]);
+
+        if ((c != NULL && app != NULL && hub_link_find(c, app) != NULL) ||
+            !is_decided(f, hold, hold->clusters[i])) {
+            return false;
+        }
+    }
+    return true;
 }
 
 // What was, and is, held of a release on a cluster.

@@ -365,14 +365,17 @@ static void check_app_name(struct making *m, const struct hub_doc *doc,
         (struct hub_problem){.app = at->name});
 }
 
+// add_hold: of a Hold that the hub wrote clusters, and the App, may be gone; it goes by itself once
+// all are.
 static bool add_hold(void *ctx, const char *name, void *value) {
     const struct hub_doc *doc = ((const struct hub_named *)value)->doc;
 
     (void)name;
-    if (doc != NULL) {
-        check_app_name(ctx, doc, &doc->hold.app);
+    if (doc == NULL || doc->hold.hold.event[0] != '\0') {
+        return true;
     }
-    for (size_t i = 0; doc != NULL && i < doc->hold.cluster_count; i++) {
+    check_app_name(ctx, doc, &doc->hold.app);
+    for (size_t i = 0; i < doc->hold.cluster_count; i++) {
         check_cluster_name(ctx, doc, &doc->hold.clusters[i]);
     }
     return true;

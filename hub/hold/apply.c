@@ -102,6 +102,47 @@ bool hub_hold_in_force(const struct hub_hold *hold, const struct hub_hold_object
     return rejected;
 }
 
+// ---- What it no longer finds
+
+static bool is_image(const void *image, const char *other) {
+    return hub_image_same(image, other);
+}
+
+static const char *find_image(const struct hub_hold_objects *objects, const char *const *keys,
+                              size_t count, const char *image) {
+    for (size_t i = 0; i < count; i++) {
+        const struct cm_json *object = objects->find(objects->ctx, keys[i]);
+
+        if (object != NULL && hub_image_find(object, is_image, image) != NULL) {
+            return keys[i];
+        }
+    }
+    return NULL;
+}
+
+const char *hub_hold_elsewhere(const struct hub_hold *hold, const struct hub_hold_objects *objects,
+                               const char *const *keys, size_t count) {
+    const char *found = NULL;
+
+    for (size_t i = 0; i < hold->identity_count; i++) {
+        const struct hub_hold_identity *id = &hold->identity[i];
+        const char *image = hub_hold_is_image(id->at) ? cm_json_string(id->value) : NULL;
+        bool gone = find_field(objects, id->object, id->at).at.node == NULL;
+
+        if (gone && image != NULL) {
+            const char *other = find_image(objects, keys, count, image);
+
+            if (other == NULL) {
+                return NULL;
+            }
+            found = found != NULL ? found : other;
+        } else if (!is_rejected(hold, id, objects)) {
+            return NULL;
+        }
+    }
+    return found;
+}
+
 // ---- Restoring
 
 static bool is_identity(const struct hub_hold *hold, const struct hub_hold_delta *d) {

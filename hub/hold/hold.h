@@ -203,6 +203,12 @@ struct hub_hold_objects {
 // hub_hold_in_force tells whether all of the identity is what the objects say.
 bool hub_hold_in_force(const struct hub_hold *hold, const struct hub_hold_objects *objects);
 
+// hub_hold_elsewhere tells whether a Hold would be in force but for an object or container that is
+// gone, and whose rejected image another object of the App has: it returns the first one's key;
+// NULL: no. `keys` are those of all objects.
+const char *hub_hold_elsewhere(const struct hub_hold *hold, const struct hub_hold_objects *objects,
+                               const char *const *keys, size_t count);
+
 // hub_hold_apply applies those that are in force, each at most once, until none is any more: the
 // good release of one may be the rejected one of another. `applied` gets one mark a hold. It
 // returns the first hold whose rejected release is there all the same, because its good one is

@@ -3,7 +3,9 @@
 // A decision that is in force, or that waits for Git, which says nothing of it, wants a file; all
 // clusters that decided the same about the same release are in one. Git says nothing of it because
 // nobody wrote it yet, or because somebody took it away: absence is no decision, so it comes back.
-// A file that the hub wrote and that holds nothing any more, as Git says another release, goes.
+// A file that the hub wrote and that holds nothing any more goes: Git says another release, what
+// ran it is gone, or no cluster of it has the App any more. What a cluster rejected stays on
+// record, so that it is kept out of one that has its name later.
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +18,7 @@
 #include "hub/jobs/commit.h"
 #include "hub/jobs/effects.h"
 #include "hub/jobs/planner_state.h"
+#include "hub/render/bundle.h"
 
 #define NAMES_MAX 50
 
@@ -34,7 +37,7 @@ struct gathering {
     struct hub_outcome *outcome;
     struct cm_map *files;     // by path
     struct cm_map *repos;     // of Apps, by name
-    struct cm_map *void_ones; // path -> repository
+    struct cm_map *void_ones; // path -> the ask for it to go
     struct cm_map *unwanted;  // path -> event: decided, but asked for in vain
     struct cm_map *reverted;  // event -> itself: Git left the rejected release
     struct cm_map *documents; // path -> something: a Hold is there
@@ -81,18 +84,44 @@ static void note_missing(void *ctx, const struct hub_hold_info *h) {
     f->found = f->found && hub_found_is(g->planner, h->hold->event);
 }
 
-// is_settled tells whether what a cluster runs of the App is what Git says now.
-static bool is_settled(const struct hub_planner *p, const struct hub_hold *hold) {
+// find_pair returns the App on the first cluster of a Hold that has it; NULL: none has.
+static const struct hub_pair *find_pair(const struct hub_planner *p, const struct hub_hold *hold) {
     for (size_t i = 0; i < hold->cluster_count; i++) {
         const struct hub_desired *d = hub_fleet_desired(p->fleet, hold->clusters[i]);
 
         for (size_t k = 0; d != NULL && k < d->pair_count; k++) {
             if (strcmp(d->pairs[k].app, hold->app) == 0) {
-                return !d->pairs[k].stale && d->pairs[k].waits == NULL;
+                return &d->pairs[k];
             }
         }
     }
-    return false;
+    return NULL;
+}
+
+// is_settled tells whether what a cluster runs of the App is what Git says now.
+static bool is_settled(const struct hub_planner *p, const struct hub_hold *hold) {
+    const struct hub_pair *pair = find_pair(p, hold);
+
+    return pair != NULL && !pair->stale && pair->waits == NULL;
+}
+
+// why_void says why nothing is held any more; NULL: that is not sure.
+static const char *why_void(const struct gathering *g, const struct hub_hold *hold) {
+    const struct hub_pair *pair = find_pair(g->planner, hold);
+    const char *object = hold->identity_count > 0 ? hold->identity[0].object : "";
+
+    if (pair == NULL) {
+        return hub_fleet_left(g->planner->fleet, hold)
+                   ? cm_arena_strf(g->outcome->arena, "no cluster of it has App '%s' any more",
+                                   hold->app)
+                   : NULL;
+    }
+    if (!is_settled(g->planner, hold)) {
+        return NULL;
+    }
+    return hub_bundle_find_key(pair->bundle, object) == NULL
+               ? cm_arena_strf(g->outcome->arena, "%s is gone", object)
+               : "Git says another release";
 }
 
 const char *hub_hold_marks(bool written, bool retried) {
@@ -146,6 +175,21 @@ static void note_left(struct gathering *g, const struct hub_hold_info *h) {
     }
 }
 
+static void note_going(struct gathering *g, const struct hub_hold_info *h) {
+    struct cm_arena *a = g->outcome->arena;
+    const char *why = why_void(g, h->hold);
+
+    if (why != NULL) {
+        struct hub_hold_ask *ask = cm_arena_get(a, sizeof(*ask));
+
+        *ask = (struct hub_hold_ask){.repo = cm_arena_strdup(a, h->repo),
+                                     .path = cm_arena_strdup(a, h->path),
+                                     .app = cm_arena_strdup(a, h->hold->app),
+                                     .why = why};
+        cm_map_put(g->void_ones, h->path, ask);
+    }
+}
+
 // What people wrote, moved or want to be tried again is theirs.
 static void note_void(void *ctx, const struct hub_hold_info *h) {
     struct gathering *g = ctx;
@@ -160,9 +204,8 @@ static void note_void(void *ctx, const struct hub_hold_info *h) {
         note_left(g, h);
     }
     if (document && h->in_force == 0 && !h->retried && h->hold->event[0] != '\0' &&
-        strcmp(h->path, hub_hold_path(g->outcome->arena, h->hold)) == 0 &&
-        is_settled(g->planner, h->hold)) {
-        cm_map_put(g->void_ones, h->path, cm_arena_strdup(g->outcome->arena, h->repo));
+        strcmp(h->path, hub_hold_path(g->outcome->arena, h->hold)) == 0) {
+        note_going(g, h);
     }
 }
 
@@ -302,19 +345,13 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
 
 static bool ask_to_go(void *ctx, const char *path, void *value) {
     struct gathering *g = ctx;
-    struct cm_arena *a = g->outcome->arena;
-    const char *revision = revision_of(g->planner, a, value);
+    struct hub_hold_ask *ask = value;
+    const char *revision = revision_of(g->planner, g->outcome->arena, ask->repo);
     bool is_new = false;
-    const char *id = known_as(g->planner, a, path, "void", revision, &is_new);
-    const char *folder = path + strlen("holds/");
 
+    ask->id = known_as(g->planner, g->outcome->arena, path, "void", revision, &is_new);
     if (is_new) {
-        *add_ask(g) = (struct hub_hold_ask){
-            .id = id,
-            .repo = value,
-            .path = cm_arena_strdup(a, path),
-            .app = cm_arena_strndup(a, folder, strcspn(folder, "/")),
-        };
+        *add_ask(g) = *ask;
     }
     return true;
 }
@@ -337,8 +374,11 @@ static bool ask_to_drop(void *ctx, const char *path, void *value) {
         cm_arena_strf(a, "%s\n%s", (const char *)value, revision_of(g->planner, a, repo));
     const char *id = known_as(g->planner, a, path, UNWANTED, once, &is_new);
     if (is_new) {
-        *add_ask(g) = (struct hub_hold_ask){
-            .id = id, .repo = repo, .path = cm_arena_strdup(a, path), .app = app};
+        *add_ask(g) = (struct hub_hold_ask){.id = id,
+                                            .repo = repo,
+                                            .path = cm_arena_strdup(a, path),
+                                            .app = app,
+                                            .why = "Git says another release"};
     }
     return true;
 }

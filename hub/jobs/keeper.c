@@ -193,7 +193,7 @@ static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_
         }
         trailers = add_message(a, args, ask);
     } else {
-        cm_json_set_string(a, args, "subject", "Git says another release");
+        cm_json_set_string(a, args, "subject", ask->why);
     }
     *w = (struct want){
         .arena = a,

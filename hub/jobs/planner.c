@@ -244,8 +244,8 @@ static void seed_decision(void *ctx, const struct hub_decision_row *row) {
     struct hub_planner *p = ctx;
     struct hub_cluster_state *state = cm_map_get(p->clusters, row->cluster);
 
-    // What a cluster rejected is kept out of the one that has its name now.
-    if (state != NULL && row->settled != HUB_SETTLED_NEW) {
+    // What a cluster rejected is kept out of the one that has its name now, or will.
+    if (row->settled != HUB_SETTLED_NEW) {
         hub_settle_seed(p, state, row);
     }
 }

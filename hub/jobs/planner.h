@@ -112,6 +112,7 @@ struct hub_hold_ask {
     const char *path;
     const char *app;
     const char *text;
+    const char *why;      // it should have it no longer
     const char *rejected; // "1.5.0"
     const char *restored;
     const char *bad_revision;

@@ -77,7 +77,8 @@ size_t hub_planner_add_source(struct hub_planner *p, const struct hub_planner_so
 // take.c. hub_note_documents puts the documents, as they are now, into the outcome.
 void hub_note_documents(struct hub_planner *p, struct hub_outcome *o);
 
-// settle.c. hub_settle_seed takes in a decision that was settled before the start.
+// settle.c. hub_settle_seed takes in a decision that was settled before the start; `state` NULL:
+// there is no such cluster.
 void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
                      const struct hub_decision_row *row);
 

@@ -53,7 +53,7 @@ void hub_settle_seed(struct hub_planner *p, struct hub_cluster_state *state,
     CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = NULL;
     struct cm_err err;
 
-    if (strcmp(state->id, row->cluster_id) == 0) {
+    if (state != NULL && strcmp(state->id, row->cluster_id) == 0) {
         add_answer(state, row, row->settled);
     }
     if (row->settled != HUB_SETTLED_HELD) {

@@ -425,6 +425,23 @@ class OfflineVerbs(story.Story):
         self.assertIn("no other App is in the release group 'money': correct the name, or remove it",
                       self.says(0, "validate"))
 
+    def test_what_the_hub_wrote_of_clusters_that_are_gone_is_no_error(self):
+        hold = """apiVersion: holdfast/v1alpha1
+kind: Hold
+metadata: {name: shop-2}
+spec:
+  app: shop
+  clusters: [gone]
+  rejects: {identity: [{object: apps/Deployment/prod/web, at: /spec/replicas, value: 2}]}
+  delta: [{object: apps/Deployment/prod/web, at: /spec/replicas, bad: 2, use: 1}]
+"""
+        self.repo.write({"holds/shop/2.yaml": hold})
+        self.assertIn("no Cluster is named 'gone'", self.says(1, "validate"))
+        self.repo.write({"holds/shop/2.yaml": hold + "  event: abcd\n"})
+        text = self.says(0, "validate")
+        self.assertIn("warning: holds/shop/2.yaml: no Cluster is named 'gone': if it is gone", text)
+        self.assertIn("no problems, 1 warning\n", text)
+
     def test_an_empty_folder_is_no_fleet(self):
         empty = self.place / "empty"
         empty.mkdir()

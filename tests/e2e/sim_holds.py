@@ -278,6 +278,28 @@ class Holds(SimStory):
                                r"(does not answer in time|went away)\)\n")
 
 
+class Gone(Holds):
+    def wait_second(self, there):
+        wait_for(lambda: any(path.startswith("holds/web/2-") for path in self.holds()) == there,
+                 PATIENT, f"a Hold of the release to be{'' if there else ' not'} there", 0.2)
+
+    def test_1_a_file_goes_with_the_last_of_its_clusters_and_comes_back_with_the_name(self):
+        self.deliver(web("2", A="a"))
+        self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
+        self.wait_second(True)
+        self.follow()
+        path = next(path for path in self.clusters if path.endswith("c03.yaml"))
+        text = (self.repo.work / path).read_text(encoding="utf-8")
+        self.commit({path: None}, "c03 is gone")
+        self.wait_second(False)
+        self.assertIn("unhold(web): no cluster of it has App 'web' any more",
+                      self.git("log", "-1", "--format=%B", "origin/main"))
+        self.follow()
+        self.commit({path: text}, "it is back")
+        self.wait_second(True)
+        self.wait_images("2", "2", "1")
+
+
 class Many(Holds):
     """The same release fails everywhere: HOLDFAST_CLUSTERS=2000 for a real fleet."""
     clusters = fleet(int(os.environ.get("HOLDFAST_CLUSTERS", "50")))

@@ -3,6 +3,7 @@
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
 #include "hub/store/agents.h"
+#include "hub/store/db.h"
 #include "hub/store/decisions.h"
 #include "hub/store/proven.h"
 #include "rig.h"
@@ -112,8 +113,8 @@ static void nobody_waits_for_a_controller_that_git_does_not_have(void **state) {
     assert_true(runs(rig_enroll(r, "paris-1", NEW), "reg/two"));
 }
 
-static void what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then(void **state) {
-    struct rig *r = *state;
+// reject has a release rejected on a cluster, of which another one runs.
+static struct hub_outcome *reject(struct rig *r) {
     struct hub_decision_row row = {.id = cm_sha256("one", 3),
                                    .cluster = "paris-1",
                                    .cluster_id = BEFORE,
@@ -129,7 +130,15 @@ static void what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then(void **
         rig_commit(r, "fleet", "cluster paris-1; app web; workload web w one a");
     row.good_bundle = pair_of(o)->bundle->sha256;
     row.bad_bundle = pair_of(rig_commit(r, "fleet", "workload web w two a"))->bundle->sha256;
-    assert_true(runs(rig_decide(r, &row), "reg/one"));
+    o = rig_decide(r, &row);
+    assert_true(runs(o, "reg/one"));
+    return o;
+}
+
+static void what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then(void **state) {
+    struct rig *r = *state;
+
+    (void)reject(r);
     (void)rig_commit(r, "fleet", "rm clusters/paris-1.yaml");
     (void)rig_enroll(r, "paris-1", NEW);
     rig_start(r, fleet);
@@ -194,6 +203,74 @@ static void what_was_promoted_there_is_restored_whole_if_it_is_what_runs(void **
     assert_true(runs(o, "reg/one") && runs(o, "\"a\""));
 }
 
+static void it_is_so_if_nobody_had_the_name_when_the_hub_started(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    (void)reject(r);
+    (void)rig_commit(r, "fleet", "rm clusters/paris-1.yaml");
+    assert_int_equal(hub_db_run(r->db, &err, "DELETE FROM agent", ""), CM_OK);
+    assert_int_equal(hub_db_run(r->db, &err, "DELETE FROM pair", ""), CM_OK);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    (void)rig_enroll(r, "paris-1", NEW);
+    assert_true(runs(rig_commit(r, "fleet", "cluster paris-1"), "reg/one"));
+}
+
+// put_asked commits the file that was asked for.
+static void put_asked(struct rig *r, const struct hub_hold_ask *ask) {
+    CM_AUTOFREE char *script =
+        cm_strf("mkdir -p holds/web; cat >%s <<'END'\n%s\nEND", ask->path, ask->text);
+
+    (void)rig_commit(r, "fleet", script);
+}
+
+// assert_goes tells whether a file is to be taken out, and why.
+static void assert_goes(const struct hub_outcome *o, const char *path, const char *why) {
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text);
+    assert_string_equal(o->asks[0].path, path);
+    assert_string_equal(o->asks[0].why, why);
+}
+
+static void a_hold_goes_with_the_last_of_its_clusters_and_comes_back_with_the_name(void **state) {
+    struct rig *r = *state;
+    const struct hub_hold_ask *asked = &reject(r)->asks[0];
+    CM_AUTOFREE char *path = cm_strdup(asked->path);
+
+    put_asked(r, asked);
+    assert_goes(rig_commit(r, "fleet", "rm clusters/paris-1.yaml"), path,
+                "no cluster of it has App 'web' any more");
+    CM_AUTOFREE char *gone = cm_strf("rm %s", path);
+    (void)rig_commit(r, "fleet", gone);
+    struct hub_outcome *o = rig_commit(r, "fleet", "cluster paris-1");
+    assert_true(runs(o, "reg/one"));
+    assert_int_equal(o->ask_count, 1);
+    assert_non_null(o->asks[0].text);
+}
+
+static void a_hold_goes_with_what_ran_the_release(void **state) {
+    struct rig *r = *state;
+    const struct hub_hold_ask *asked = &reject(r)->asks[0];
+    CM_AUTOFREE char *path = cm_strdup(asked->path);
+
+    put_asked(r, asked);
+    assert_goes(rig_commit(r, "fleet", "rm apps/web/w.yaml; workload web other three a"), path,
+                KEY " is gone");
+}
+
+// What another record keeps is not this hub's to take out.
+static void a_hold_stays_without_its_clusters_if_no_decision_is_known(void **state) {
+    struct rig *r = *state;
+    struct cm_err err;
+
+    put_asked(r, &reject(r)->asks[0]);
+    assert_int_equal(hub_db_run(r->db, &err, "DELETE FROM decision", ""), CM_OK);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_int_equal(rig_commit(r, "fleet", "rm clusters/paris-1.yaml")->ask_count, 0);
+}
+
 int main(void) {
 #define RIG_TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
     const struct CMUnitTest tests[] = {
@@ -206,6 +283,10 @@ int main(void) {
         RIG_TEST(what_runs_counts_more_than_what_was_promoted_there),
         RIG_TEST(what_was_promoted_there_is_restored_whole_if_it_is_what_runs),
         RIG_TEST(what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then),
+        RIG_TEST(it_is_so_if_nobody_had_the_name_when_the_hub_started),
+        RIG_TEST(a_hold_goes_with_the_last_of_its_clusters_and_comes_back_with_the_name),
+        RIG_TEST(a_hold_goes_with_what_ran_the_release),
+        RIG_TEST(a_hold_stays_without_its_clusters_if_no_decision_is_known),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
