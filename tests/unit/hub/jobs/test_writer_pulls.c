@@ -664,7 +664,7 @@ static void what_others_put_onto_the_branch_of_holds_does_not_count(void **state
 static void what_a_document_is_to_say_is_found_as_the_hold_that_it_is(void **state) {
     struct fixture *f = *state;
     const struct hub_repositories list = {.items = &f->repository, .count = 1};
-    const struct hub_writer_world world = {&list, f->scratch->folder};
+    const struct hub_writer_world world = {&list, f->scratch->folder, -1};
 
     push_releases(f);
     f->flush.secret = secret;
