@@ -424,7 +424,8 @@ static enum cm_rc open_writer(struct hub *h, struct cm_err *err) {
             &(struct hub_prover_config){.ask = on_prove, .ctx = h, .metrics = h->metrics});
         h->keeper = hub_keeper_new(h->loop, h->writer, &h->repositories, h->prover);
         h->exempter = hub_exempter_new(h->loop, h->store, h->writer, &h->repositories);
-        h->capturer = hub_capturer_new(h->loop, h->store, h->writer, h->config->capture_after_ms);
+        h->capturer = hub_capturer_new(h->loop, h->store, h->writer, &h->repositories,
+                                       h->config->capture_after_ms);
     }
     return rc;
 }

@@ -78,14 +78,16 @@ static struct hub_capture_object *begin(struct hub_capture_list *list,
 
     list->items = cm_resize(list->items, (list->count + 1) * sizeof(*list->items));
     struct hub_capture_object *object = &list->items[list->count++];
-    *object = (struct hub_capture_object){.cluster = cm_arena_strdup(a, seen->cluster),
-                                          .app = cm_arena_strdup(a, seen->app),
-                                          .repo = cm_arena_strdup(a, seen->repo),
-                                          .key = cm_arena_strdup(a, seen->key),
-                                          .content = "",
-                                          .managers = "",
-                                          .users = "",
-                                          .fields = cm_json_new(a, CM_ARRAY)};
+    *object =
+        (struct hub_capture_object){.cluster = cm_arena_strdup(a, seen->cluster),
+                                    .app = cm_arena_strdup(a, seen->app),
+                                    .repo = cm_arena_strdup(a, seen->repo),
+                                    .way = seen->way != NULL ? cm_arena_strdup(a, seen->way) : "",
+                                    .key = cm_arena_strdup(a, seen->key),
+                                    .content = "",
+                                    .managers = "",
+                                    .users = "",
+                                    .fields = cm_json_new(a, CM_ARRAY)};
     return object;
 }
 

@@ -68,6 +68,7 @@ struct hub_capture_seen {
     const char *cluster;
     const char *app;
     const char *repo; // where the App is
+    const char *way;  // how captures come into Git: "pull-request", "commit"; "": it does not say
     const char *key;
     const char *path;
     const char *desired; // JSON, maybe cut short; "": it is not there
@@ -82,6 +83,7 @@ struct hub_capture_object {
     const char *cluster;
     const char *app;
     const char *repo;
+    const char *way; // as above
     const char *key;
     const char *content;  // another one for other values
     const char *managers; // of which no user is known

@@ -82,6 +82,7 @@ static const struct line app_lines[] = {
     {"On failure", "onFailure", CTL_TEXT},
     {"Write back", "writeBack", CTL_TEXT},
     {"Drift mode", "driftMode", CTL_TEXT},
+    {"Capture", "capture", CTL_TEXT},
     {"Prune", "prune", CTL_YES},
     {"Suspended", "suspend", CTL_YES},
     {"Ready", "healthy clusters", CTL_READY},

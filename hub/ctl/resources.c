@@ -68,6 +68,7 @@ static const struct ctl_column apps[] = {
     {"REPOSITORY", "repository", CTL_TEXT, CTL_IF_ROOM},
     {"PATH", "path", CTL_TEXT, CTL_IF_WIDE},
     {"DRIFT MODE", "driftMode", CTL_TEXT, CTL_IF_WIDE},
+    {"CAPTURE", "capture", CTL_TEXT, CTL_IF_WIDE},
     {"ON REJECT", "onReject", CTL_TEXT, CTL_IF_WIDE},
     {"ON FAILURE", "onFailure", CTL_TEXT, CTL_IF_WIDE},
     {"WRITE BACK", "writeBack", CTL_TEXT, CTL_IF_WIDE},

@@ -336,6 +336,12 @@ static const char *on_reject_of(const char *text) {
     return words[0];
 }
 
+static const char *way_of(const char *text) {
+    return strcmp(text, "pull-request") == 0 ? "pull-request"
+           : strcmp(text, "commit") == 0     ? "commit"
+                                             : "";
+}
+
 static void read_app(struct cm_arena *a, const struct cm_json *document, struct hub_app_doc *out) {
     const struct cm_json *spec = cm_json_get(document, "spec");
 
@@ -346,6 +352,7 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->index = hub_values_index(out->values);
     out->drift = drift_of(cm_json_get(spec, "drift"), HUB_DRIFT_REPORT);
     out->capture = is_capture(cm_json_get(spec, "drift"));
+    out->way = way_of(word(spec, "capture", ""));
     read_tolerances(a, cm_json_get(spec, "ignoreDifferences"), out);
     out->shown = read_texts(a, cm_json_get(spec, "showValues"), &out->shown_count);
     out->prune = flag(spec, "prune", true);

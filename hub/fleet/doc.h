@@ -103,6 +103,7 @@ struct hub_app_doc {
     size_t text_size;
     enum hub_drift drift; // what agents do
     bool capture;         // what they report is written into Git
+    const char *way;      // how: a literal, "pull-request", "commit"; "": it does not say
     bool prune;
     bool suspend;
     bool prune_on_loss;

@@ -391,7 +391,8 @@ struct hub_app_info {
     const char *repo;
     const char *path; // of its app.yaml
     const char *namespace;
-    const char *drift; // "report", "correct", "capture", "off"
+    const char *drift;   // "report", "correct", "capture", "off"
+    const char *capture; // a literal: "pull-request", "commit"; "": it does not say
     bool prune;
     bool suspend;
     bool adopt;

@@ -114,6 +114,7 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .path = path_of(named->doc),
         .namespace = doc->namespace,
         .drift = doc->capture ? "capture" : drifts[doc->drift],
+        .capture = doc->way,
         .prune = doc->prune,
         .suspend = doc->suspend,
         .adopt = doc->adopt,

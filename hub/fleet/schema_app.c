@@ -511,6 +511,13 @@ static const struct hub_field app_spec[] = {
             "between them, is told with his name, and the object is left alone until the App "
             "changes in Git or `holdfast sync` is run.",
      .also_called = "correctDrift selfHeal"},
+    {.name = "capture",
+     .type = HUB_FIELD_CHOICE,
+     .choices = WORDS("pull-request", "commit"),
+     .doc = "How what somebody changed in a cluster comes into Git by itself, where `drift` says "
+            "`capture`: as a pull request, or as a commit. Without it a pull request where the "
+            "repository has a `provider`, else a commit ([how]"
+            "(capture.md#apps-that-take-over-by-themselves))."},
     {.name = "ignoreDifferences",
      .type = HUB_FIELD_OBJECTS,
      .fields = ignore_fields,

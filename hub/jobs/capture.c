@@ -13,6 +13,7 @@
 #include "common/tls/digest.h"
 #include "hub/capture/capture.h"
 #include "hub/capture/stable.h"
+#include "hub/config/config.h"
 #include "hub/jobs/changed.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/writer.h"
@@ -26,6 +27,7 @@ struct hub_capturer {
     struct cm_loop *loop;
     struct hub_store *store;
     struct hub_writer *writer;
+    const struct hub_repositories *repositories; // borrowed
     struct hub_stable *stable;
     int64_t look_ms;
     struct cm_timer timer;
@@ -37,10 +39,13 @@ struct hub_capturer {
 };
 
 struct hub_capturer *hub_capturer_new(struct cm_loop *loop, struct hub_store *store,
-                                      struct hub_writer *writer, int64_t after_ms) {
+                                      struct hub_writer *writer,
+                                      const struct hub_repositories *repositories,
+                                      int64_t after_ms) {
     struct hub_capturer *c = cm_new(1, sizeof(*c));
 
-    *c = (struct hub_capturer){.loop = loop, .store = store, .writer = writer};
+    *c = (struct hub_capturer){
+        .loop = loop, .store = store, .writer = writer, .repositories = repositories};
     c->stable = hub_stable_new(after_ms);
     c->look_ms = after_ms / LOOKS < LOOK_MS ? after_ms / LOOKS : LOOK_MS;
     return c;
@@ -136,6 +141,21 @@ static void added(void *ctx, const struct cm_err *err, const struct hub_writer_a
     go_on(c);
 }
 
+static bool has_provider(const struct hub_capturer *c, const char *repository) {
+    for (size_t i = 0; i < c->repositories->count; i++) {
+        if (strcmp(c->repositories->items[i].name, repository) == 0) {
+            return c->repositories->items[i].provider != NULL;
+        }
+    }
+    return false;
+}
+
+// wants_pull: an App that does not say how has it proposed where that can be.
+static bool wants_pull(const struct hub_capturer *c, const struct hub_capture_object *object) {
+    return object->way[0] != '\0' ? strcmp(object->way, "pull-request") == 0
+                                  : has_provider(c, object->repo);
+}
+
 static void ask(struct hub_capturer *c) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(cm_str_done) struct cm_str args = {0};
@@ -146,7 +166,11 @@ static void ask(struct hub_capturer *c) {
     char id[CM_SHA256_HEX_MAX];
 
     cm_sha256_hex(&digest, id);
-    cm_json_write_compact(hub_capture_args(a, object, false, true), &args);
+    struct cm_json *json = hub_capture_args(a, object, false, true);
+    if (wants_pull(c, object)) {
+        cm_json_set_bool(a, json, "pull", true);
+    }
+    cm_json_write_compact(json, &args);
     const struct hub_writer_ask what = {.repository = object->repo,
                                         .id = id,
                                         .kind = "capture",
@@ -158,9 +182,19 @@ static void ask(struct hub_capturer *c) {
 }
 
 // check: what may be a secret is written only if a person asks for it.
-static enum cm_rc check(const struct hub_capture_object *object, struct cm_err *err) {
-    if (err->code != CM_OK || object->secret == NULL) {
+static enum cm_rc check(const struct hub_capturer *c, const struct hub_capture_object *object,
+                        struct cm_err *err) {
+    if (err->code != CM_OK) {
         return err->code;
+    }
+    if (wants_pull(c, object) && !has_provider(c, object->repo)) {
+        return cm_fail(err, CM_EINVAL,
+                       "App '%s' says 'capture: pull-request', but repository '%.100s' has no "
+                       "'provider' in the hub's configuration: set one, or say 'capture: commit'",
+                       object->app, object->repo);
+    }
+    if (object->secret == NULL) {
+        return CM_OK;
     }
     return cm_fail(err, CM_EINVAL,
                    "%s of %s may be a secret, so it is not written by itself: 'holdfast capture %s "
@@ -185,7 +219,7 @@ static void go_on(struct hub_capturer *c) {
         }
         hub_stable_told(c->stable, key);
         struct cm_err err = object->err;
-        if (check(object, &err) < 0) {
+        if (check(c, object, &err) < 0) {
             tell_impossible(c, &err);
         } else {
             ask(c);

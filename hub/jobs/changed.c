@@ -6,6 +6,7 @@ static void take(void *ctx, const struct hub_drift_seen *seen) {
     const struct hub_capture_seen field = {.cluster = seen->row.cluster,
                                            .app = seen->row.app,
                                            .repo = seen->repo,
+                                           .way = seen->way,
                                            .key = seen->row.key,
                                            .path = seen->row.path,
                                            .desired = seen->row.desired,

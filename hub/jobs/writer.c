@@ -47,7 +47,7 @@ struct place {
     bool busy;
     bool fresh;    // something waits that no flush has taken yet
     bool look;     // at pull requests: the repository was fetched
-    bool by_pulls; // it goes into pull requests
+    bool by_pulls; // all goes into pull requests
     int64_t looked_ms;
     struct hub_forge *forge; // the flush's while it is under way; NULL: there is none
     struct hub_pulls pulls;  // those that are not merged or closed
@@ -92,6 +92,7 @@ struct hub_writing *hub_writing_new(const struct hub_intent *intent) {
         w->texts[i] = cm_strdup(*texts[i] != NULL ? *texts[i] : "");
         *texts[i] = w->texts[i];
     }
+    w->asks_pull = hub_write_asks_pull(&w->intent);
     return w;
 }
 
@@ -370,7 +371,7 @@ static void flush(struct place *p);
 static void schedule_look(struct place *p) {
     int64_t now_ms = cm_clock_now_ms();
     int64_t pause_ms = (int64_t)p->pulls.count * LOOK_EACH_MS;
-    bool any = p->by_pulls && (p->pulls.count > 0 || !cm_list_empty(&p->waiting));
+    bool any = p->pulls.count > 0 || !cm_list_empty(&p->waiting);
 
     pause_ms = pause_ms < LOOK_MIN_MS ? LOOK_MIN_MS : pause_ms;
     pause_ms = !p->look && pause_ms < LOOK_MAX_MS ? LOOK_MAX_MS : pause_ms;
@@ -380,6 +381,20 @@ static void schedule_look(struct place *p) {
     }
 }
 
+static bool goes_by_pull(const struct place *p, const struct hub_writing *w) {
+    return p->by_pulls || w->asks_pull;
+}
+
+// all_by_pull: then what waits may do so for people.
+static bool all_by_pull(const struct place *p) {
+    for (struct cm_list *at = p->waiting.next; at != &p->waiting; at = at->next) {
+        if (!goes_by_pull(p, CM_CONTAINER(at, struct hub_writing, in_list))) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static void schedule(struct place *p) {
     int64_t now_ms = cm_clock_now_ms();
     int64_t due_ms = now_ms + QUIET_MS;
@@ -387,7 +402,7 @@ static void schedule(struct place *p) {
     if (p->busy || p->owner->stopping) {
         return;
     }
-    if (cm_list_empty(&p->waiting) || (p->by_pulls && !p->fresh)) {
+    if (cm_list_empty(&p->waiting) || (!p->fresh && all_by_pull(p))) {
         schedule_look(p);
         return;
     }
@@ -534,19 +549,32 @@ static void flush_done(struct cm_job *job) {
     job_ended(w);
 }
 
-static size_t count_waiting(const struct place *p) {
-    size_t count = 0;
+static void add_item(struct hub_flush *f, const struct hub_writing *waiting) {
+    struct hub_writing *copy = hub_writing_new(&waiting->intent);
 
-    for (const struct cm_list *at = p->waiting.next; at != &p->waiting && count < BATCH_MAX;
-         at = at->next) {
-        count++;
+    copy->pull = waiting->pull;
+    copy->automatic = waiting->automatic;
+    f->items[f->count++].writing = copy;
+}
+
+// fill takes in what waits; what waits for people takes no place from the rest.
+static void fill(struct place *p, struct hub_flush *f) {
+    f->items = cm_new(BATCH_MAX, sizeof(*f->items));
+    for (int pulls = 0; pulls < 2; pulls++) {
+        struct cm_list *at = p->waiting.next;
+
+        for (; at != &p->waiting && f->count < BATCH_MAX; at = at->next) {
+            const struct hub_writing *waiting = CM_CONTAINER(at, struct hub_writing, in_list);
+
+            if (waiting->asks_pull == (pulls == 1)) {
+                add_item(f, waiting);
+            }
+        }
     }
-    return count;
 }
 
 static void flush(struct place *p) {
     struct flush_job *j = cm_new(1, sizeof(*j));
-    struct cm_list *at = p->waiting.next;
 
     j->place = p;
     j->flush = (struct hub_flush){.repository = p->config,
@@ -558,20 +586,12 @@ static void flush(struct place *p) {
                                   .epoch = p->owner->config.epoch,
                                   .cancel_fd = p->owner->cancel_fd,
                                   .now_ms = cm_clock_unix_ms(),
-                                  .count = count_waiting(p),
                                   .forge = p->forge,
                                   .by_pulls = p->by_pulls};
     j->flush.holds = cm_strdup(p->holds);
     j->flush.proofs = p->proofs;
     hub_pulls_copy(&p->pulls, &j->flush.pulls);
-    j->flush.items = cm_new(j->flush.count + 1, sizeof(*j->flush.items));
-    for (size_t i = 0; i < j->flush.count; i++, at = at->next) {
-        const struct hub_writing *waiting = CM_CONTAINER(at, struct hub_writing, in_list);
-
-        j->flush.items[i].writing = hub_writing_new(&waiting->intent);
-        j->flush.items[i].writing->pull = waiting->pull;
-        j->flush.items[i].writing->automatic = waiting->automatic;
-    }
+    fill(p, &j->flush);
     p->busy = true;
     p->fresh = false;
     p->look = false;
@@ -620,13 +640,13 @@ struct ask {
 static void answer(struct ask *a, const struct cm_err *err, enum hub_writer_state state) {
     CM_AUTOFREE char *diff = a->edit.path != NULL ? hub_write_diff(&a->edit) : NULL;
     struct hub_writer *w = a->place->owner;
-    const struct hub_pull *pull =
-        a->place->by_pulls && a->writing != NULL ? pull_of(a->place, &a->writing->intent) : NULL;
+    bool by_pull = a->writing != NULL && goes_by_pull(a->place, a->writing);
+    const struct hub_pull *pull = by_pull ? pull_of(a->place, &a->writing->intent) : NULL;
 
     a->done(a->ctx, err,
             &(struct hub_writer_answer){.state = state,
                                         .pull = pull != NULL ? pull->url : "",
-                                        .by_pull = a->place->by_pulls,
+                                        .by_pull = by_pull,
                                         .id = a->writing != NULL ? a->writing->intent.id : "",
                                         .diff = diff != NULL ? diff : "",
                                         .path = a->edit.path != NULL ? a->edit.path : ""});
@@ -890,7 +910,8 @@ static void load_one(void *ctx, const struct hub_intent_row *row) {
     }
 }
 
-// load_pull: with one that is open the branch was found to be protected.
+// load_pull: with one that is open the branch was found to be protected, but for captures, which
+// may have asked for it; then that is found out once more.
 static void load_pull(void *ctx, const struct hub_pull_row *row) {
     struct place *p = find_place(ctx, row->repository);
 
@@ -906,7 +927,8 @@ static void load_pull(void *ctx, const struct hub_pull_row *row) {
     pull->state = HUB_FORGE_IS_OPEN;
     (void)snprintf(pull->url, sizeof(pull->url), "%s", row->url);
     (void)snprintf(pull->head, sizeof(pull->head), "%s", row->head);
-    p->by_pulls = true;
+    p->by_pulls = p->by_pulls || strncmp(row->branch, HUB_WRITE_CAPTURE_BRANCH,
+                                         strlen(HUB_WRITE_CAPTURE_BRANCH)) != 0;
     cm_metric_add(p->metric_pulls, 1);
 }
 
@@ -986,7 +1008,7 @@ void hub_writer_start(struct hub_writer *w) {
 void hub_writer_fetched(struct hub_writer *w, const char *repository) {
     struct place *p = find_place(w, repository);
 
-    if (p != NULL && p->by_pulls && p->told == NULL) {
+    if (p != NULL && (p->by_pulls || p->pulls.count > 0) && p->told == NULL) {
         p->look = true;
         schedule(p);
     }

@@ -596,12 +596,56 @@ static bool must_ask(struct hub_flush *f) {
            hub_forge_call(f->forge, &ask, &answer, NULL, &ignored) == CM_OK && answer.is_protected;
 }
 
+static void end_without_provider(struct hub_flush *f) {
+    CM_AUTOFREE char *why = cm_strf("it is for a pull request, and repository '%s' has no "
+                                    "'provider' any more in the hub's configuration",
+                                    f->repository->name);
+
+    for (size_t i = 0; i < f->count; i++) {
+        hub_flush_settle(&f->items[i], HUB_WRITTEN_NEVER, why);
+    }
+}
+
+// run_asked carries what asks for pull requests where others are commits: all but the first ones.
+static void run_asked(struct hub_flush *f, size_t commits) {
+    struct cm_err err = f->err;
+
+    f->items += commits;
+    f->count -= commits;
+    if (f->forge != NULL) {
+        hub_flush_pulls(f);
+    } else {
+        end_without_provider(f);
+    }
+    f->items -= commits;
+    f->count += commits;
+    f->err = err.code != CM_OK ? err : f->err;
+}
+
+// count_commits: those that ask for pull requests come last.
+static size_t count_commits(const struct hub_flush *f) {
+    size_t count = 0;
+
+    while (count < f->count && !f->items[count].writing->asks_pull) {
+        count++;
+    }
+    return count;
+}
+
 void hub_flush_run(struct hub_flush *f) {
-    if (!f->by_pulls) {
+    size_t all = f->count;
+    size_t commits = count_commits(f);
+    bool asked = commits < all || f->pulls.count > 0;
+
+    if (!f->by_pulls && (commits > 0 || !asked)) {
+        f->count = commits;
         run_direct(f);
+        f->count = all;
         f->by_pulls = must_ask(f);
     }
     if (f->by_pulls) {
         hub_flush_pulls(f);
+    } else if (asked) {
+        run_asked(f, commits);
     }
 }

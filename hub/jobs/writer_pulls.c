@@ -105,8 +105,10 @@ static void order(struct hub_flush *f) {
             }
         }
     }
-    free(f->items);
-    f->items = items;
+    for (size_t i = 0; i < count; i++) {
+        f->items[i] = items[i];
+    }
+    free(items);
 }
 
 // group_of is the part of a flush that is about a branch; it borrows all of it.
@@ -678,7 +680,7 @@ void hub_flush_pulls(struct hub_flush *f) {
         rc = carry(f, &tip, &f->pulls.items[i], &err);
         f->err = rc < 0 ? err : f->err;
     }
-    if (f->err.code == CM_OK) {
+    if (f->err.code == CM_OK && f->by_pulls) { // else Holds are commits, or wait to be
         f->err.code = show_holds(f, &tip, &f->err);
     }
 }

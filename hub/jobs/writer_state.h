@@ -32,8 +32,9 @@ struct hub_writing {
     struct hub_intent intent;
     char *texts[HUB_WRITING_TEXTS];
     bool automatic;
-    bool noted;   // why it waits is on record
-    int64_t pull; // number of the pull request that it is in; 0: none
+    bool asks_pull; // for a pull request, also where others are commits
+    bool noted;     // why it waits is on record
+    int64_t pull;   // number of the pull request that it is in; 0: none
     struct cm_list in_list;
 };
 
@@ -97,7 +98,7 @@ struct hub_flush {
     bool seals;            // commits get one
     int cancel_fd;
     int64_t now_ms;
-    struct hub_flush_item *items;
+    struct hub_flush_item *items; // last those that ask for pull requests
     size_t count;
     size_t most;  // edits in one push; 0: as many as fit
     size_t moved; // rounds in which the tip moved before it was pushed
@@ -105,7 +106,7 @@ struct hub_flush {
     struct hub_repo_id commit;
     enum hub_repo_trouble trouble; // of the last fetch or push
     struct hub_forge *forge;       // NULL: there are no pull requests
-    bool by_pulls;                 // it goes into some; found out if the branch is protected
+    bool by_pulls;                 // all goes into some; found out if the branch is protected
     struct hub_pulls pulls;        // those that are open
     char *holds;           // names what HUB_HOLDS_BRANCH has; "": it is not there; NULL: not known
     struct cm_map *proofs; // hub_proofs_new; borrowed

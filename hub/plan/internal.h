@@ -43,9 +43,10 @@ struct plan_settings {
     bool goes_back;
     const char *on_reject;
     bool reverts;
-    const char *drift; // a constant: "report", "correct", "capture", "off"
+    const char *drift;   // a constant: "report", "correct", "capture", "off"
+    const char *capture; // likewise: "pull-request", "commit", ""
 };
-#define HUB_PLAN_SETTINGS 7
+#define HUB_PLAN_SETTINGS 8
 
 struct hub_plan_before {
     struct cm_arena *arena;

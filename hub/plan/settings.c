@@ -28,7 +28,8 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
                                .goes_back = info->goes_back,
                                .on_reject = info->on_reject,
                                .reverts = info->reverts,
-                               .drift = info->drift};
+                               .drift = info->drift,
+                               .capture = info->capture};
 }
 
 void plan_settings_remember(struct hub_plan_before *before, const struct hub_fleet *f) {
@@ -103,6 +104,10 @@ static void compare_choices(struct plan_making *m, const struct plan_settings *o
     }
 }
 
+static const char *or_none(const char *text) {
+    return text[0] != '\0' ? text : NULL;
+}
+
 static void compare_settings(struct plan_making *m, const struct plan_settings *old,
                              const struct hub_app_info *now) {
     compare_choices(m, old, now);
@@ -111,6 +116,9 @@ static void compare_settings(struct plan_making *m, const struct plan_settings *
     }
     if (!same_capture(old, now)) {
         tell(m, now->name, "drift", old->drift, now->drift);
+    }
+    if (strcmp(old->capture, now->capture) != 0) {
+        tell(m, now->name, "capture", or_none(old->capture), or_none(now->capture));
     }
     if (strcmp(old->on_reject, now->on_reject) != 0) {
         tell(m, now->name, "onReject", old->on_reject, now->on_reject);
@@ -155,7 +163,7 @@ static bool are_same(const struct plan_settings *old, const struct hub_app_info 
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
            old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back &&
            strcmp(old->on_reject, now->on_reject) == 0 && old->reverts == now->reverts &&
-           same_capture(old, now);
+           same_capture(old, now) && strcmp(old->capture, now->capture) == 0;
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
@@ -187,6 +195,13 @@ static const char *on_reject_words(const char *after) {
                : "from then on a release that is rejected goes back alone";
 }
 
+static const char *capture_words(const char *after) {
+    return strcmp(after, "commit") == 0 ? "from then on what is captured by itself is committed"
+           : after[0] != '\0'           ? "from then on what is captured by itself is proposed"
+                              : "from then on what is captured by itself is proposed where its "
+                                "repository has a provider, else committed";
+}
+
 const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
     const char *after = setting->after == NULL ? "" : setting->after->text;
 
@@ -206,6 +221,9 @@ const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
     }
     if (strcmp(setting->path, "onReject") == 0) {
         return on_reject_words(after);
+    }
+    if (strcmp(setting->path, "capture") == 0) {
+        return capture_words(after);
     }
     if (strcmp(setting->path, "writeBack") == 0) {
         return strcmp(after, "revert") == 0

@@ -178,8 +178,9 @@ struct hub_app_row {
     const char *depends_on;    // JSON array of names
     const char *release_group; // NULL: none
     const char *on_reject;
-    bool reverts;   // writeBack: revert
-    bool goes_back; // onFailure: rollback
+    bool reverts;        // writeBack: revert
+    bool goes_back;      // onFailure: rollback
+    const char *capture; // "pull-request", "commit"; "" and NULL: it says nothing
 };
 CM_MUSTUSE enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,
                                             struct cm_err *err);

@@ -149,6 +149,9 @@ static const struct hub_column app_columns[] = {
     {"writeBack", "iif(a.reverts, 'revert', 'hold')", HUB_COLUMN_TEXT,
      "What is written into Git of a release that is kept out: a Hold (hold), or the document as it "
      "was before where that is proven to do the same (revert)."},
+    {"capture", "a.capture", HUB_COLUMN_TEXT,
+     "How what was changed by hand comes into Git by itself: pull-request or commit; empty: a pull "
+     "request where the repository has a provider, else a commit."},
     {"clusters", SUM("t.pairs"), HUB_COLUMN_COUNT, "How many clusters should run it."},
     {"applied", TALLIED(ARE_APPLIED), HUB_COLUMN_COUNT, "Clusters that run it as Git says."},
     {"failed", TALLIED(ARE_FAILED), HUB_COLUMN_COUNT, "Clusters where it could not be applied."},
@@ -630,8 +633,8 @@ static const struct hub_list lists[] = {
      .item = "App",
      .about = "Apps.",
      // One that left Git is told of while its removal waits.
-     .from = "(SELECT * FROM app UNION ALL SELECT DISTINCT app, repo, '', '', '', 0, 0, '[]', 0, 0"
-             " FROM pair WHERE waits <> '' AND app NOT IN (SELECT name FROM app)) a",
+     .from = "(SELECT * FROM app UNION ALL SELECT DISTINCT app, repo, '', '', '', 0, 0, '[]', 0, 0,"
+             " '' FROM pair WHERE waits <> '' AND app NOT IN (SELECT name FROM app)) a",
      .counts = "FROM tally t WHERE t.app = a.name",
      .columns = app_columns,
      .column_count = COUNT(app_columns),

@@ -205,7 +205,8 @@ enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *k
 
 #define SEEN                                                                                       \
     "SELECT d.cluster, d.app, d.key, d.path, d.desired, d.actual, d.manager,"                      \
-    " ifnull(o.drift_more, 0), a.repo, d.user FROM drift d JOIN app a ON a.name = d.app"           \
+    " ifnull(o.drift_more, 0), a.repo, d.user, a.capture FROM drift d JOIN app a ON a.name = "     \
+    "d.app"                                                                                        \
     " LEFT JOIN object o ON o.cluster = d.cluster AND o.key = d.key"
 
 // any_captures spares most fleets the look through all that differs.
@@ -232,7 +233,8 @@ static struct hub_drift_seen seen_of(struct hub_stmt *stmt) {
                                            .manager = hub_stmt_text(stmt, 6),
                                            .user = hub_stmt_text(stmt, 9)},
                                    .more = hub_stmt_int(stmt, 7) != 0,
-                                   .repo = hub_stmt_text(stmt, 8)};
+                                   .repo = hub_stmt_text(stmt, 8),
+                                   .way = hub_stmt_text(stmt, 10)};
 }
 
 // take_object tells whether a row is of the object before; that is remembered in *object.

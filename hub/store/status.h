@@ -117,6 +117,7 @@ struct hub_drift_seen {
     struct hub_drift_row row;
     bool more;        // more fields of the object differ than are on record
     const char *repo; // where the App is
+    const char *way;  // its `capture`; "": it says nothing
 };
 
 // hub_drift_foreign visits fields that somebody else has set, by cluster and object: of an App on a

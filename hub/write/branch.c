@@ -64,6 +64,16 @@ char *hub_write_path(const struct hub_intent *intent) {
     return cm_strdup(path_of(a, intent));
 }
 
+bool hub_write_asks_pull(const struct hub_intent *intent) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *args = NULL;
+    struct cm_err ignored;
+
+    return strcmp(intent->kind, "capture") == 0 &&
+           hub_write_args(a, intent, &args, &ignored) == CM_OK &&
+           cm_json_true(cm_json_get(args, "pull"));
+}
+
 char *hub_write_branch(const struct hub_intent *intent) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *word = word_of(intent->kind);

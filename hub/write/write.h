@@ -134,6 +134,12 @@ bool hub_write_was_found(const struct hub_intent *intent);
 // deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.
 char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer);
 
+// hub_write_asks_pull tells whether an intent asks for a pull request where others are commits.
+bool hub_write_asks_pull(const struct hub_intent *intent);
+
+// How the branches of captures begin: of one for each App.
+#define HUB_WRITE_CAPTURE_BRANCH "holdfast/capture/"
+
 // hub_write_branch names the branch of the pull request that an intent is in, and all that have the
 // last word about the same: "holdfast/rollback/<app>/<release>-<id>" for a Hold, else
 // "holdfast/<kind>/<app>". The caller frees it.

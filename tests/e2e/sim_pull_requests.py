@@ -29,6 +29,11 @@ repositories:
   write: direct
   provider: gitea
 """
+SHADED = """\
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: NAME, labels: {shade: dark}}
+"""
 
 
 def web(image, **env):
@@ -40,6 +45,7 @@ def web(image, **env):
 
 class PullRequests(SimStory):
     clusters = fleet(3)
+    hub_options = ("--capture-after", "2s")
     apps = web("1", A="a")
     sim_options = ("--reconnect-max", "1s")
 
@@ -250,6 +256,30 @@ class PullRequests(SimStory):
         self.wait_event("pull-request.closed", app="web")
         self.wait_nothing_in_force()
         self.assertEqual(self.gitea.pulls("open"), [])
+
+    def test_a_where_commits_are_taken_a_capture_is_proposed_unless_the_app_says_otherwise(self):
+        self.gitea.unprotect()
+        self.hub.kill()
+        self.hub.start_and_wait()
+        self.wait_connected("c01", "c02", "c03")
+        for name, way in (("asks", {}), ("tells", {"capture": "commit"})):
+            self.follow()
+            self.deliver({**files(name, drift="capture", targets=[{"cluster": "c02"}], **way),
+                          f"apps/{name}/all.yaml": SHADED.replace("NAME", name)})
+            self.sim.ask("drift", "c02", f"ConfigMap/default/{name}", "metadata.labels.shade", "light",
+                         "kubectl-edit")
+        wait_for(lambda: "\ncapture(tells): " in "\n" + self.subjects(), SOON, "the commit", 0.2)
+        pull, = wait_for(lambda: self.gitea.pulls("open"), SOON, "the pull request", 0.2)
+        self.assertEqual(pull["head"]["ref"], "holdfast/capture/asks")
+        self.assertIn("capture(asks): ConfigMap/default/asks on c02", pull["title"])
+        self.assertNotIn("capture(asks)", self.subjects())
+        self.assertRegex(self.hub.run("describe", "app", "tells").stdout, r"Capture: +commit\n")
+        self.merge(pull["number"])
+        self.wait_drift()
+
+    def subjects(self):
+        self.repo.git("fetch", "--quiet", "--prune", "origin")
+        return self.repo.git("log", "--format=%s", "origin/main")
 
 
 if __name__ == "__main__":

@@ -129,6 +129,9 @@ class Gitea(Process):
                   enable_push=True, enable_push_whitelist=True,
                   push_whitelist_usernames=["platform"])
 
+    def unprotect(self):
+        self.call("DELETE", "/repos/platform/fleet/branch_protections/main")
+
     def pulls(self, state="all"):
         """Pull requests, oldest first."""
         return self.call("GET", f"/repos/platform/fleet/pulls?state={state}")[::-1]

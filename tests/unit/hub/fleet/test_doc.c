@@ -302,6 +302,8 @@ static const struct wrong wrongs[] = {
      "app.yaml, without '..', '.' and '/' at either end"},
     {"apps/shop/app.yaml", APP "spec: {drift: fix}\n",
      "apps/shop/app.yaml:4:15: spec.drift must be one of 'report', 'correct', 'capture', 'off'"},
+    {"apps/shop/app.yaml", APP "spec: {capture: push}\n",
+     "apps/shop/app.yaml:4:17: spec.capture must be one of 'pull-request', 'commit'"},
     {"apps/shop/app.yaml", APP "spec: {drift: corect, onTargetLoss: prun}\n",
      "apps/shop/app.yaml:4:15: spec.drift is 'corect': did you mean 'correct'?\n"
      "apps/shop/app.yaml:4:37: spec.onTargetLoss is 'prun': did you mean 'prune'?"},

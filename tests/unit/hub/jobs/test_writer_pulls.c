@@ -235,6 +235,37 @@ static void others_go_into_others(void **state) {
            "a bans/b.yaml ");
 }
 
+static void what_asks_for_one_goes_there_though_others_are_commits(void **state) {
+    struct fixture *f = *state;
+
+    f->flush.by_pulls = false;
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    add(f, "ban", "web", "bans/b.yaml", "b");
+    f->flush.items[1].writing->asks_pull = true;
+    run(f);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_DONE);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NOT_YET);
+    assert_int_equal(f->flush.items[1].writing->pull, 1);
+    assert_false(f->flush.by_pulls);
+    assert_string_equal(only(f)->branch, "holdfast/ban/web");
+    assert_null(f->flush.holds); // the branch of Holds is left alone
+    expect(f, "git -C fleet.git ls-tree -r --name-only main | tr '\\n' ' '", "a freezes/a.yaml ");
+    expect(f, "git -C fleet.git ls-tree -r --name-only holdfast/ban/web bans", "bans/b.yaml");
+}
+
+static void what_asks_for_one_is_no_commit_where_there_are_none_any_more(void **state) {
+    struct fixture *f = *state;
+
+    f->flush.by_pulls = false;
+    f->flush.forge = NULL;
+    add(f, "ban", "web", "bans/b.yaml", "b");
+    f->flush.items[0].writing->asks_pull = true;
+    run(f);
+    assert_int_equal(f->flush.items[0].what, HUB_WRITTEN_NEVER);
+    assert_non_null(strstr(f->flush.items[0].why, "no 'provider' any more"));
+    expect(f, "git -C fleet.git rev-list --count main", "1");
+}
+
 static void merged_it_is_done(void **state) {
     struct fixture *f = *state;
 
@@ -766,6 +797,8 @@ int main(int argc, char **argv) {
         TEST(what_is_about_the_same_comes_into_one_that_is_updated),
         TEST(a_branch_that_is_as_it_shall_be_is_left_alone),
         TEST(others_go_into_others),
+        TEST(what_asks_for_one_goes_there_though_others_are_commits),
+        TEST(what_asks_for_one_is_no_commit_where_there_are_none_any_more),
         TEST(merged_it_is_done),
         TEST(merged_while_it_is_pushed_it_has_what_it_had_before),
         TEST(closed_it_has_failed_and_what_came_since_has_not),

@@ -50,6 +50,8 @@ static const struct change {
     {"health", FROM_A ALL, FROM_A ALL "  health: {timeout: 5m}", HUB_PLAN_OPTION},
     {"drift", FROM_A ALL, FROM_A ALL "  drift: correct", HUB_PLAN_OPTION},
     {"drift", FROM_A ALL, FROM_A ALL "  drift: capture", LATER},
+    {"capture", FROM_A ALL, FROM_A ALL "  capture: commit", LATER},
+    {"capture", FROM_A ALL "  capture: commit", FROM_A ALL "  capture: pull-request", LATER},
     {"showValues", FROM_A ALL, FROM_A ALL "  showValues: [LOG_LEVEL]", HUB_PLAN_OPTION},
     {"ignoreDifferences", FROM_A ALL, FROM_A ALL "  ignoreDifferences: [{kind: Pod}]",
      HUB_PLAN_OPTION},

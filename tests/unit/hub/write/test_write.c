@@ -615,8 +615,24 @@ static void what_undoes_something_is_in_its_pull_request(void **state) {
     }
 }
 
+static void a_capture_may_ask_for_a_pull_request(void **state) {
+    struct hub_intent intent = {
+        .id = "x", .kind = "capture", .app = "web", .cluster = "c", .args = "{\"pull\":true}"};
+    CM_AUTOFREE char *branch = hub_write_branch(&intent);
+
+    (void)state;
+    assert_true(hub_write_asks_pull(&intent));
+    assert_string_equal(branch, HUB_WRITE_CAPTURE_BRANCH "web");
+    intent.args = "{}";
+    assert_false(hub_write_asks_pull(&intent));
+    intent.kind = "hold"; // what the hub decides is pushed where that may be
+    intent.args = "{\"pull\":true}";
+    assert_false(hub_write_asks_pull(&intent));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_capture_may_ask_for_a_pull_request),
         cmocka_unit_test(an_app_is_suspended_where_its_document_is),
         cmocka_unit_test(a_cluster_goes_on_in_a_file_with_others),
         cmocka_unit_test(opposites_are_about_the_same_target),
