@@ -19,6 +19,8 @@
 #include "hub/repo/local.h"
 #include "hub/repo/tree.h"
 
+#define HOLDS_BRANCH "holdfast/holds" // as the hub writes it (hub/jobs/writer_state.h)
+
 // ---- Opening
 
 // below returns a text with a '/' at its end, or "" if it names the place where we are.
@@ -281,6 +283,64 @@ enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
     c->err = (struct cm_err){.code = CM_OK};
     hub_repo_id_hex(commit, revision);
     return take(c, o, &entries, revision, true);
+}
+
+// find_holds finds the branch that shows what is in force beyond the tip; *say NULL: it is not
+// here.
+static enum cm_rc find_holds(struct ctl *c, const struct ctl_offline *o, struct hub_repo_id *out,
+                             const char **say) {
+    static const char *const names[] = {"origin/" HOLDS_BRANCH, HOLDS_BRANCH};
+
+    *say = NULL;
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]) && *say == NULL; i++) {
+        CM_CLEANUP(hub_commit_done) struct hub_commit commit = {0};
+        enum cm_rc rc = hub_repo_resolve(o->repo, names[i], &commit, &c->err);
+
+        if (rc < 0 && rc != CM_ENOTFOUND) {
+            return rc;
+        }
+        if (rc == CM_OK) {
+            *out = commit.id;
+            *say = names[i];
+        }
+    }
+    c->err = (struct cm_err){.code = CM_OK};
+    return CM_OK;
+}
+
+// leave_added: what the branch lacks came after it.
+static void leave_added(struct hub_entries *entries) {
+    size_t kept = 0;
+
+    for (size_t i = 0; i < entries->count; i++) {
+        if (entries->items[i].change != HUB_ENTRY_REMOVED) {
+            entries->items[kept++] = entries->items[i];
+        }
+    }
+    entries->count = kept;
+}
+
+enum cm_rc ctl_offline_add_holds(struct ctl *c, struct ctl_offline *o,
+                                 const struct hub_repo_id *commit, const char **say) {
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+    const char *folder = cm_arena_strf(c->arena, "%sholds", o->in_repo);
+    struct hub_repo_range range = {.old = *commit, .prefix = folder};
+    char revision[HUB_REPO_ID_HEX_MAX];
+    struct cm_err ignored; // histories that were cut off have no such commit
+
+    if (find_holds(c, o, &range.now, say) < 0 || *say == NULL) {
+        return c->err.code;
+    }
+    (void)!hub_repo_merge_base(o->repo, commit, &range.now, &range.old, &ignored);
+    if (hub_repo_diff(o->repo, &range, NULL, &entries, &c->err) < 0) {
+        return c->err.code;
+    }
+    leave_added(&entries);
+    hub_repo_id_hex(&range.now, revision);
+    *say = entries.count == 0 ? NULL
+                              : cm_arena_strf(c->arena, "%zu Hold%s of %s (%.7s)", entries.count,
+                                              entries.count == 1 ? "" : "s", *say, revision);
+    return entries.count == 0 ? CM_OK : take(c, o, &entries, revision, false);
 }
 
 bool ctl_offline_wants_commit(const struct ctl *c) {

@@ -55,6 +55,12 @@ CM_MUSTUSE enum cm_rc ctl_offline_advance(struct ctl *c, struct ctl_offline *o,
                                           const struct hub_repo_id *from,
                                           const struct hub_repo_id *to);
 
+// ctl_offline_add_holds takes in, after a commit was read, the Holds that count and wait to be
+// merged, as this clone has fetched the branch that shows them; *say is how to call that, NULL:
+// there is no such branch, or nothing on it.
+CM_MUSTUSE enum cm_rc ctl_offline_add_holds(struct ctl *c, struct ctl_offline *o,
+                                            const struct hub_repo_id *commit, const char **say);
+
 // ctl_offline_is_empty tells whether there is no document, right or wrong.
 bool ctl_offline_is_empty(const struct hub_fleet *fleet);
 

@@ -67,6 +67,34 @@ metadata: {name: key, namespace: default}
 stringData: {password: hunter2}
 """
 
+HOLD = """\
+apiVersion: holdfast/v1alpha1
+kind: Hold
+metadata: {name: shop-1.5.0-x}
+spec:
+  app: shop
+  clusters: [paris]
+  rejects:
+    identity:
+    - {object: apps/Deployment/default/web, at: "/spec/template/spec/containers/[name=web]/image", value: "reg/web:1.5.0"}
+  delta:
+  - {object: apps/Deployment/default/web, at: "/spec/template/spec/containers/[name=web]/image", bad: "reg/web:1.5.0", use: "reg/web:1.4.2"}
+"""
+
+
+def web(image, note="old"):
+    return f"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata: {{name: web, namespace: default, annotations: {{note: {note}}}}}
+spec:
+  selector: {{matchLabels: {{a: b}}}}
+  template:
+    metadata: {{labels: {{a: b}}}}
+    spec: {{containers: [{{name: web, image: "reg/web:{image}"}}]}}
+"""
+
+
 FLEET = {"clusters/all.yaml": CLUSTERS, "groups/all.yaml": GROUPS, "apps/shop/app.yaml": APP,
          "apps/shop/one.yaml": config_map("one", "blue"),
          "apps/shop/two.yaml": config_map("two", "blue"), "apps/shop/key.yaml": SECRET}
@@ -221,6 +249,38 @@ class OfflineVerbs(story.Story):
         self.assertIn("git fetch --unshallow", text)
         self.assertIn("nothing changes", self.says(0, "plan", cwd=shallow))
         self.assertIn("3 clusters", self.says(0, "validate", cwd=shallow))
+
+    def test_holds_that_wait_to_be_merged_count_where_the_clone_has_them(self):
+        for root in ("", "infra/fleet/"):
+            with self.subTest(root=root):
+                self.plan_with_waiting_holds(root)
+
+    def plan_with_waiting_holds(self, root):
+        self.repo.push({**{f"{root}{path}": text for path, text in FLEET.items()},
+                        f"{root}apps/shop/web.yaml": web("1.4.2")})
+        self.repo.push({f"{root}apps/shop/web.yaml": web("1.5.0")})
+        self.repo.git("push", "--quiet", "--force", "origin", "main:refs/heads/holdfast/holds")
+        self.repo.git("checkout", "--quiet", "--detach")
+        self.repo.commit({f"{root}holds/shop/x.yaml": HOLD}, "hold(shop): 1.4.2 on 1 cluster, which rejected 1.5.0")
+        self.repo.git("push", "--quiet", "origin", "HEAD:refs/heads/holdfast/holds")
+        self.repo.git("checkout", "--quiet", "main")
+        self.repo.push({f"{root}apps/shop/web.yaml": web("1.5.0", "new")})
+        clone = self.place / f"clone-{len(root)}"
+        plan = ("plan", "HEAD~1..HEAD", "--path", root.strip("/"), clone)
+        self.repo.git("clone", "--quiet", self.repo.bare, clone)
+        said = self.says(0, *plan)
+        self.assertIn("HEAD~1 (", said)
+        self.assertIn(") with 1 Hold of origin/holdfast/holds (", said)
+        self.assertIn("App shop is held on 1 cluster: it stays on 1.4.2 instead of 1.5.0", said)
+        self.repo.git("-C", clone, "update-ref", "-d", "refs/remotes/origin/holdfast/holds")
+        self.assertNotIn("Hold", self.says(0, *plan))
+        # Merged and removed since, on a branch that this clone has as it was: it counts no more.
+        self.repo.git("-C", clone, "fetch", "--quiet", "origin")
+        self.repo.git("merge", "--quiet", "-m", "merge", "origin/holdfast/holds")
+        self.repo.push({f"{root}holds/shop/x.yaml": None})
+        self.repo.push({f"{root}apps/shop/web.yaml": web("1.5.0", "newer")})
+        self.repo.git("-C", clone, "pull", "--quiet")
+        self.assertNotIn("Hold", self.says(0, *plan))
 
     def test_a_fleet_may_be_a_folder_of_the_repository(self):
         moved = {f"infra/fleet/{path}": text for path, text in FLEET.items()}
