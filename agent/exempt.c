@@ -169,19 +169,23 @@ static bool is_told(const struct agent_exempt *x) {
     return x->connected && !x->owed && x->in_flight == 0;
 }
 
+// warning_ms: for how long before its end one is warned of it: the last quarter of its time.
+static int64_t warning_ms(const struct agent_exemption *e) {
+    int64_t part_ms = (e->until_ms - e->began_ms) / 4;
+
+    return part_ms < DAY_MS ? part_ms : DAY_MS;
+}
+
 static void warn_of_end(const struct review *v, const struct agent_exemption *e) {
     struct site *s = find_site(v->x, &e->id);
     char until[CM_CLOCK_TEXT_MAX];
 
-    if (s == NULL || s->warned || e->until_ms - v->now_ms > DAY_MS) {
+    if (s == NULL || s->warned || e->until_ms - v->now_ms > warning_ms(e)) {
         return;
     }
     s->warned = true;
-    if (e->until_ms - e->began_ms <= DAY_MS) {
-        return; // it was said when it began
-    }
     cm_clock_format(e->until_ms, until);
-    CM_AUTOFREE char *words = cm_strf("ends within a day, at %s", until);
+    CM_AUTOFREE char *words = cm_strf("ends soon, at %s", until);
     cm_log(CM_LOG_WARN, "agent.exemption_ending", words, "exemption", e->name, "app", e->app,
            "object", e->key, NULL);
     say(v->x, s, true, words);

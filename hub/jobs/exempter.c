@@ -11,6 +11,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
 #include "hub/config/config.h"
 #include "hub/jobs/made.h"
 #include "hub/jobs/store.h"
@@ -118,17 +119,21 @@ static void ask(struct hub_exempter *x, const struct over *o) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(cm_str_done) struct cm_str args = {0};
     struct cm_json *json = cm_json_new(a, CM_OBJECT);
-    const char *key = cm_arena_strf(a, "%s\n%lld", o->name, (long long)o->until_ms);
+    const char *key = cm_arena_strf(a, "unexempt\n%s\n%lld", o->name, (long long)o->until_ms);
+    struct cm_sha256 digest = cm_sha256(key, strlen(key));
+    char id[CM_SHA256_HEX_MAX]; // so what people refused is not proposed again
 
-    if (r == NULL || r->write != HUB_WRITE_DIRECT || !shall_ask(x, key, AGAIN_MS)) {
+    if (r == NULL || r->write == HUB_WRITE_OFF || !shall_ask(x, key, AGAIN_MS)) {
         return;
     }
+    cm_sha256_hex(&digest, id);
     cm_json_set_string(a, json, "path",
                        cm_arena_strf(a, "%s%s%s", r->path, r->path[0] == '\0' ? "" : "/", o->path));
     cm_json_set_int(a, json, "until", o->until_ms);
     cm_json_write_compact(json, &args);
     hub_writer_add(x->writer,
                    &(struct hub_writer_ask){.repository = o->repo,
+                                            .id = id,
                                             .kind = "unexempt",
                                             .app = o->app,
                                             .args = cm_str_get(&args),

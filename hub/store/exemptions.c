@@ -11,6 +11,7 @@
 #include "hub/store/events.h"
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
+#define PARTS 4 // of its time: it is warned when the last one begins
 
 enum told { TOLD_NOTHING, TOLD_BEGUN, TOLD_ENDING, TOLD_ENDED };
 
@@ -23,6 +24,7 @@ struct row {
     const char *reason;
     const char *actor;
     int64_t until_ms;
+    int64_t began_ms; // when it was told of first
     enum told told;
     bool gone;  // its file is
     bool known; // that it began was told: a site made it
@@ -46,11 +48,12 @@ static enum cm_rc read_rows(struct look *l, struct cm_err *err) {
         l->db, &stmt, err,
         "SELECT x.name, x.app, x.repo, x.path, x.object || iif(x.field = '', '', ', ' || x.field),"
         " x.reason, x.actor, x.until_ms, ifnull(t.told, 0), 0,"
-        " t.told IS NULL AND x.site <> '' FROM exemption x"
+        " t.told IS NULL AND x.site <> '', ifnull(t.began_ms, ?1) FROM exemption x"
         " LEFT JOIN exemption_told t ON t.name = x.name"
-        " UNION ALL SELECT name, app, '', '', '', '', '', 0, told, 1, 0 FROM exemption_told"
+        " UNION ALL SELECT name, app, '', '', '', '', '', 0, told, 1, 0, began_ms FROM "
+        "exemption_told"
         " WHERE name NOT IN (SELECT name FROM exemption)",
-        "");
+        "i", l->now_ms);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct row *row = cm_arena_get(l->a, sizeof(*row));
@@ -66,18 +69,26 @@ static enum cm_rc read_rows(struct look *l, struct cm_err *err) {
                             .told = (enum told)hub_stmt_int(stmt, 8),
                             .gone = hub_stmt_int(stmt, 9) != 0,
                             .known = hub_stmt_int(stmt, 10) != 0,
+                            .began_ms = hub_stmt_int(stmt, 11),
                             .next = l->rows};
         l->rows = row;
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// warning_ms: for how long before its end one is warned of it.
+static int64_t warning_ms(const struct row *row) {
+    int64_t part_ms = (row->until_ms - row->began_ms) / PARTS;
+
+    return part_ms < DAY_MS ? part_ms : DAY_MS;
+}
+
 static enum told state_of(const struct look *l, const struct row *row) {
     if (row->gone || row->until_ms <= l->now_ms) {
         return TOLD_ENDED;
     }
-    return row->told != TOLD_NOTHING && row->until_ms - l->now_ms <= DAY_MS ? TOLD_ENDING
-                                                                            : TOLD_BEGUN;
+    return row->told != TOLD_NOTHING && row->until_ms - l->now_ms <= warning_ms(row) ? TOLD_ENDING
+                                                                                     : TOLD_BEGUN;
 }
 
 static char *words_of(const struct row *row, enum told state) {
@@ -89,7 +100,7 @@ static char *words_of(const struct row *row, enum told state) {
     }
     return cm_strf("'%s': %s %s %s (%s)", row->name, row->what,
                    state == TOLD_BEGUN    ? "may be changed by hand until"
-                   : state == TOLD_ENDING ? "is put right within a day, at"
+                   : state == TOLD_ENDING ? "is put right soon, at"
                                           : "may be changed by hand no more, since",
                    until, row->reason);
 }
@@ -125,9 +136,9 @@ static enum cm_rc note_row(const struct look *l, const struct row *row, struct c
     return row->gone ? hub_db_run(l->db, err, "DELETE FROM exemption_told WHERE name = ?1", "t",
                                   row->name)
                      : hub_db_run(l->db, err,
-                                  "INSERT OR REPLACE INTO exemption_told (name, app, told)"
-                                  " VALUES (?1, ?2, ?3)",
-                                  "tti", row->name, row->app, (int64_t)state);
+                                  "INSERT OR REPLACE INTO exemption_told (name, app, told,"
+                                  " began_ms) VALUES (?1, ?2, ?3, ?4)",
+                                  "ttii", row->name, row->app, (int64_t)state, row->began_ms);
 }
 
 enum cm_rc hub_exemptions_look(struct hub_db *db, int64_t now_ms,

@@ -18,8 +18,8 @@ struct hub_exemption_over {
     int64_t until_ms;
 };
 
-// hub_exemptions_look makes an event of each that began, ends within a day, or ended, since it was
-// looked for last, and visits all whose time is over.
+// hub_exemptions_look makes an event of each that began, ends soon (the last quarter of its time, a
+// day at most), or ended, since it was looked for last, and visits all whose time is over.
 CM_MUSTUSE enum cm_rc hub_exemptions_look(struct hub_db *db, int64_t now_ms,
                                           void (*over)(void *ctx,
                                                        const struct hub_exemption_over *e),

@@ -698,12 +698,18 @@ static const char *const step_45[] = {
     NULL,
 };
 
+static const char *const step_46[] = {
+    // Since when an exemption is known; 0: it was before this was noted.
+    "ALTER TABLE exemption_told ADD COLUMN began_ms INTEGER NOT NULL DEFAULT 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
-    step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
-    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
-    step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35, step_36,
-    step_37, step_38, step_39, step_40, step_41, step_42, step_43, step_44, step_45};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
+    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
+    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
+    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39, step_40,
+    step_41, step_42, step_43, step_44, step_45, step_46};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -775,7 +781,8 @@ static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct
                                               "PRAGMA user_version = 42",
                                               "PRAGMA user_version = 43",
                                               "PRAGMA user_version = 44",
-                                              "PRAGMA user_version = 45"};
+                                              "PRAGMA user_version = 45",
+                                              "PRAGMA user_version = 46"};
     _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                    "each step ends with its version");
 

@@ -277,6 +277,24 @@ class PullRequests(SimStory):
         self.merge(pull["number"])
         self.wait_drift()
 
+    def test_b_the_file_of_an_exemption_that_is_over_goes_by_a_pull_request(self):
+        self.hub.kill()
+        asked = self.hub.repositories_file.read_text(encoding="utf-8")
+        self.hub.repositories_file.write_text(asked.replace("write: direct", "write: pull-request"),
+                                              encoding="utf-8")
+        self.hub.start_and_wait()
+        self.follow()
+        self.wait_resolved(self.commit({"exemptions/inc-1.yaml": m.text(m.thing(
+            "holdfast/v1alpha1", "Exemption", "inc-1", spec={
+                "app": "asks", "clusters": ["c02"], "object": "ConfigMap/default/asks", "reason": "x",
+                "until": "2026-01-01T00:00:00Z"}))}))
+        pull, = wait_for(lambda: self.gitea.pulls("open"), SOON, "the pull request", 0.2)
+        self.assertEqual(pull["head"]["ref"], "holdfast/exempt/asks")
+        self.assertIn("unexempt(asks): the exemption has ended", pull["title"])
+        self.assertEqual(len(self.hub.get("exemptions")), 1)
+        self.merge(pull["number"])
+        wait_for(lambda: self.hub.get("exemptions") == [], SOON, "the file to go", 0.2)
+
     def subjects(self):
         self.repo.git("fetch", "--quiet", "--prune", "origin")
         return self.repo.git("log", "--format=%s", "origin/main")

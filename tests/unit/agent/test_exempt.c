@@ -234,18 +234,28 @@ static void it_is_in_force_without_a_hub_and_after_a_restart(void **state) {
 static void it_ends_by_time_and_warns_a_day_before(void **state) {
     struct fixture *f = *state;
 
-    found_one(f, 48 * HOUR_MS);
-    pass(f, 23 * HOUR_MS);
+    found_one(f, 120 * HOUR_MS);
+    pass(f, 95 * HOUR_MS);
     assert_non_null(strstr(f->said, "in force until"));
     pass(f, 2 * HOUR_MS);
-    assert_string_equal(f->said, "inc-1: ends within a day, at 2026-10-03T12:00:00.000Z");
+    assert_string_equal(f->said, "inc-1: ends soon, at 2026-10-06T12:00:00.000Z");
     assert_int_equal(in_force(f), 1);
     pass(f, 24 * HOUR_MS);
     assert_int_equal(in_force(f), 0);
     close_all(f);
     open_all(f);
-    found_one(f, 48 * HOUR_MS);
+    found_one(f, 120 * HOUR_MS);
     assert_int_equal(in_force(f), 0);
+}
+
+static void of_a_short_one_it_warns_in_its_last_quarter(void **state) {
+    struct fixture *f = *state;
+
+    found_one(f, 8 * HOUR_MS);
+    pass(f, 5 * HOUR_MS);
+    assert_non_null(strstr(f->said, "in force until"));
+    pass(f, 2 * HOUR_MS);
+    assert_string_equal(f->said, "inc-1: ends soon, at 2026-10-01T20:00:00.000Z");
 }
 
 static void one_that_was_over_before_the_agent_was_back_is_so_at_once(void **state) {
@@ -389,6 +399,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(it_is_in_force_without_a_hub_and_after_a_restart),
         TEST(it_ends_by_time_and_warns_a_day_before),
+        TEST(of_a_short_one_it_warns_in_its_last_quarter),
         TEST(one_that_was_over_before_the_agent_was_back_is_so_at_once),
         TEST(what_ended_is_told_with_its_times_until_the_hub_has_it),
         TEST(what_git_does_not_want_ends_and_stays_so),
