@@ -735,57 +735,19 @@ static enum cm_rc take_step(struct hub_db *db, const char *const *step, struct c
     return CM_OK;
 }
 
-static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct cm_err *err) {
-    static const char *const set_version[] = {NULL,
-                                              "PRAGMA user_version = 1",
-                                              "PRAGMA user_version = 2",
-                                              "PRAGMA user_version = 3",
-                                              "PRAGMA user_version = 4",
-                                              "PRAGMA user_version = 5",
-                                              "PRAGMA user_version = 6",
-                                              "PRAGMA user_version = 7",
-                                              "PRAGMA user_version = 8",
-                                              "PRAGMA user_version = 9",
-                                              "PRAGMA user_version = 10",
-                                              "PRAGMA user_version = 11",
-                                              "PRAGMA user_version = 12",
-                                              "PRAGMA user_version = 13",
-                                              "PRAGMA user_version = 14",
-                                              "PRAGMA user_version = 15",
-                                              "PRAGMA user_version = 16",
-                                              "PRAGMA user_version = 17",
-                                              "PRAGMA user_version = 18",
-                                              "PRAGMA user_version = 19",
-                                              "PRAGMA user_version = 20",
-                                              "PRAGMA user_version = 21",
-                                              "PRAGMA user_version = 22",
-                                              "PRAGMA user_version = 23",
-                                              "PRAGMA user_version = 24",
-                                              "PRAGMA user_version = 25",
-                                              "PRAGMA user_version = 26",
-                                              "PRAGMA user_version = 27",
-                                              "PRAGMA user_version = 28",
-                                              "PRAGMA user_version = 29",
-                                              "PRAGMA user_version = 30",
-                                              "PRAGMA user_version = 31",
-                                              "PRAGMA user_version = 32",
-                                              "PRAGMA user_version = 33",
-                                              "PRAGMA user_version = 34",
-                                              "PRAGMA user_version = 35",
-                                              "PRAGMA user_version = 36",
-                                              "PRAGMA user_version = 37",
-                                              "PRAGMA user_version = 38",
-                                              "PRAGMA user_version = 39",
-                                              "PRAGMA user_version = 40",
-                                              "PRAGMA user_version = 41",
-                                              "PRAGMA user_version = 42",
-                                              "PRAGMA user_version = 43",
-                                              "PRAGMA user_version = 44",
-                                              "PRAGMA user_version = 45",
-                                              "PRAGMA user_version = 46"};
-    _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
-                   "each step ends with its version");
+#define VERSION(number) "PRAGMA user_version = " #number
+static const char *const set_version[] = {
+    NULL,        VERSION(1),  VERSION(2),  VERSION(3),  VERSION(4),  VERSION(5),  VERSION(6),
+    VERSION(7),  VERSION(8),  VERSION(9),  VERSION(10), VERSION(11), VERSION(12), VERSION(13),
+    VERSION(14), VERSION(15), VERSION(16), VERSION(17), VERSION(18), VERSION(19), VERSION(20),
+    VERSION(21), VERSION(22), VERSION(23), VERSION(24), VERSION(25), VERSION(26), VERSION(27),
+    VERSION(28), VERSION(29), VERSION(30), VERSION(31), VERSION(32), VERSION(33), VERSION(34),
+    VERSION(35), VERSION(36), VERSION(37), VERSION(38), VERSION(39), VERSION(40), VERSION(41),
+    VERSION(42), VERSION(43), VERSION(44), VERSION(45), VERSION(46)};
+_Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
+               "each step ends with its version");
 
+static enum cm_rc take_steps(struct hub_db *db, int64_t from, int64_t to, struct cm_err *err) {
     for (int64_t i = from; i < to; i++) {
         enum cm_rc rc = take_step(db, steps[i], err);
 
