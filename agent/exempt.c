@@ -476,6 +476,11 @@ static void run_settle(void *ctx) {
     }
 }
 
+// run_timer: the task may be posted as well, for whoever comes into force in the same moment.
+static void run_timer(void *ctx) {
+    settle(ctx);
+}
+
 // settle_soon: whoever calls is not to meet with manifests that come into force.
 static void settle_soon(struct agent_exempt *x) {
     if (!x->posted && !x->stopped) {
@@ -491,7 +496,7 @@ struct agent_exempt *agent_exempt_new(struct cm_loop *loop, struct agent_cache *
     struct agent_exempt *x = cm_new(1, sizeof(*x));
 
     *x = (struct agent_exempt){.loop = loop, .cache = cache, .host = *host};
-    x->timer = (struct cm_timer){.run = run_settle, .ctx = x};
+    x->timer = (struct cm_timer){.run = run_timer, .ctx = x};
     x->task = (struct cm_task){.run = run_settle, .ctx = x};
     return x;
 }

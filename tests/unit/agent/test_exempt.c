@@ -40,14 +40,20 @@ struct fixture {
     Holdfast__V1__Exempted *told; // the last one
     size_t tellings;
     size_t changes;
-    char *said; // the last one
+    bool decodes; // what changed comes into force at once, as it does
+    char *said;   // the last one
     bool said_taken;
     bool closed;
     size_t wanted; // of tellings
 };
 
 static void on_changed(void *ctx) {
-    ((struct fixture *)ctx)->changes++;
+    struct fixture *f = ctx;
+
+    f->changes++;
+    if (f->decodes) {
+        agent_exempt_in_force(f->exempt);
+    }
 }
 
 static bool on_send(void *ctx, struct cm_buf *exempted) {
@@ -268,6 +274,22 @@ static void one_that_was_over_before_the_agent_was_back_is_so_at_once(void **sta
     assert_int_equal(in_force(f), 0);
 }
 
+static void come_into_force(void *ctx) {
+    agent_exempt_in_force(((struct fixture *)ctx)->exempt);
+}
+
+static void it_ends_in_the_moment_in_which_another_manifest_comes_into_force(void **state) {
+    struct fixture *f = *state;
+    struct cm_timer manifest = {.run = come_into_force, .ctx = f};
+
+    found_one(f, HOUR_MS);
+    f->decodes = true;
+    cm_timer_start(f->loop, &manifest, 1); // before its own
+    pass(f, HOUR_MS);
+    assert_int_equal(in_force(f), 0);
+    assert_int_equal(f->changes, 2);
+}
+
 static void what_ended_is_told_with_its_times_until_the_hub_has_it(void **state) {
     struct fixture *f = *state;
 
@@ -401,6 +423,7 @@ int main(void) {
         TEST(it_ends_by_time_and_warns_a_day_before),
         TEST(of_a_short_one_it_warns_in_its_last_quarter),
         TEST(one_that_was_over_before_the_agent_was_back_is_so_at_once),
+        TEST(it_ends_in_the_moment_in_which_another_manifest_comes_into_force),
         TEST(what_ended_is_told_with_its_times_until_the_hub_has_it),
         TEST(what_git_does_not_want_ends_and_stays_so),
         TEST(what_cannot_be_is_looked_at_again_with_another_manifest),
