@@ -56,6 +56,7 @@ void fetch_init(struct agent_link *l) {
     l->assemblies = cm_map_new(assembly_free);
     l->unproven = cm_map_new(unref_buf);
     l->again = (struct cm_timer){.run = run_again, .ctx = l};
+    l->ends = (struct cm_timer){.run = link_end_exemptions, .ctx = l};
 }
 
 static void forget_asked(struct agent_link *l) {
@@ -89,6 +90,7 @@ void fetch_reset(struct agent_link *l) {
 
 void fetch_done(struct agent_link *l) {
     fetch_reset(l);
+    cm_timer_stop(l->loop, &l->ends);
     cm_map_free(l->bundles);
     cm_map_free(l->assemblies);
     cm_map_free(l->unproven);
@@ -206,8 +208,7 @@ static enum cm_rc load_bundle(struct agent_link *l, struct agent_desired_app *ap
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
     char hex[CM_SHA256_HEX_MAX];
     struct agent_bundle *known = cm_map_get(l->bundles, hex_of(&app->bundle_sha256, hex));
-    size_t count;
-    const struct agent_exemption *allowed = agent_cache_exemptions(l->cache, &count);
+    const struct agent_allowed allowed = link_allowed(l);
 
     // Asking also keeps it from being left behind by a snapshot.
     if (!agent_cache_has(l->cache, &app->bundle_sha256)) {
@@ -220,8 +221,8 @@ static enum cm_rc load_bundle(struct agent_link *l, struct agent_desired_app *ap
     if (rc < 0) {
         return rc == CM_EIO ? cm_fail(err, CM_ENOTFOUND, "the bundle cannot be read") : rc;
     }
-    rc = agent_bundle_decode_exempt(bytes->data, bytes->size, &app->bundle_sha256, allowed, count,
-                                    &fresh, err);
+    rc = agent_bundle_decode_exempt(bytes->data, bytes->size, &app->bundle_sha256, &allowed, &fresh,
+                                    err);
     return rc == CM_OK ? agent_desired_attach(app, fresh, err) : rc;
 }
 
@@ -349,6 +350,7 @@ static void keep_bundles(struct agent_link *l, const struct agent_desired *d) {
 static void put_in_force(struct agent_link *l, struct agent_desired *d) {
     agent_desired_finish(d);
     keep_bundles(l, d);
+    link_await_end(l);
     l->host.in_force(l->host.ctx, d);
 }
 

@@ -122,6 +122,7 @@ struct agent_link {
     size_t lack_next;
     bool is_missing; // the hub said so of something
     struct cm_timer again;
+    struct cm_timer ends;  // of what is allowed for a time
     struct cm_buf *signer; // certificate that came last on this connection; NULL: none
     bool whole;            // what is in force is on disk, all of it, and not doubted
     bool proven;           // what the disk says is in force was signed by our hub for us
@@ -186,10 +187,15 @@ bool link_holds_otherwise(const struct agent_link *l, const struct agent_desired
 void link_hold_no_more(struct agent_link *l, const struct agent_desired *d);
 
 // ---- exempt.c
-// link_exempts_alike tells whether a bundle was decoded with what the site allows now;
-// link_exempts_otherwise whether one of a manifest was not.
+// link_allowed is what is allowed by hand now, borrowed. link_exempts_alike tells whether a bundle
+// was decoded with that; link_exempts_otherwise whether one of a manifest was not.
+struct agent_allowed link_allowed(const struct agent_link *l);
 bool link_exempts_alike(const struct agent_link *l, const struct agent_bundle *b);
 bool link_exempts_otherwise(const struct agent_link *l, const struct agent_desired *d);
+// link_await_end waits for the end of what the bundles in force allow for a time;
+// link_end_exemptions reads them anew when it is there.
+void link_await_end(struct agent_link *l);
+void link_end_exemptions(void *link);
 void link_exempted_ack(struct agent_link *l, const Holdfast__V1__ExemptedAck *m);
 
 // ---- freeze.c

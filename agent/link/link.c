@@ -655,6 +655,7 @@ void agent_link_stop(struct agent_link *l, bool at_once, void (*stopped)(void *c
     l->stopped_ctx = ctx;
     cm_timer_stop(l->loop, &l->timer);
     cm_timer_stop(l->loop, &l->again);
+    cm_timer_stop(l->loop, &l->ends);
     if (at_once && l->conn != NULL) {
         cm_net_close(l->conn, false, "the agent is stopping");
     } else if (l->state == LINK_UP) {

@@ -140,8 +140,23 @@ static const char *const *copy_texts(struct cm_arena *a, char *const *texts, siz
     return copy;
 }
 
-static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
+// is_over tells whether a rule's time is, and notes until when, or since when, it is so.
+static bool is_over(struct agent_bundle *b, const Holdfast__V1__DriftRule *r, int64_t now_ms) {
+    bool over = r->until_ms > 0 && r->until_ms <= now_ms;
+
+    if (over && r->until_ms > b->rules_from_ms) {
+        b->rules_from_ms = r->until_ms;
+    } else if (!over && r->until_ms > 0 && r->until_ms < b->rules_until_ms) {
+        b->rules_until_ms = r->until_ms;
+    }
+    return over;
+}
+
+static void copy_list(struct agent_bundle *b, const Holdfast__V1__DriftRules *m, int64_t now_ms,
                       struct agent_drift_rules *out) {
+    struct cm_arena *a = b->arena;
+    size_t n = 0;
+
     struct cm_spare_rule *rules = cm_arena_get(a, (m->n_rules + 1) * sizeof(*rules));
     enum agent_drift *modes = cm_arena_get(a, (m->n_rules + 1) * sizeof(*modes));
     bool *captures = cm_arena_get(a, (m->n_rules + 1) * sizeof(*captures));
@@ -150,19 +165,24 @@ static void copy_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
     for (size_t i = 0; i < m->n_rules; i++) {
         const Holdfast__V1__DriftRule *r = m->rules[i];
 
-        rules[i] =
+        if (is_over(b, r, now_ms)) {
+            continue;
+        }
+        rules[n] =
             (struct cm_spare_rule){copy_texts(a, r->fields, r->n_fields), r->n_fields,
                                    copy_texts(a, r->managers, r->n_managers), r->n_managers,
                                    r->owner[0] == '\0' ? NULL : cm_arena_strdup(a, r->owner)};
-        modes[i] = drift_of(r->drift);
-        captures[i] = r->capture;
-        how[i] = agent_drift_correcting(modes[i]);
-        how[m->n_rules + i] = r->keep ? CM_SPARE_UNLESS_NEW : agent_drift_applying(modes[i]);
+        modes[n] = drift_of(r->drift);
+        captures[n] = r->capture;
+        how[n] = agent_drift_correcting(modes[n]);
+        how[m->n_rules + n] = r->keep ? CM_SPARE_UNLESS_NEW : agent_drift_applying(modes[n]);
+        n++;
     }
-    *out = (struct agent_drift_rules){rules, modes, captures, how, how + m->n_rules, m->n_rules};
+    *out = (struct agent_drift_rules){rules, modes, captures, how, how + m->n_rules, n};
 }
 
-static void copy_rules(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
+static void copy_rules(struct agent_bundle *b, const Holdfast__V1__Bundle *m, int64_t now_ms) {
+    b->rules_until_ms = INT64_MAX;
     if (m->n_drift_rules == 0 && m->n_shown == 0) {
         return;
     }
@@ -172,7 +192,7 @@ static void copy_rules(struct agent_bundle *b, const Holdfast__V1__Bundle *m) {
     struct agent_drift_rules *lists =
         cm_arena_get(b->arena, (m->n_drift_rules + 1) * sizeof(*lists));
     for (size_t i = 0; i < m->n_drift_rules; i++) {
-        copy_list(b->arena, m->drift_rules[i], &lists[i]);
+        copy_list(b, m->drift_rules[i], now_ms, &lists[i]);
     }
     b->drift_rules = lists;
     b->drift_rules_count = m->n_drift_rules;
@@ -269,11 +289,12 @@ static void allow(struct allowing *w, Holdfast__V1__BundleEntry *entry) {
     entry->drift_rules = (uint32_t)m->n_drift_rules;
 }
 
-static void exempt(struct cm_arena *a, Holdfast__V1__Bundle *m, const struct agent_exemption *all,
-                   size_t count) {
+static void exempt(struct cm_arena *a, Holdfast__V1__Bundle *m,
+                   const struct agent_allowed *allowed) {
+    const struct agent_exemption *all = allowed->all;
     struct allowing w = {.arena = a, .m = m};
 
-    for (size_t i = 0; i < count && w.count < AGENT_EXEMPTIONS_MAX; i++) {
+    for (size_t i = 0; i < allowed->count && w.count < AGENT_EXEMPTIONS_MAX; i++) {
         if (agent_exemption_counts(&all[i]) && strcmp(all[i].app, m->app) == 0 &&
             !says_site(m, &all[i].id)) {
             w.of[w.count++] = &all[i];
@@ -330,12 +351,13 @@ bool agent_bundle_has_site(const struct agent_bundle *b, const struct cm_sha256 
 }
 
 // exempted_of names what counts for a bundle and Git does not say itself.
-static struct cm_sha256 exempted_of(const struct agent_bundle *b, const struct agent_exemption *all,
-                                    size_t count) {
+static struct cm_sha256 exempted_of(const struct agent_bundle *b,
+                                    const struct agent_allowed *allowed) {
+    const struct agent_exemption *all = allowed->all;
     struct cm_sha256 ids[AGENT_EXEMPTIONS_MAX];
     size_t n = 0;
 
-    for (size_t i = 0; i < count && n < AGENT_EXEMPTIONS_MAX; i++) {
+    for (size_t i = 0; i < allowed->count && n < AGENT_EXEMPTIONS_MAX; i++) {
         if (agent_exemption_counts(&all[i]) && strcmp(all[i].app, b->app) == 0 &&
             !agent_bundle_has_site(b, &all[i].id)) {
             ids[n++] = all[i].id;
@@ -344,23 +366,24 @@ static struct cm_sha256 exempted_of(const struct agent_bundle *b, const struct a
     return n == 0 ? (struct cm_sha256){{0}} : cm_sha256(ids, n * sizeof(ids[0]));
 }
 
-bool agent_bundle_exempts_alike(const struct agent_bundle *b, const struct agent_exemption *all,
-                                size_t count) {
-    struct cm_sha256 now = exempted_of(b, all, count);
+bool agent_bundle_exempts_alike(const struct agent_bundle *b, const struct agent_allowed *allowed) {
+    struct cm_sha256 now = exempted_of(b, allowed);
 
-    return cm_sha256_equal(&now, &b->exempted);
+    return cm_sha256_equal(&now, &b->exempted) && allowed->now_ms >= b->rules_from_ms &&
+           allowed->now_ms < b->rules_until_ms;
 }
 
 // ---- A bundle
 
 enum cm_rc agent_bundle_decode(const void *bytes, size_t size, const struct cm_sha256 *sha256,
                                struct agent_bundle **out, struct cm_err *err) {
-    return agent_bundle_decode_exempt(bytes, size, sha256, NULL, 0, out, err);
+    return agent_bundle_decode_exempt(bytes, size, sha256, &(struct agent_allowed){.all = NULL},
+                                      out, err);
 }
 
 enum cm_rc agent_bundle_decode_exempt(const void *bytes, size_t size,
                                       const struct cm_sha256 *sha256,
-                                      const struct agent_exemption *all, size_t count,
+                                      const struct agent_allowed *allowed,
                                       struct agent_bundle **out, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *scratch = cm_arena_new(0);
     Holdfast__V1__Bundle *m = NULL;
@@ -373,14 +396,14 @@ enum cm_rc agent_bundle_decode_exempt(const void *bytes, size_t size,
     if (m->version != 1 || m->app[0] == '\0') {
         return cm_fail(err, CM_EINVAL, "a bundle has version %u, this agent knows 1", m->version);
     }
-    exempt(scratch, m, all, count);
+    exempt(scratch, m, allowed);
     char *at = NULL;
     CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = copy_bundle(m, &at);
     b->sha256 = *sha256;
     b->hooks_for = is_hash(&m->hooks_for) ? hash_of(&m->hooks_for) : *sha256;
-    copy_rules(b, m);
+    copy_rules(b, m, allowed->now_ms);
     copy_site_ids(b, m);
-    b->exempted = exempted_of(b, all, count);
+    b->exempted = exempted_of(b, allowed);
     rc = copy_entries(b, &at, m, err);
     if (rc == CM_OK) {
         *out = CM_TAKE(b);

@@ -98,6 +98,8 @@ struct agent_bundle {
     const struct cm_sha256 *site_ids; // of exemptions of this site that Git has, as its rules say
     size_t site_id_count;
     struct cm_sha256 exempted;   // names what of the site's own counts beside; zeros: nothing
+    int64_t rules_from_ms;       // the rules are what counts from this time on,
+    int64_t rules_until_ms;      // and until then, Unix time; INT64_MAX: always
     struct agent_entry *entries; // sorted by key, no key twice
     size_t entry_count;
     _Alignas(struct agent_entry) char bytes[]; // the arrays and texts above
@@ -142,22 +144,29 @@ struct agent_desired {
     size_t claim_count;
 };
 
-// agent_bundle_decode reads a Bundle message. It fails with CM_EINVAL. The caller gets a reference.
+// What is allowed by hand, beside what Git says of that.
+struct agent_allowed {
+    const struct agent_exemption *all; // by the site
+    size_t count;
+    int64_t now_ms; // Unix time: what Git allows until then or earlier is over
+};
+
+// agent_bundle_decode reads a Bundle message, with all of its rules. It fails with CM_EINVAL. The
+// caller gets a reference.
 CM_MUSTUSE enum cm_rc agent_bundle_decode(const void *bytes, size_t size,
                                           const struct cm_sha256 *sha256, struct agent_bundle **out,
                                           struct cm_err *err);
 
 // agent_bundle_decode_exempt also puts into the rules what of these exemptions counts for the App,
 // before all else, as the hub does with those in Git. What the bundle has from Git already is left
-// to it.
+// to it. Rules whose time is over at `now_ms` (Unix time) are left out.
 CM_MUSTUSE enum cm_rc agent_bundle_decode_exempt(const void *bytes, size_t size,
                                                  const struct cm_sha256 *sha256,
-                                                 const struct agent_exemption *all, size_t count,
+                                                 const struct agent_allowed *allowed,
                                                  struct agent_bundle **out, struct cm_err *err);
 
 // agent_bundle_exempts_alike tells whether it would be decoded the same with these.
-bool agent_bundle_exempts_alike(const struct agent_bundle *b, const struct agent_exemption *all,
-                                size_t count);
+bool agent_bundle_exempts_alike(const struct agent_bundle *b, const struct agent_allowed *allowed);
 
 // agent_bundle_has_site tells whether Git has the exemption of that id, as far as the bundle says.
 bool agent_bundle_has_site(const struct agent_bundle *b, const struct cm_sha256 *id);

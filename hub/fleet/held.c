@@ -263,6 +263,7 @@ static struct hub_drift_list exempt_rules(const struct making *m,
                                         .field_count = e->field[0] != '\0',
                                         .drift = HUB_DRIFT_REPORT,
                                         .keep = true,
+                                        .until_ms = e->until_ms,
                                         .site = e->site[0] != '\0' ? &e->site_id : NULL};
         }
     }

@@ -3,6 +3,7 @@
 
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -111,6 +112,12 @@ static struct cm_json *drift_rules(struct cm_arena *a, const struct hub_bundle_s
             cm_json_set_string(a, rule, "drift", r->capture ? "capture" : drifts[r->drift]);
             if (r->owner != NULL) {
                 cm_json_set_string(a, rule, "whileExists", r->owner);
+            }
+            if (r->until_ms != 0) {
+                char until[CM_CLOCK_TEXT_MAX];
+
+                cm_clock_format(r->until_ms, until);
+                cm_json_set_string(a, rule, "until", until);
             }
             cm_json_append(all, rule);
         }

@@ -48,6 +48,7 @@ static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub
     m->managers = (char **)(uintptr_t)r->managers;
     m->capture = r->capture;
     m->keep = r->keep;
+    m->until_ms = r->until_ms;
     if (r->site != NULL) {
         m->site_id.len = sizeof(r->site->bytes);
         m->site_id.data = (uint8_t *)(uintptr_t)r->site->bytes;
@@ -341,6 +342,7 @@ static void decode_list(struct cm_arena *a, const Holdfast__V1__DriftRules *m,
             .drift = (enum hub_drift)m->rules[i]->drift,
             .capture = m->rules[i]->capture,
             .keep = m->rules[i]->keep,
+            .until_ms = m->rules[i]->until_ms,
             .site = site_of(a, m->rules[i]),
         };
     }

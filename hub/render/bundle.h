@@ -65,6 +65,7 @@ struct hub_drift_rule {
     enum hub_drift drift;
     bool capture;                 // what agents report is written into Git
     bool keep;                    // what is set by hand stays when the object is applied, too
+    int64_t until_ms;             // when agents end it by themselves, Unix time; 0: they do not
     const struct cm_sha256 *site; // the exemption of a site that it was made of; NULL: of none
 };
 

@@ -238,6 +238,43 @@ class Offline(Site):
         self.wait_files(0)
 
 
+class Granted(Site):
+    """What Git allows for a time ends at that time, though there is no hub to say so."""
+    clusters = fleet(1)
+    repo_more = ""
+
+    def grant(self, name, field, **ahead):
+        spec = {"app": "kept", "clusters": ["c01"], "object": KEPT, "field": field, "until": until(**ahead),
+                "reason": name, "by": "ada"}
+        return {f"exemptions/{name}.yaml": json.dumps(m.thing("holdfast/v1alpha1", "Exemption", name, spec=spec))}
+
+    def set(self, path, value):
+        self.sim.ask("drift", "c01", KEPT, path, value, "kubectl-edit")
+
+    def test_1_it_ends_without_a_hub_and_another_one_goes_on(self):
+        self.deliver({**self.grant("short", "data.colour", seconds=8),
+                      **self.grant("long", "data.size", hours=2)})
+        self.hub.terminate()
+        self.set("data.size", "large")
+        self.set("data.colour", "red")
+        self.wait_colour("c01", "green")
+        self.assertEqual(self.data("c01", KEPT)["size"], "large")
+
+    def test_2_over_a_restart_it_stays_ended(self):
+        self.sim.restart("c01")
+        self.set("data.colour", "blue")
+        self.wait_colour("c01", "green")
+        self.assertEqual(self.data("c01", KEPT)["size"], "large")
+
+    def test_3_the_hub_says_the_same_when_it_is_back(self):
+        self.hub.start_and_wait()
+        self.wait_connected("c01")
+        self.set("data.colour", "blue")
+        self.wait_colour("c01", "green")
+        self.wait_drift(("c01", KEPT, "data.size"))
+        self.assertEqual(self.data("c01", KEPT)["size"], "large")
+
+
 class Killed(Served, Site):
     def test_killed_anywhere_on_the_way_into_git_it_is_written_once(self):
         for number, moment in enumerate((None, "pre-receive", "post-receive")):

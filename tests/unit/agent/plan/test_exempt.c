@@ -150,16 +150,25 @@ static void make_sample(struct sample *s) {
     s->m.n_drift_rules = 1;
 }
 
-static struct agent_bundle *decode(const struct sample *s, const struct agent_exemption *all,
-                                   size_t count) {
+static struct agent_bundle *decode_at(const struct sample *s, const struct agent_allowed *allowed) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&s->m.base);
     struct cm_sha256 hash = cm_sha256(bytes->data, bytes->size);
     struct agent_bundle *b = NULL;
     struct cm_err err;
 
-    assert_int_equal(
-        agent_bundle_decode_exempt(bytes->data, bytes->size, &hash, all, count, &b, &err), CM_OK);
+    assert_int_equal(agent_bundle_decode_exempt(bytes->data, bytes->size, &hash, allowed, &b, &err),
+                     CM_OK);
     return b;
+}
+
+static struct agent_bundle *decode(const struct sample *s, const struct agent_exemption *all,
+                                   size_t count) {
+    return decode_at(s, &(struct agent_allowed){all, count, NOW_MS});
+}
+
+static bool is_alike(const struct agent_bundle *b, const struct agent_exemption *all, size_t count,
+                     int64_t now_ms) {
+    return agent_bundle_exempts_alike(b, &(struct agent_allowed){all, count, now_ms});
 }
 
 static struct agent_exemption allowed(void) {
@@ -191,8 +200,8 @@ static void what_counts_comes_before_the_rules_of_its_object(void **state) {
     assert_int_equal(rules->applying[0], CM_SPARE_UNLESS_NEW);
     assert_int_equal(rules->modes[1], AGENT_DRIFT_OFF);
     assert_int_equal(agent_bundle_rules(b, &b->entries[0])->count, 0);
-    assert_true(agent_bundle_exempts_alike(b, &e, 1));
-    assert_false(agent_bundle_exempts_alike(b, NULL, 0));
+    assert_true(is_alike(b, &e, 1, NOW_MS));
+    assert_false(is_alike(b, NULL, 0, NOW_MS));
 }
 
 static void what_does_not_count_changes_nothing(void **state) {
@@ -209,7 +218,7 @@ static void what_does_not_count_changes_nothing(void **state) {
     CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *plain = decode(&s, NULL, 0);
     assert_int_equal(agent_bundle_rules(b, &b->entries[1])->count, 1);
     assert_true(agent_bundle_same_rules(b, plain));
-    assert_true(agent_bundle_exempts_alike(b, NULL, 0));
+    assert_true(is_alike(b, NULL, 0, NOW_MS));
 }
 
 static void what_git_has_is_not_added_once_more(void **state) {
@@ -222,7 +231,66 @@ static void what_git_has_is_not_added_once_more(void **state) {
     CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = decode(&s, &e, 1);
     assert_int_equal(agent_bundle_rules(b, &b->entries[1])->count, 1);
     assert_true(agent_bundle_has_site(b, &e.id));
-    assert_true(agent_bundle_exempts_alike(b, NULL, 0)); // so given or not, it is the same
+    assert_true(is_alike(b, NULL, 0, NOW_MS)); // so given or not, it is the same
+}
+
+static void a_rule_whose_time_is_over_gives_way_to_those_after_it(void **state) {
+    Holdfast__V1__DriftRule later;
+    Holdfast__V1__DriftRule *rules[2];
+    struct sample s;
+
+    (void)state;
+    make_sample(&s);
+    holdfast__v1__drift_rule__init(&later);
+    later.drift = HOLDFAST__V1__DRIFT__DRIFT_CORRECT;
+    s.rule.until_ms = NOW_MS;
+    rules[0] = &s.rule;
+    rules[1] = &later;
+    s.rules.rules = rules;
+    s.rules.n_rules = 2;
+    CM_CLEANUP(agent_bundle_unrefp)
+    struct agent_bundle *before = decode_at(&s, &(struct agent_allowed){.now_ms = NOW_MS - 1});
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *after = decode(&s, NULL, 0);
+    const struct agent_drift_rules *left = agent_bundle_rules(after, &after->entries[1]);
+    assert_int_equal(agent_bundle_rules(before, &before->entries[1])->count, 2);
+    assert_int_equal(left->count, 1);
+    assert_int_equal(left->modes[0], AGENT_DRIFT_CORRECT);
+    assert_int_equal(left->correcting[0], CM_SPARE_NEVER);
+    assert_int_equal(left->applying[0], CM_SPARE_NEVER);
+    assert_true(cm_sha256_equal(&before->sha256, &after->sha256)); // it is what was signed
+    assert_false(agent_bundle_same_rules(before, after));
+}
+
+static void a_bundle_is_read_anew_when_a_rule_ends_and_when_the_clock_was_wrong(void **state) {
+    struct sample s;
+
+    (void)state;
+    make_sample(&s);
+    s.rule.until_ms = NOW_MS;
+    CM_CLEANUP(agent_bundle_unrefp)
+    struct agent_bundle *before = decode_at(&s, &(struct agent_allowed){.now_ms = NOW_MS - 1});
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *after = decode(&s, NULL, 0);
+    assert_true(is_alike(before, NULL, 0, 0));
+    assert_false(is_alike(before, NULL, 0, NOW_MS));
+    assert_true(is_alike(after, NULL, 0, INT64_MAX - 1));
+    assert_false(is_alike(after, NULL, 0, NOW_MS - 1));
+    s.rule.until_ms = 0;
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *endless = decode(&s, NULL, 0);
+    assert_true(is_alike(endless, NULL, 0, 0));
+    assert_true(is_alike(endless, NULL, 0, INT64_MAX - 1));
+}
+
+static void one_of_the_site_that_git_has_stays_gits_when_its_rule_ends(void **state) {
+    struct agent_exemption e = allowed();
+    struct sample s;
+
+    (void)state;
+    make_sample(&s);
+    s.rule.site_id = (ProtobufCBinaryData){.len = CM_SHA256_SIZE, .data = e.id.bytes};
+    s.rule.until_ms = NOW_MS;
+    CM_CLEANUP(agent_bundle_unrefp) struct agent_bundle *b = decode(&s, &e, 1);
+    assert_true(agent_bundle_has_site(b, &e.id));
+    assert_int_equal(agent_bundle_rules(b, &b->entries[1])->count, 0);
 }
 
 int main(void) {
@@ -233,6 +301,9 @@ int main(void) {
         cmocka_unit_test(what_counts_comes_before_the_rules_of_its_object),
         cmocka_unit_test(what_does_not_count_changes_nothing),
         cmocka_unit_test(what_git_has_is_not_added_once_more),
+        cmocka_unit_test(a_rule_whose_time_is_over_gives_way_to_those_after_it),
+        cmocka_unit_test(a_bundle_is_read_anew_when_a_rule_ends_and_when_the_clock_was_wrong),
+        cmocka_unit_test(one_of_the_site_that_git_has_stays_gits_when_its_rule_ends),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

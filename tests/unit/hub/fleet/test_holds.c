@@ -1022,6 +1022,7 @@ static void an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over(
     assert_null(first_rule(&w, "b"));
     int64_t due_ms = hub_fleet_due_ms(w.fleet);
     assert_true(due_ms > 1000 && due_ms < INT64_MAX);
+    assert_int_equal(rule->until_ms, due_ms); // also where there is no hub then
     hub_fleet_clock(w.fleet, due_ms);
     (void)world_commit(&w);
     assert_null(first_rule(&w, "a"));
@@ -1040,6 +1041,7 @@ static void an_exemption_ends_within_its_working_hours(void **state) {
     (void)world_commit(&w);
     assert_true(cm_clock_parse("2026-10-05T09:00:00+02:00", &begin_ms)); // the next Monday
     assert_int_equal(hub_fleet_due_ms(w.fleet), begin_ms);
+    assert_int_equal(first_rule(&w, "a")->until_ms, begin_ms);
     world_done(&w);
 }
 

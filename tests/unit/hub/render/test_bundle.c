@@ -40,6 +40,7 @@ static struct hub_bundle *example(void) {
          .owner = "A/b/c",
          .drift = HUB_DRIFT_REPORT,
          .capture = true,
+         .until_ms = 1790856000000,
          .keep = true}};
     static const struct hub_drift_list list = {rules, 2};
 
@@ -108,6 +109,7 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_int_equal(back->spec.drift_lists[0].rules[1].drift, HUB_DRIFT_REPORT);
     assert_true(back->spec.drift_lists[0].rules[1].capture);
     assert_true(back->spec.drift_lists[0].rules[1].keep);
+    assert_int_equal(back->spec.drift_lists[0].rules[1].until_ms, 1790856000000);
     assert_false(back->spec.drift_lists[0].rules[0].capture);
     assert_int_equal(back->spec.shown_count, 2);
     assert_string_equal(back->spec.shown[1], "/data/a");
