@@ -37,8 +37,8 @@ struct hub_past_ask {
 // something kept it from being applied then: [{"name", "reason", "actor", "source", "fromMs",
 // "untilMs", "toMs", "endedBy"}]; "weight", while a controller shifts traffic: per cent. States:
 // inSync, held (in sync with what Holds make of Git), progressing,
-// converging (desired and actual differ), degraded, failed, drifted, suspended, leaving, unknown,
-// unobserved.
+// converging (desired and actual differ, or traffic is shifted still), degraded, failed, drifted,
+// suspended, leaving, unknown, unobserved.
 CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
                                     const struct hub_past_ask *ask, struct cm_json **out,
                                     struct cm_err *err);

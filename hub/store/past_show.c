@@ -82,8 +82,11 @@ static const char *state_of(const struct showing *s, size_t cluster,
     if (!is_same(desired, actual)) {
         return "converging";
     }
-    return verdict == HUB_VERDICT_HEALTHY && desired->held[0] != '\0' ? "held"
-                                                                      : verdict_word(verdict);
+    if (verdict == HUB_VERDICT_HEALTHY && desired->held[0] != '\0') {
+        return "held";
+    }
+    bool shifts = s->weights[cluster] >= 0; // it is applied, and not yet what all meet
+    return verdict == HUB_VERDICT_HEALTHY && shifts ? "converging" : verdict_word(verdict);
 }
 
 static int64_t since(const struct showing *s, size_t cluster) {

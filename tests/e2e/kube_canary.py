@@ -395,9 +395,9 @@ class Canaries(KubeStory):
 
     def test_a_the_past_says_how_far_the_canary_was_and_why(self):
         at = f"@{{{self.during}}}"
-        as_git = ("inSync", self.second, self.second, ["test/web:2"])
+        second = (self.second, self.second, ["test/web:2"])
         self.assertEqual(self.shown(f"prod:web{at}"), {
-            CLUSTER: (*as_git, 10), "sim1": (*as_git, None), "sim2": (*as_git, None)})
+            CLUSTER: ("converging", *second, 10), "sim1": ("inSync", *second, None), "sim2": ("inSync", *second, None)})
         why = self.hub.run("why", f"{CLUSTER}:web{at}").stdout
         self.assertIn(f"flagger gave another share of the traffic to {self.second[:7]} (10 %)", why)
         self.assertIn(f"flagger promoted {self.first[:8]}: Deployment initialization completed.", why)

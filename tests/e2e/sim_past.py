@@ -182,7 +182,7 @@ class Past(SimStory):
                          r"drifted +web +kubectl-edit: Deployment.apps/default/web: spec.replicas: ")
         self.assertEqual([i["drifted"] for i in self.ask("where", "example.com/web:2", "c01")["items"]], [1])
         self.sim.ask("drift", "c01", WEB, "spec.replicas", "1", "kubectl-edit")
-        self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
+        self.wait_show("c01", {("converging", ("example.com/web:2",), ("c01",))})
 
     def test_6g_an_image_that_was_set_by_hand_is_found_where_it_runs(self):
         image = "spec.template.spec.containers[name=main].image"
@@ -205,7 +205,7 @@ class Past(SimStory):
         self.sim.ask("drift", "c01", WEB, image, "example.com/web:2", "kubectl-edit")
         wait_for(lambda: [i["drifted"] for i in self.ask("where", "2", "c01")["items"]] == [0], 30,
                  "the image that was put back", 0.1)
-        self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
+        self.wait_show("c01", {("converging", ("example.com/web:2",), ("c01",))})
         self.assertEqual([i["names"] for i in self.ask("where", "9", f"@{{{during}}}")["items"]], [["c01"]])
         self.assertEqual(self.ask("where", "9")["items"], [])
 
@@ -214,7 +214,7 @@ class Past(SimStory):
         self.hub.start_and_wait()
         self.assertEqual(self.show(f"prod@{{{self.before}}}"),
                          {("inSync", ("example.com/web:1",), ("c01", "c03"))})
-        self.wait_show("c01", {("inSync", ("example.com/web:2",), ("c01",))})
+        self.wait_show("c01", {("converging", ("example.com/web:2",), ("c01",))})
 
     def test_7b_and_so_do_those_of_two_moments(self):
         self.wait_differing("c03..c01", "example.com/web:1", "example.com/web:2")
