@@ -1,9 +1,9 @@
 // fault: named points at which a test stops a program, to kill it there.
 //
-// Nothing of it is in what is shipped: only the program of tests/e2e/fault_points.cmake is compiled
-// with HOLDFAST_FAULT_POINTS, and has the function (tests/fault/points.c). A name says what was
-// done last, or what comes next; the story that takes each once (tests/e2e/sim_fault_points.py)
-// lists them.
+// Nothing of it is in what is shipped: only programs of tests/e2e/fault_points.cmake are compiled
+// with HOLDFAST_FAULT_POINTS, and have the function (tests/fault/points.c). A name says what was
+// done last, or what comes next; tests/e2e/sim_fault_points.py lists them and names the stories
+// that take each.
 //
 // Threads: any.
 #pragma once

@@ -6,6 +6,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 
@@ -90,6 +91,7 @@ static void applied(void *ctx, const struct agent_applied *result) {
         op_end(op, &result->error, result->retry_after_ms);
         return;
     }
+    CM_FAULT_POINT("object-applied");
     if (result->written || result->besides != AGENT_BESIDES_NOTHING) {
         a->host.written(a->host.ctx, op->app, op->key, result);
     }
@@ -323,6 +325,7 @@ static void removed(void *ctx, const struct cm_err *error, int64_t retry_after_m
         op_end(op, error, retry_after_ms);
         return;
     }
+    CM_FAULT_POINT("object-removed");
     a->driver->ops->untrack(a->driver, op->key);
     agent_cache_drop_item(a->cache, op->key);
     agent_cache_commit(a->cache, forgotten, op);

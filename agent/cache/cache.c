@@ -10,6 +10,7 @@
 #include "agent/cache/log.h"
 #include "agent/cache/record.h"
 #include "common/buf.h"
+#include "common/fault.h"
 #include "common/fsys.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -438,6 +439,7 @@ static void run_write(struct cm_job *job) {
         agent_log_write(c->fd, c->end, c->batch.bytes.data, c->batch.bytes.len, &c->job_result);
     if (rc == CM_OK) {
         rc = agent_log_sync(c->fd, &c->job_result);
+        CM_FAULT_POINT("log-synced");
     }
     c->job_result.code = rc;
 }

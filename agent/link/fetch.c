@@ -5,6 +5,7 @@
 #include "agent/link/internal.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -377,6 +378,7 @@ static void proven_anew(void *ctx, const struct cm_err *error) {
 static void adopted(void *ctx, const struct cm_err *error) {
     struct adopting *a = ctx;
 
+    CM_FAULT_POINT("manifest-on-disk");
     a->link->adopting--;
     proven_anew(a->link, error);
     if (error->code == CM_OK && !a->link->stopping &&

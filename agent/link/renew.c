@@ -13,6 +13,7 @@
 #include "agent/link/internal.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -157,6 +158,7 @@ static void renewed(struct agent_link *l, const struct cm_err *error) {
         again_later(l, 0, error->msg);
         return;
     }
+    CM_FAULT_POINT("identity-on-disk");
     agent_identity_use_fresh(&l->identity, CM_TAKE(l->renewing));
     l->renew_at_ms = 0;
     cm_log(CM_LOG_INFO, "agent.renewed", "this agent has a new key", "cluster",

@@ -20,6 +20,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -370,6 +371,7 @@ static void log_decision(const struct known *k) {
 static void on_disk(void *ctx, const struct cm_err *error) {
     struct agent_watch *w = ctx;
 
+    CM_FAULT_POINT("decision-on-disk");
     w->deciding--;
     if (error->code == CM_OK && !w->shut) {
         watch_tell_journal(w); // if one gave way

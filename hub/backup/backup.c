@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/buf.h"
+#include "common/fault.h"
 #include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -290,7 +291,9 @@ static enum cm_rc fill(const char *file, const char *dir, const char *registry,
     enum cm_rc rc = cm_fsys_make_dir(keys, 0700, err);
 
     rc = rc < 0 ? rc : archive_each(file, extract, (void *)(uintptr_t)dir, err);
+    CM_FAULT_POINT("backup-extracted");
     rc = rc < 0 ? rc : open_restored(dir, registry, out, err);
+    CM_FAULT_POINT("epoch-raised");
     if (rc < 0) {
         clear(dir);
     }

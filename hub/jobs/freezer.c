@@ -5,6 +5,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/json.h"
 #include "common/list.h"
 #include "common/log.h"
@@ -230,6 +231,7 @@ static void change_done(struct hub_store_job *job, const struct cm_err *err) {
     struct change *c = CM_CONTAINER(job, struct change, job);
 
     if (err->code == CM_OK && c->set != NULL) {
+        CM_FAULT_POINT("freeze-recorded");
         log_change(c);
         adopt(c->owner, c->set);
     } else if (err->code != CM_OK && c->done == NULL) {

@@ -6,6 +6,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/list.h"
 #include "common/mem.h"
 #include "common/str.h"
@@ -304,6 +305,7 @@ static enum cm_rc run_revoke(struct hub_store_job *job, struct hub_db *db, struc
 static void revoke_done(struct hub_store_job *job, const struct cm_err *err) {
     struct revoke_job *r = CM_CONTAINER(job, struct revoke_job, job);
 
+    CM_FAULT_POINT("revocation-recorded");
     r->done(r->ctx, err, r->cluster, r->cluster_id);
     free(r->cluster);
     free(r->made_by);

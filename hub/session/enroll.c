@@ -7,6 +7,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -154,6 +155,7 @@ static void on_decided(void *ctx, const struct cm_err *err, const struct hub_enr
     e->waiting = false;
     hub_sessions_count_enrolment(e->owner, what_became(err));
     if (enrolled != NULL) {
+        CM_FAULT_POINT("enrolment-recorded");
         // The token is used up and the agent known, even if it does not hear the answer: it asks
         // again with the same key.
         hub_sessions_enrolled(e->owner, enrolled);

@@ -6,6 +6,7 @@
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -358,6 +359,7 @@ static void on_certified(void *ctx, const struct cm_err *err, const struct hub_r
         renewed = &later;
     }
     if (session->member != NULL && renewed->certificate != NULL) {
+        CM_FAULT_POINT("key-certified");
         hub_keys_note_certified(session->member, renewed);
     }
     if (session->member != NULL && session->conn != NULL) {

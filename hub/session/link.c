@@ -468,6 +468,7 @@ static void on_reported(void *ctx, const struct cm_err *err,
         hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
                             "the hub cannot write; try again");
     } else {
+        CM_FAULT_POINT("report-recorded");
         take_in(r, result);
         cm_metric_add(session->owner->metric_degraded, (int64_t)result->degraded);
         cm_metric_add(session->owner->metric_recovered, (int64_t)result->recovered);
@@ -579,6 +580,7 @@ static void on_journaled(void *ctx, const struct cm_err *err,
         hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
                             "the hub cannot write; try again");
     } else {
+        CM_FAULT_POINT("journal-recorded");
         count_journal(session->owner, result);
         if (session->conn != NULL) {
             ack.run = j->run;

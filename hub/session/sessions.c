@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -311,6 +312,7 @@ void hub_sessions_publish(struct hub_sessions *s, struct hub_publication *p) {
     hub_publication_unref(member->in_force);
     member->in_force = hub_publication_signed(s->config.authority, p);
     if (member->session != NULL && member->session->state == HUB_SESSION_SERVING) {
+        CM_FAULT_POINT("manifest-published");
         hub_session_offer(member->session);
     }
 }

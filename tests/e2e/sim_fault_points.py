@@ -23,6 +23,10 @@ POINTS = ("before-ack", "proof-asked", "intent-recorded", "before-push", "commit
 TOGETHER = ("before-ack", "intent-recorded", "before-record")
 # Of the state repository: sim_state_months.py.
 MONTHS = ("month-ends", "month-named", "months-dropped")
+# Between the hub and its agents: sim_fault_points_link.py.
+LINK = ("manifest-published", "report-recorded", "journal-recorded", "key-certified", "enrolment-recorded",
+        "revocation-recorded", "freeze-recorded", "backup-extracted", "epoch-raised",
+        "log-synced", "manifest-on-disk", "object-applied", "object-removed", "decision-on-disk", "identity-on-disk")
 
 
 def web(point, image):
@@ -70,9 +74,9 @@ class FaultPoints(SimStory):
 
     def test_each_point_is_in_this_list(self):
         found = set()
-        for path in [*(ROOT / "hub").rglob("*.c"), *(ROOT / "common").rglob("*.c")]:
+        for path in (path for room in ("agent", "common", "hub") for path in (ROOT / room).rglob("*.c")):
             found |= set(re.findall(r'CM_FAULT_POINT\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
-        self.assertEqual(found, {*POINTS, *MONTHS})
+        self.assertEqual(found, {*POINTS, *MONTHS, *LINK})
 
     def test_killed_there_no_commit_is_lost_and_none_is_doubled(self):
         self.deliver(all_of("bad"))
