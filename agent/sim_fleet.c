@@ -439,7 +439,8 @@ static enum cm_rc read_verdict(const char *word, struct agent_sim_decision *out,
 static enum cm_rc do_decide(struct command *c, struct cm_err *err) {
     struct agent_sim_decision what = {.key = c->words[2],
                                       .text = c->count > 4 ? c->words[4] : "as asked for",
-                                      .controller = c->count > 5 ? c->words[5] : NULL};
+                                      .controller = c->count > 5 ? c->words[5] : NULL,
+                                      .actor = c->count > 6 ? c->words[6] : NULL};
     enum cm_rc rc = read_verdict(c->words[3], &what, err);
 
     return rc < 0 ? rc : agent_sim_decide(c->member->sim, &what, err);
@@ -576,7 +577,7 @@ static const struct verb {
     {"create", 4, 5, do_create, false},   {"fail", 4, 5, do_fail, false},
     {"degrade", 4, 4, do_degrade, false}, {"unreachable", 3, 3, do_unreachable, false},
     {"kill", 2, 2, do_kill, false},       {"start", 2, 2, do_start, false},
-    {"decide", 4, 6, do_decide, false},   {"get", 3, 3, do_get, true},
+    {"decide", 4, 7, do_decide, false},   {"get", 3, 3, do_get, true},
     {"state", 1, 2, do_state, true},
 };
 

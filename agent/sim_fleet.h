@@ -47,7 +47,9 @@ void sim_fleet_free(struct sim_fleet *f); // NULL is fine
 //     create CLUSTER KEY JSON [MANAGER]         somebody makes one, or replaces it
 //     fail CLUSTER SUBSTRING on|off [refuse]    applying such keys fails (for what they are)
 //     degrade CLUSTER SUBSTRING on|off          such objects are unhealthy
-//     decide CLUSTER KEY VERDICT [TEXT [WHO]]   a controller (flagger) did that with a release:
+//     decide CLUSTER KEY VERDICT [TEXT [WHO [BY]]]
+//                                               a controller (flagger) did that with a release,
+//                                               on behalf of whoever:
 //                                               started, promoted, rejected, config-rejected,
 //                                               failed-forward, timed-out, undone, or its weight
 //     unreachable CLUSTER on|off                the cluster's API does not answer

@@ -658,7 +658,8 @@ void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                                              .at_ms = cm_clock_unix_ms(),
                                              .actor = what->verdict == AGENT_VERDICT_UNDONE
                                                           ? "kubectl-rollout"
-                                                          : controller});
+                                                      : what->actor != NULL ? what->actor
+                                                                            : controller});
 }
 
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {

@@ -76,6 +76,7 @@ struct agent_sim_decision {
     int weight;
     const char *text;
     const char *controller; // NULL: "flagger"
+    const char *actor;      // who decided; NULL: the controller
 };
 CM_MUSTUSE enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decision *what,
                                        struct cm_err *err);

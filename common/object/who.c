@@ -6,6 +6,7 @@
 #include "common/arena.h"
 
 #define ACCOUNT "system:serviceaccount:"
+#define VERIFIED " (verified)"
 #define CONTROL_PLANE "system:kube-controller-manager"
 
 // Controllers that decide about releases or scale, what their ServiceAccounts' names have in them
@@ -53,7 +54,7 @@ const char *cm_who_text(struct cm_arena *a, const char *manager, const char *use
         return cm_arena_strf(a, "%s (verified; claims to be %s)", user, manager);
     }
     if (user[0] != '\0') {
-        return cm_arena_strf(a, "%s (verified)", user);
+        return cm_arena_strf(a, "%s" VERIFIED, user);
     }
     return manager[0] == '\0' ? "unknown" : cm_arena_strf(a, "%s (claimed)", manager);
 }
@@ -62,4 +63,24 @@ const char *cm_who_actor(struct cm_arena *a, const char *manager, const char *us
     bool plain = user[0] == '\0' && strchr(manager, '(') == NULL;
 
     return plain ? manager : cm_who_text(a, manager, user);
+}
+
+// is_itself tells whether a controller is said to have done something, by its manager's name or as
+// the user that it is.
+static bool is_itself(struct cm_arena *a, const struct controller *c, const char *actor) {
+    size_t size = strlen(actor);
+    size_t word = strlen(VERIFIED);
+    bool verified = size > word && strcmp(actor + size - word, VERIFIED) == 0;
+
+    return strcmp(actor, c->manager) == 0 ||
+           (verified && is_controller(c, cm_arena_strndup(a, actor, size - word)));
+}
+
+const char *cm_who_else(struct cm_arena *a, const char *actor) {
+    for (size_t i = 0; i < sizeof(controllers) / sizeof(controllers[0]); i++) {
+        if (is_itself(a, &controllers[i], actor)) {
+            return "";
+        }
+    }
+    return actor[0] == '\0' || strchr(actor, '(') != NULL ? actor : cm_who_text(a, actor, "");
 }

@@ -20,3 +20,7 @@ const char *cm_who_text(struct cm_arena *a, const char *manager, const char *use
 // cm_who_actor says the same of who is shown as having done something: a manager stays as he is,
 // but for one whose name could be taken for such words; "" if nobody is known.
 const char *cm_who_actor(struct cm_arena *a, const char *manager, const char *user);
+
+// cm_who_else takes the words of cm_who_actor and says who decided if that was not a controller
+// itself: "alice (verified)", "kubectl-argo-rollouts (claimed)"; "" if it was, or nobody is known.
+const char *cm_who_else(struct cm_arena *a, const char *actor);

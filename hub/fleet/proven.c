@@ -133,7 +133,8 @@ enum cm_rc hub_fleet_proven_hold(const struct hub_proven *proven, const char *cl
             .bad_count = instead_of->spec.object_count,
             .good_revision = proven->revision,
             .bad_revision = "",
-            .cause = {.controller = "", .object = "", .phase = "", .text = WHY, .at = ""},
+            .cause =
+                {.controller = "", .actor = "", .object = "", .phase = "", .text = WHY, .at = ""},
             .event = ""},
         out, err);
 }

@@ -107,6 +107,10 @@ static const struct hub_field delta_fields[] = {
 
 static const struct hub_field cause_fields[] = {
     {.name = "controller", .type = HUB_FIELD_STRING, .doc = "Who rejected it, such as `flagger`."},
+    {.name = "actor",
+     .type = HUB_FIELD_STRING,
+     .doc = "Who decided, if that was not the controller itself, such as `alice@example.com "
+            "(verified)`."},
     {.name = "object", .type = HUB_FIELD_STRING, .doc = "The controller's object."},
     {.name = "phase", .type = HUB_FIELD_STRING, .doc = "Its phase."},
     {.name = "text", .type = HUB_FIELD_STRING, .doc = "Its own words."},

@@ -241,6 +241,7 @@ static enum cm_rc read_keep(struct reading *r, const struct cm_json *list, struc
 
 static struct hub_hold_cause read_cause(const struct reading *r, const struct cm_json *cause) {
     return (struct hub_hold_cause){.controller = text_of(r, cause, "controller"),
+                                   .actor = text_of(r, cause, "actor"),
                                    .object = text_of(r, cause, "object"),
                                    .phase = text_of(r, cause, "phase"),
                                    .text = text_of(r, cause, "text"),
@@ -358,6 +359,7 @@ struct hub_hold *hub_hold_copy(const struct hub_hold *hold) {
     copy->left_out = copy_texts(a, hold->left_out, hold->left_out_count);
     copy->cause = (struct hub_hold_cause){
         .controller = cm_arena_strdup(a, hold->cause.controller),
+        .actor = cm_arena_strdup(a, hold->cause.actor),
         .object = cm_arena_strdup(a, hold->cause.object),
         .phase = cm_arena_strdup(a, hold->cause.phase),
         .text = cm_arena_strdup(a, hold->cause.text),

@@ -59,6 +59,7 @@ struct hub_hold_delta {
 // What the controller said; "" where nothing is known.
 struct hub_hold_cause {
     const char *controller;
+    const char *actor; // who decided, if not the controller itself (cm_who_else)
     const char *object;
     const char *phase;
     const char *text;

@@ -91,6 +91,7 @@ static void add_cause(struct cm_arena *a, const struct hub_hold *hold, struct cm
     struct cm_json *cause = cm_json_new(a, CM_OBJECT);
 
     set_text(a, cause, "controller", hold->cause.controller);
+    set_text(a, cause, "actor", hold->cause.actor);
     set_text(a, cause, "object", hold->cause.object);
     set_text(a, cause, "phase", hold->cause.phase);
     set_text(a, cause, "text", hold->cause.text);

@@ -29,7 +29,8 @@ struct file {
     size_t count;
     size_t room;
     bool written;
-    bool found; // all of them
+    bool found;  // all of them
+    bool others; // not all of them were decided by the same
 };
 
 struct gathering {
@@ -79,6 +80,7 @@ static void note_missing(void *ctx, const struct hub_hold_info *h) {
         f->found = true;
         cm_map_put(g->files, path, f);
     }
+    f->others = f->others || strcmp(f->hold->cause.actor, h->hold->cause.actor) != 0;
     add_clusters(g, f, h->hold);
     f->written = f->written || h->written;
     f->found = f->found && hub_found_is(g->planner, h->hold->event);
@@ -283,7 +285,8 @@ static const char *names_of(struct cm_arena *a, const struct hub_hold *hold) {
     return cm_arena_strdup(a, cm_str_get(&text));
 }
 
-static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hold) {
+static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hold,
+                                  const struct file *f) {
     return (struct hub_hold_ask){
         .app = cm_arena_strdup(a, hold->app),
         .rejected = cm_arena_strdup(a, hub_hold_rejected(a, hold)),
@@ -291,6 +294,7 @@ static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hol
         .bad_revision = cm_arena_strdup(a, hold->bad_revision),
         .controller = cm_arena_strdup(
             a, hold->cause.controller[0] == '\0' ? HUB_HOLD_OWN : hold->cause.controller),
+        .actor = cm_arena_strdup(a, f->others ? "" : hold->cause.actor),
         .object = cm_arena_strdup(a, hold->cause.object),
         .words = cm_arena_strdup(a, hold->cause.text),
         .cluster = cm_arena_strdup(a, hold->clusters[0]),
@@ -329,7 +333,7 @@ static bool ask_for_file(void *ctx, const char *path, void *value) {
     if (is_new) {
         struct hub_hold_ask *ask = add_ask(g);
 
-        *ask = ask_of(a, all);
+        *ask = ask_of(a, all, f);
         ask->id = id;
         ask->repo = repo;
         ask->path = cm_arena_strdup(a, path);

@@ -122,6 +122,22 @@ static const char *plural(size_t count) {
     return count == 1 ? "" : "s";
 }
 
+// author_of: a controller decides on many clusters, a person once.
+static const char *author_of(struct cm_arena *a, const struct hub_hold_ask *ask) {
+    return ask->actor[0] != '\0'
+               ? ask->actor
+               : cm_arena_strf(a, "%.*s (%zu cluster%s)",
+                               (int)cm_utf8_fit(ask->controller, NAME_SHOWN), ask->controller,
+                               ask->clusters, plural(ask->clusters));
+}
+
+// actor_of returns who wants it.
+static const char *actor_of(const struct hub_hold_ask *ask) {
+    const char *who = ask->actor != NULL && ask->actor[0] != '\0' ? ask->actor : ask->controller;
+
+    return ask->text != NULL ? who : "holdfast";
+}
+
 static struct cm_json *add_message(struct cm_arena *a, struct cm_json *args,
                                    const struct hub_hold_ask *ask) {
     const char *again = ask->again  ? " The file was taken away, which is no retry: 'retry: true' "
@@ -139,10 +155,7 @@ static struct cm_json *add_message(struct cm_arena *a, struct cm_json *args,
     cm_json_set_string(a, args, "body",
                        cm_arena_strf(a, "First: %s %s on %s: %s.%s", ask->controller, ask->object,
                                      ask->cluster, ask->words, again));
-    cm_json_set_string(a, args, "author",
-                       cm_arena_strf(a, "%.*s (%zu cluster%s)",
-                                     (int)cm_utf8_fit(ask->controller, NAME_SHOWN), ask->controller,
-                                     ask->clusters, plural(ask->clusters)));
+    cm_json_set_string(a, args, "author", author_of(a, ask));
     cm_json_set_string(a, trailers, "Clusters", ask->names);
     cm_json_set_string(a, trailers, "Rejected", ask->rejected);
     cm_json_set_string(a, trailers, "Restored", ask->restored);
@@ -195,19 +208,18 @@ static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_
     } else {
         cm_json_set_string(a, args, "subject", ask->why);
     }
-    *w = (struct want){
-        .arena = a,
-        .args = args,
-        .trailers = trailers,
-        .proof = copy_proof(a, ask),
-        .key = cm_arena_strf(a, "%s\n%s", ask->repo, ask->path),
-        .ask = {.repository = cm_arena_strdup(a, ask->repo),
-                .id = cm_arena_strdup(a, ask->id),
-                .kind = ask->text != NULL ? "hold" : "unhold",
-                .app = cm_arena_strdup(a, ask->app),
-                .cause = cm_arena_strdup(a, ask->path),
-                .actor = ask->text != NULL ? cm_arena_strdup(a, ask->controller) : "holdfast",
-                .automatic = true}};
+    *w = (struct want){.arena = a,
+                       .args = args,
+                       .trailers = trailers,
+                       .proof = copy_proof(a, ask),
+                       .key = cm_arena_strf(a, "%s\n%s", ask->repo, ask->path),
+                       .ask = {.repository = cm_arena_strdup(a, ask->repo),
+                               .id = cm_arena_strdup(a, ask->id),
+                               .kind = ask->text != NULL ? "hold" : "unhold",
+                               .app = cm_arena_strdup(a, ask->app),
+                               .cause = cm_arena_strdup(a, ask->path),
+                               .actor = cm_arena_strdup(a, actor_of(ask)),
+                               .automatic = true}};
     return w;
 }
 

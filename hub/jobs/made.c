@@ -77,6 +77,7 @@ static enum cm_rc pin(struct pinning *p, const struct hub_pair_row *row, struct 
         .bad_count = count,
         .bad_revision = row->revision,
         .cause = {.controller = "",
+                  .actor = "",
                   .object = "",
                   .phase = "",
                   .text = p->ask->reason != NULL ? p->ask->reason : "",

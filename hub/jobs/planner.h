@@ -117,6 +117,7 @@ struct hub_hold_ask {
     const char *restored;
     const char *bad_revision;
     const char *controller;
+    const char *actor; // who decided on all of the clusters, if not the controller; ""
     const char *object;
     const char *words;   // the controller's
     const char *cluster; // the first

@@ -16,6 +16,7 @@
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/who.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/hold/hold.h"
@@ -132,6 +133,7 @@ static struct hub_hold_cause cause_of(struct cm_arena *a, const struct hub_decis
     cm_clock_format(row->at_ms, at);
     return (struct hub_hold_cause){
         .controller = own ? HUB_HOLD_OWN : row->controller,
+        .actor = own || strcmp(row->actor, row->controller) == 0 ? "" : cm_who_else(a, row->actor),
         .object = row->controller_key[0] == '\0' ? row->key : row->controller_key,
         .phase = row->verdict,
         .text =

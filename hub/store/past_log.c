@@ -11,6 +11,7 @@
 #include "common/json.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/who.h"
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
 #include "hub/store/past_log.h"
@@ -194,12 +195,21 @@ static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm
 
 // ---- What controllers decided
 
+// decider_of returns who decided: the controller, if it was nobody else.
+static const char *decider_of(struct cm_arena *a, const char *controller, const char *actor) {
+    bool other = strcmp(actor, controller) != 0 && cm_who_else(a, actor)[0] != '\0';
+
+    return cm_arena_strdup(a, other ? actor : controller);
+}
+
 static void add_decision(struct past_log *l, struct hub_stmt *stmt) {
     struct cm_arena *a = l->read->arena;
+    const char *actor = decider_of(a, hub_stmt_text(stmt, 3), hub_stmt_text(stmt, 8));
+    const char *text = cm_arena_strdup(a, hub_stmt_text(stmt, 4));
     const struct past_log_row row = {.app = hub_stmt_text(stmt, 0),
                                      .axis = HUB_PAST_DESIRED,
                                      .at_ms = hub_stmt_int(stmt, 5),
-                                     .text = hub_stmt_text(stmt, 4)};
+                                     .text = cm_arena_strf(a, "by %s %s", actor, text)};
     const struct hub_entry entry = {(uint32_t)hub_stmt_int(stmt, 6), row.at_ms};
     const char *kind = decision_kind(hub_stmt_text(stmt, 1));
 
@@ -212,8 +222,8 @@ static void add_decision(struct past_log *l, struct hub_stmt *stmt) {
                                    .held = ""};
         info->release = info->revision;
         struct past_action *action = past_log_find(l, &row, kind, info);
-        action->actor = cm_arena_strdup(a, hub_stmt_text(stmt, 3));
-        action->text = cm_arena_strdup(a, row.text);
+        action->actor = actor;
+        action->text = text;
         past_log_add(l, action, &row, &entry);
     }
 }
@@ -224,7 +234,8 @@ static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
         l->read->db, &stmt, err,
         "SELECT app, verdict, r, controller, text, at_ms, ifnull((SELECT number FROM past_cluster"
         " WHERE name = cluster), 0), ifnull((SELECT repo FROM past_value WHERE revision = r"
-        " LIMIT 1), '') FROM (SELECT *, iif(verdict = 'promoted', good_revision, bad_revision) AS r"
+        " LIMIT 1), ''), actor FROM (SELECT *, iif(verdict = 'promoted', good_revision, "
+        "bad_revision) AS r"
         " FROM decision WHERE at_ms BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3) AND seen_ms <= ?4)"
         " ORDER BY at_ms DESC",
         "iiti", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l));

@@ -14,6 +14,7 @@ from support.kubestory import CLUSTER, SOON, KubeStory, files  # noqa: E402
 from support.process import wait_for  # noqa: E402
 
 HELD_SECONDS = 10
+ABORTED_BY = f"{rollouts.PLUGIN} (claimed)"
 BLUE_GREEN = {"blueGreen": {"activeService": "shop", "previewService": "shop-preview",
                             "autoPromotionEnabled": False}}
 
@@ -140,6 +141,8 @@ class RealRollouts(KubeStory):
         self.assertRegex(path, rf"^holds/{name}/2-\w+\.yaml$")
         self.assertLess(time.monotonic() - aborted, HELD_SECONDS)
         self.assertEqual(self.proof(), "same (real)")
+        said = self.repo.git("log", "-1", "--format=%an|%(trailers:key=Holdfast-Actor,valueonly)", "origin/main")
+        self.assertEqual(said.strip(), f"{ABORTED_BY}|{ABORTED_BY}")
 
     def proof(self):
         said = self.repo.git("log", "-1", "--format=%(trailers:key=Holdfast-Proof,valueonly)",

@@ -300,6 +300,25 @@ class Gone(Holds):
         self.wait_images("2", "2", "1")
 
 
+class Aborted(Holds):
+    def test_1_who_decided_is_the_author(self):
+        self.deliver(web("2", A="a"))
+        self.sim.ask("decide", "c01", KEY, "rejected", "RolloutAborted", "argo-rollouts", "kubectl-argo-rollouts")
+        path = self.wait_hold("c01")
+        said = self.git("log", "-1", "--format=%an|%B", "origin/main")
+        self.assertRegex(said, r"^kubectl-argo-rollouts \(claimed\)\|hold\(web\): 1 on 1 cluster, ")
+        self.assertIn("\nFirst: argo-rollouts ", said)
+        self.assertIn("\nHoldfast-Actor: kubectl-argo-rollouts (claimed)\n", said)
+        self.assertIn("controller: argo-rollouts\n    actor: kubectl-argo-rollouts (claimed)\n", self.holds()[path])
+        self.assertRegex(self.hub.run("log", "--kind", "rejected").stdout,
+                         r"rejected +web .* kubectl-argo-rollouts: RolloutAborted ")
+        for name in ("c02", "c03"):
+            self.sim.ask("decide", name, KEY, "rejected", WORDS)
+        self.wait_hold("c01", "c02", "c03")
+        self.assertRegex(self.git("log", "-1", "--format=%an", "origin/main"), r"^flagger \(")
+        self.wait_images("1", "1", "1")
+
+
 class Many(Holds):
     """The same release fails everywhere: HOLDFAST_CLUSTERS=2000 for a real fleet."""
     clusters = fleet(int(os.environ.get("HOLDFAST_CLUSTERS", "50")))

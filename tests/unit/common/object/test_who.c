@@ -50,11 +50,27 @@ static void no_managers_name_is_taken_for_words_about_him(void **state) {
     assert_string_equal(cm_who_actor(a, "kubectl-edit", "alice"), "alice (verified)");
 }
 
+static void who_decided_is_told_if_no_controller_did(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_string_equal(cm_who_else(a, ""), "");
+    assert_string_equal(cm_who_else(a, "rollouts-controller"), "");
+    assert_string_equal(cm_who_else(a, FLAGGER " (verified)"), "");
+    assert_string_equal(cm_who_else(a, "kubectl-argo-rollouts"), "kubectl-argo-rollouts (claimed)");
+    assert_string_equal(cm_who_else(a, "alice (verified)"), "alice (verified)");
+    assert_string_equal(cm_who_else(a, "alice (verified; claims to be flagger)"),
+                        "alice (verified; claims to be flagger)");
+    assert_string_equal(cm_who_else(a, FLAGGER " (verified) (claimed)"),
+                        FLAGGER " (verified) (claimed)");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_user_is_verified_and_a_manager_claimed),
         cmocka_unit_test(who_takes_a_controllers_name_is_told_from_it),
         cmocka_unit_test(no_managers_name_is_taken_for_words_about_him),
+        cmocka_unit_test(who_decided_is_told_if_no_controller_did),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -29,6 +29,7 @@ static const char file[] = "apiVersion: holdfast/v1alpha1\n"
                            "  - ConfigMap/prod/checkout-7d2f\n"
                            "  cause:\n"
                            "    controller: flagger\n"
+                           "    actor: alice (verified)\n"
                            "    text: \"Failed: 5\"\n"
                            "  event: \"0123\"\n";
 
@@ -62,6 +63,7 @@ static void a_file_is_read_and_written_back_byte_for_byte(void **state) {
     CM_CLEANUP(cm_str_done) struct cm_str second = {0};
     hub_hold_write(again, &second);
     assert_string_equal(cm_str_get(&text), cm_str_get(&second));
+    assert_string_equal(again->cause.actor, "alice (verified)");
     assert_true(hub_hold_same(hold, again));
 }
 

@@ -13,6 +13,7 @@ static enum cm_rc pin(const char *text, const char *image, struct hub_hold **out
                                         .bad_count = release.count,
                                         .bad_revision = "bbbbbbbb",
                                         .cause = {.controller = "",
+                                                  .actor = "",
                                                   .object = "",
                                                   .phase = "",
                                                   .text = "INC-1",
