@@ -40,6 +40,7 @@
 #include "hub/store/db.h"
 #include "hub/store/events.h"
 #include "hub/store/meta.h"
+#include "hub/store/past.h"
 #include "hub/store/past_lines.h"
 #include "hub/store/repositories.h"
 #include "hub/store/status.h"
@@ -302,7 +303,9 @@ static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
     }
     rc = rc < 0 ? rc : heed_registry(h, err);
     rc = rc < 0 ? rc : open_epoch(h, err);
-    rc = rc < 0 ? rc : hub_events_trim(hub_store_db(h->store), h->config->events_kept, err);
+    rc = rc < 0 ? rc
+                : hub_events_trim(hub_store_db(h->store), h->config->events_kept,
+                                  cm_clock_unix_ms() - HUB_PAST_MS, err);
     rc = rc < 0 ? rc : hub_repositories_clear(hub_store_db(h->store), err);
     if (rc == CM_OK && h->config->state_window_ms == 0) {
         rc = hub_past_lines_want(hub_store_db(h->store), false, err); // nobody would take them

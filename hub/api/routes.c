@@ -358,6 +358,22 @@ static const struct hub_member past_show_answer[] = {
     END,
 };
 
+#define PAST_GAPS                                                                                  \
+    {"decisionsFromMs",                                                                            \
+     HUB_MEMBER_INT,                                                                               \
+     false,                                                                                        \
+     "What controllers decided before that, in Unix milliseconds, is not all kept.",               \
+     0,                                                                                            \
+     0,                                                                                            \
+     NULL,                                                                                         \
+     NULL},                                                                                        \
+    {                                                                                              \
+        "eventsFromMs", HUB_MEMBER_INT, false,                                                     \
+            "What was changed by hand, held, banned or allowed, and what was not written, before " \
+            "that, in Unix milliseconds, is not all kept.",                                        \
+            0, 0, NULL, NULL                                                                       \
+    }
+
 static const struct hub_member past_log_answer[] = {
     NUMBER("atMs", "When this was asked, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true,
@@ -368,6 +384,7 @@ static const struct hub_member past_log_answer[] = {
      0, 0, NULL, NULL},
     {"keptFromMs", HUB_MEMBER_INT, false,
      "What was before that, in Unix milliseconds, is not kept.", 0, 0, NULL, NULL},
+    PAST_GAPS,
     MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,
@@ -391,6 +408,7 @@ static const struct hub_member past_where_answer[] = {
 static const struct hub_member past_why_answer[] = {
     NUMBER("atMs", "The moment, in Unix milliseconds."),
     {"items", HUB_MEMBER_OBJECTS, true, "As `/past/show` has it: one, or none.", 0, 0, NULL, NULL},
+    PAST_GAPS,
     MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "Never.", 0, 0, NULL, NULL},
     {"decisions", HUB_MEMBER_OBJECTS, true,

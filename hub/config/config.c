@@ -152,7 +152,7 @@ static const struct cm_option options[] = {
      .min = 1000,
      .max = 1000000000,
      .help = "How many events are kept of what agents tell, and as many of all else; older "
-             "ones are removed."},
+             "ones are removed. What 'holdfast log' tells is kept for 400 days beside these."},
     {.name = "registry-copy",
      .type = CM_OPTION_STRING,
      .offset = AT(registry_copy),

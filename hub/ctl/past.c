@@ -393,6 +393,19 @@ static void print_action(struct ctl *c, const struct cm_json *item) {
     print_clusters(c, item);
 }
 
+// note_gaps says what of the past is not all kept.
+static void note_gaps(struct ctl *c, const struct cm_json *answer) {
+    if (number_of(answer, "decisionsFromMs") > 0) {
+        (void)fprintf(stderr, "what controllers decided before %s is not all kept\n",
+                      time_of(c, answer, "decisionsFromMs"));
+    }
+    if (number_of(answer, "eventsFromMs") > 0) {
+        (void)fprintf(stderr,
+                      "changes by hand, Holds, Bans and Exemptions before %s are not all kept\n",
+                      time_of(c, answer, "eventsFromMs"));
+    }
+}
+
 int ctl_log(struct ctl *c) {
     const char *limit =
         c->options.limit > 0 ? cm_arena_strf(c->arena, "%lld", (long long)c->options.limit) : NULL;
@@ -419,6 +432,9 @@ int ctl_log(struct ctl *c) {
     }
     if (number_of(answer, "keptFromMs") > 0 && !cm_json_true(cm_json_get(answer, "more"))) {
         (void)fprintf(stderr, "what was before %s is not kept\n", time_of(c, answer, "keptFromMs"));
+    }
+    if (!cm_json_true(cm_json_get(answer, "more"))) {
+        note_gaps(c, answer);
     }
     return CTL_DONE;
 }
@@ -538,6 +554,7 @@ int ctl_why(struct ctl *c) {
     print_part(c, answer, "holds", "Holds", print_hold);
     print_part(c, answer, "decisions", "decided by controllers", print_decision);
     print_part(c, answer, "events", "before that", print_event_line);
+    note_gaps(c, answer);
     return CTL_DONE;
 }
 

@@ -146,8 +146,9 @@ const struct ctl_verb ctl_verbs[] = {
          "rollback, not_written, pull_request (what the hub decided about these), or "
          "what a controller decided: promoted, rejected, failed_forward, timed_out, undone or "
          "restarted; "
-         "all but progressing unless said. Who did it and what are known as long as events are "
-         "kept ('holdfast-hub --events-kept'). Scaling by who has the right to it, such as an "
+         "all but progressing unless said. It says since when decisions of controllers, and what "
+         "people did, are all kept, if that is not 400 days. Scaling by who has the right to it, "
+         "such as an "
          "autoscaler, is no row: the branch 'actual' of the state repository has it. --known "
          "leaves out what agents told only later.",
      .example = "holdfast log\n"

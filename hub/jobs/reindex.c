@@ -183,7 +183,7 @@ static enum cm_rc make_anew(struct reindex *r, int64_t events_kept, struct cm_er
     rc = rc < 0 ? rc : hub_past_rebuild_make_room(&r->rebuild, err);
     rc = rc < 0 ? rc : take_folder(r, "events", take_events, err);
     rc = rc < 0 ? rc : hub_past_rebuild_end(&r->rebuild, cm_clock_unix_ms(), err);
-    rc = rc < 0 ? rc : hub_events_trim(r->db, events_kept, err);
+    rc = rc < 0 ? rc : hub_events_trim(r->db, events_kept, cm_clock_unix_ms() - HUB_PAST_MS, err);
     return rc < 0 ? rc : hub_past_lines_set(r->db, r->look.state, err);
 }
 

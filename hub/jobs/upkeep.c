@@ -9,12 +9,12 @@
 #include "common/mem.h"
 #include "hub/jobs/collect.h"
 #include "hub/jobs/store.h"
+#include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
 #include "hub/store/freezes.h"
 #include "hub/store/past.h"
 
-#define PAST_MS ((int64_t)HUB_PAST_DAYS * 24 * 3600 * 1000)
 #define PASSED_MS ((int64_t)30 * 24 * 3600 * 1000)
 #define INTERVAL_MS ((int64_t)3600 * 1000)
 
@@ -31,10 +31,12 @@ struct hub_upkeep {
 static enum cm_rc run_trim(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct hub_upkeep *u = CM_CONTAINER(job, struct hub_upkeep, job);
 
-    enum cm_rc rc = hub_events_trim(db, u->events_kept, err);
+    int64_t past_ms = cm_clock_unix_ms() - HUB_PAST_MS;
+    enum cm_rc rc = hub_events_trim(db, u->events_kept, past_ms, err);
 
+    rc = rc < 0 ? rc : hub_decisions_keep(db, past_ms, err);
     rc = rc < 0 ? rc : hub_revisions_keep(db, cm_clock_unix_ms() - PASSED_MS, err);
-    rc = rc < 0 ? rc : hub_freezes_keep(db, cm_clock_unix_ms() - PAST_MS, err);
+    rc = rc < 0 ? rc : hub_freezes_keep(db, past_ms, err);
     return rc < 0 ? rc : hub_past_keep(db, cm_clock_unix_ms(), err);
 }
 

@@ -12,22 +12,60 @@ static const char *text(const char *s) {
 
 #define HASH(hash) (hash)->bytes, (size_t)CM_SHA256_SIZE
 
-// trim: what merely tells does not push out what keeps a release out.
-static enum cm_rc trim(struct hub_db *db, const char *cluster, bool provisional,
-                       struct cm_err *err) {
-    static const char sql[] =
-        "DELETE FROM decision WHERE cluster = ?1 AND provisional = ?3 AND number <= (SELECT number"
-        " FROM decision WHERE cluster = ?1 AND provisional = ?3 ORDER BY number DESC"
-        " LIMIT 1 OFFSET ?2)";
+#define IS_STEP "verdict IN ('weight', 'started')" // as the indexes of step 47 have it
+#define OF_STEPS "cluster = ?1 AND provisional = 0 AND " IS_STEP
+#define OF_TOLD "cluster = ?1 AND provisional = 0 AND NOT (" IS_STEP ")"
+#define OF_HOLDING "cluster = ?1 AND provisional = 1"
+#define TOO_MANY(of)                                                                               \
+    " WHERE " of " AND number <= (SELECT number FROM decision WHERE " of                           \
+    " ORDER BY number DESC LIMIT 1 OFFSET ?2)"
 
-    return hub_db_run(db, err, sql, "tii", cluster, (int64_t)HUB_DECISIONS_KEPT,
-                      (int64_t)provisional);
+static enum cm_rc trim_steps(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    return hub_db_run(db, err, "DELETE FROM decision" TOO_MANY(OF_STEPS), "ti", cluster,
+                      (int64_t)HUB_DECISIONS_KEPT);
+}
+
+// trim_told says from when on all is known, if it drops something.
+static enum cm_rc trim_told(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err, "DELETE FROM decision" TOO_MANY(OF_TOLD), "ti", cluster,
+                               (int64_t)HUB_DECISIONS_TOLD);
+
+    return rc < 0 || hub_db_changes(db) == 0
+               ? rc
+               : hub_db_run(db, err,
+                            "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) SELECT"
+                            " 'decisions', ?1, seen_ms FROM decision WHERE " OF_TOLD
+                            " ORDER BY number LIMIT 1",
+                            "t", cluster);
+}
+
+// trim_holding: what keeps nothing out any more still tells.
+static enum cm_rc trim_holding(struct hub_db *db, const char *cluster, struct cm_err *err) {
+    return hub_db_run(db, err, "UPDATE decision SET provisional = 0" TOO_MANY(OF_HOLDING), "ti",
+                      cluster, (int64_t)HUB_DECISIONS_KEPT);
 }
 
 enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster, struct cm_err *err) {
-    enum cm_rc rc = trim(db, cluster, false, err);
+    enum cm_rc rc = trim_holding(db, cluster, err);
 
-    return rc < 0 ? rc : trim(db, cluster, true, err);
+    rc = rc < 0 ? rc : trim_steps(db, cluster, err);
+    return rc < 0 ? rc : trim_told(db, cluster, err);
+}
+
+enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
+    enum cm_rc rc =
+        hub_db_run(db, err, // oldest first, up to the first that is to stay
+                   "DELETE FROM decision WHERE number < ifnull((SELECT number FROM decision WHERE"
+                   " seen_ms >= ?1 ORDER BY number LIMIT 1), 9223372036854775807) AND"
+                   " seen_ms < ?1 AND provisional = 0",
+                   "i", before_ms);
+
+    return rc < 0 || hub_db_changes(db) == 0
+               ? rc
+               : hub_db_run(db, err,
+                            "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) VALUES"
+                            " ('decisions', '', ?1)",
+                            "i", before_ms);
 }
 
 // forget_told: what only lines told (hub/past/line.h) holds nothing back, so it gives way to what
@@ -68,7 +106,7 @@ enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_decision_row *r
         return rc;
     }
     *out_new = hub_db_changes(db) > 0;
-    return *out_new ? trim(db, row->cluster, row->provisional, err) : CM_OK;
+    return *out_new ? hub_decisions_trim(db, row->cluster, err) : CM_OK;
 }
 
 // end_late: what came up after all is no longer gone back from. It is on record together with that:

@@ -1,9 +1,13 @@
 // decisions: what controllers in clusters did with releases, and what that says of releases.
 //
-// A decision is kept once, by its id, and of a cluster the newest two hundred that keep a release
-// out, and as many that only tell. A verdict is what is known of a release of an App on a cluster,
-// by the cluster's id: it outlives the cluster's name, the agent that told it, and all its
-// decisions. Verdicts are a record for whoever asks the database: nothing of the hub reads them.
+// A decision is kept once, by its id, and for as long as the past is (hub/store/past.h). What
+// happens at every step of a release, that one began and which share of the traffic it has, gives
+// way sooner: the newest two hundred of a cluster are kept. Two hundred may keep a release out;
+// older ones only tell by then. An agent may tell without end, so the newest five thousand of the
+// others are kept of its cluster, and it is on record if that was not all. A verdict is what is
+// known of a release of an App on a cluster, by the cluster's id: it outlives the cluster's name,
+// the agent that told it, and all its decisions. Verdicts are a record for whoever asks the
+// database: nothing of the hub reads them.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
@@ -18,8 +22,9 @@
 struct hub_db;
 struct hub_report_mark;
 
-#define HUB_DECISIONS_KEPT 200 // of a cluster
-#define HUB_VERDICTS_KEPT 100  // of an App on a cluster
+#define HUB_DECISIONS_KEPT 200  // of a cluster: that hold, and as many steps of releases
+#define HUB_DECISIONS_TOLD 5000 // of a cluster: all else
+#define HUB_VERDICTS_KEPT 100   // of an App on a cluster
 
 // What became of a decision that holds an App back on its cluster.
 enum hub_settled {
@@ -68,6 +73,9 @@ CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_deci
 // hub_decisions_trim keeps what is kept of a cluster.
 CM_MUSTUSE enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster,
                                          struct cm_err *err);
+
+// hub_decisions_keep drops what the hub heard before `before_ms` (Unix), but what holds.
+CM_MUSTUSE enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err);
 
 // hub_decisions_settle writes down what became of one. What holds nothing back, and of which
 // nothing came, merely tells from then on.

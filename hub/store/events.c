@@ -2,10 +2,12 @@
 
 #include <stdbool.h>
 
+#include "common/arena.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/store/db.h"
 #include "hub/store/meta.h"
+#include "hub/store/past_lines_sql.h"
 
 // What agents can make happen, as often as they like.
 #define BY_AGENTS                                                                                  \
@@ -14,6 +16,10 @@
     " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.upgraded', 'agent.too_old',"     \
     " 'agent.clock_wrong', 'agent.clock_right', 'agent.renewed', 'agent.expired_renewed',"         \
     " 'agent.returned', 'agent.trusts', 'journal.gap'))"
+
+// What comes and goes, and what else is kept by number: the log of the past tells the rest.
+#define CHATTER "(" BY_AGENTS " AND NOT (" EVENT_IS_TOLD "))"
+#define BY_OTHERS "(NOT " BY_AGENTS " AND NOT (" EVENT_IS_TOLD "))"
 
 #define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
 
@@ -112,6 +118,11 @@ enum cm_rc hub_events_each_after(struct hub_db *db, int64_t after, size_t most,
 
 // ---- Trimming
 
+struct loud {
+    const char *cluster;
+    struct loud *next;
+};
+
 struct trimming {
     struct hub_db *db;
     int64_t last; // number of the newest event that was removed; 0: none
@@ -147,10 +158,10 @@ static enum cm_rc trim(struct trimming *t, const char *sql_find, const char *sql
 static enum cm_rc trim_cluster(struct trimming *t, const char *cluster, int64_t keep,
                                struct cm_err *err) {
     return trim(t,
-                "SELECT number FROM event WHERE cluster = ?2 AND " BY_AGENTS
+                "SELECT number FROM event WHERE cluster = ?2 AND " CHATTER
                 " ORDER BY number DESC LIMIT 1 OFFSET ?1",
-                "DELETE FROM event WHERE number <= ?1 AND cluster = ?2 AND " BY_AGENTS, cluster,
-                keep, err);
+                "DELETE FROM event WHERE number <= ?1 AND cluster = ?2 AND " CHATTER, cluster, keep,
+                err);
 }
 
 // The cluster of which most is told. Its index says it without a look at the rows.
@@ -169,7 +180,7 @@ static enum cm_rc find_loudest(struct hub_db *db, char **out, struct cm_err *err
 }
 
 static enum cm_rc trim_agents(struct trimming *t, int64_t keep, struct cm_err *err) {
-    static const char sql_find[] = "SELECT number FROM event WHERE ?2 IS NULL AND " BY_AGENTS
+    static const char sql_find[] = "SELECT number FROM event WHERE ?2 IS NULL AND " CHATTER
                                    " ORDER BY number DESC LIMIT 1 OFFSET ?1";
     CM_AUTOFREE char *loudest = NULL;
     int64_t number = 0;
@@ -182,24 +193,100 @@ static enum cm_rc trim_agents(struct trimming *t, int64_t keep, struct cm_err *e
     rc = rc < 0 || loudest == NULL ? rc : trim_cluster(t, loudest, keep / 2, err);
     return rc < 0 ? rc
                   : trim(t, sql_find,
-                         "DELETE FROM event WHERE number <= ?1 AND ?2 IS NULL AND " BY_AGENTS, NULL,
+                         "DELETE FROM event WHERE number <= ?1 AND ?2 IS NULL AND " CHATTER, NULL,
                          keep, err);
 }
 
 static enum cm_rc trim_others(struct trimming *t, int64_t keep, struct cm_err *err) {
     return trim(t,
-                "SELECT number FROM event WHERE ?2 IS NULL AND NOT " BY_AGENTS
+                "SELECT number FROM event WHERE ?2 IS NULL AND " BY_OTHERS
                 " ORDER BY number DESC LIMIT 1 OFFSET ?1",
-                "DELETE FROM event WHERE number <= ?1 AND ?2 IS NULL AND NOT " BY_AGENTS, NULL,
-                keep, err);
+                "DELETE FROM event WHERE number <= ?1 AND ?2 IS NULL AND " BY_OTHERS, NULL, keep,
+                err);
 }
 
-enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, struct cm_err *err) {
+// ---- What the past tells
+
+// An agent may tell without end.
+static enum cm_rc trim_told(struct trimming *t, const char *cluster, struct cm_err *err) {
+    int64_t before = t->last;
+
+    t->last = 0;
+    enum cm_rc rc = trim(t,
+                         "SELECT number FROM event WHERE cluster = ?2 AND " EVENT_IS_TOLD
+                         " ORDER BY number DESC LIMIT 1 OFFSET ?1",
+                         "DELETE FROM event WHERE number <= ?1 AND cluster = ?2 AND " EVENT_IS_TOLD,
+                         cluster, HUB_EVENTS_TOLD, err);
+    if (rc == CM_OK && t->last > 0) {
+        rc = hub_db_run(t->db, err,
+                        "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) SELECT"
+                        " 'events', ?1, at_ms FROM event WHERE cluster = ?1 AND " EVENT_IS_TOLD
+                        " ORDER BY number LIMIT 1",
+                        "t", cluster);
+    }
+    t->last = t->last > before ? t->last : before;
+    return rc;
+}
+
+// loud_json lists the clusters of which too much is told.
+static enum cm_rc find_loud(struct hub_db *db, struct cm_arena *a, struct loud *out,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT cluster FROM event WHERE cluster <> '' AND " EVENT_IS_TOLD
+                                 " GROUP BY cluster HAVING count(*) > ?1",
+                                 "i", (int64_t)HUB_EVENTS_TOLD);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        struct loud *one = cm_arena_get(a, sizeof(*one));
+
+        *one =
+            (struct loud){.cluster = cm_arena_strdup(a, hub_stmt_text(stmt, 0)), .next = out->next};
+        out->next = one;
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc trim_loud(struct trimming *t, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct loud loud = {0};
+    enum cm_rc rc = find_loud(t->db, a, &loud, err);
+
+    for (const struct loud *at = loud.next; rc == CM_OK && at != NULL; at = at->next) {
+        rc = trim_told(t, at->cluster, err);
+    }
+    return rc;
+}
+
+// trim_old drops what the past does not tell any more.
+static enum cm_rc trim_old(struct trimming *t, int64_t before_ms, struct cm_err *err) {
+    int64_t number = 0;
+    enum cm_rc rc = find(t->db,
+                         "SELECT max(number) FROM event WHERE at_ms < ?1 AND ?2 IS NULL AND"
+                         " " EVENT_IS_TOLD,
+                         NULL, before_ms, &number, err);
+
+    if (rc < 0 || number == 0) {
+        return rc;
+    }
+    t->last = number > t->last ? number : t->last;
+    rc = hub_db_run(t->db, err, "DELETE FROM event WHERE at_ms < ?1 AND " EVENT_IS_TOLD, "i",
+                    before_ms);
+    return rc < 0 ? rc
+                  : hub_db_run(t->db, err,
+                               "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) VALUES"
+                               " ('events', '', ?1)",
+                               "i", before_ms);
+}
+
+enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms, struct cm_err *err) {
     struct trimming t = {.db = db};
     int64_t before = 0;
     enum cm_rc rc = hub_meta_get_int(db, HUB_EVENTS_TRIMMED, &before, err);
 
     rc = rc < 0 && rc != CM_ENOTFOUND ? rc : trim_agents(&t, keep, err);
     rc = rc < 0 ? rc : trim_others(&t, keep, err);
+    rc = rc < 0 ? rc : trim_old(&t, before_ms, err);
+    rc = rc < 0 ? rc : trim_loud(&t, err);
     return rc < 0 || t.last <= before ? rc : hub_meta_set_int(db, HUB_EVENTS_TRIMMED, t.last, err);
 }

@@ -65,7 +65,11 @@ CM_MUSTUSE enum cm_rc hub_events_each_after(struct hub_db *db, int64_t after, si
 CM_MUSTUSE enum cm_rc hub_events_last_ms(struct hub_db *db, const char *cluster, const char *kind,
                                          int64_t *out, struct cm_err *err);
 
-// hub_events_trim keeps the newest `keep` events of what agents can make happen, and as many of all
-// else, so that no agent can wipe out who changed what. While agents' are too many, one cluster's
-// are half of them at most: it cannot wipe out what is known of others either.
-CM_MUSTUSE enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, struct cm_err *err);
+// hub_events_trim keeps what the log of the past tells (hub/store/past_log_events.c) from
+// `before_ms` (Unix) on, of a cluster the newest ten thousand at most: it is on record if that was
+// not all. Of the rest it keeps the newest `keep` of what agents can make happen, and as many of
+// all else, so that no agent can wipe out who changed what. While agents' are too many, one
+// cluster's are half of them at most: it cannot wipe out what is known of others either.
+#define HUB_EVENTS_TOLD 10000
+CM_MUSTUSE enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms,
+                                      struct cm_err *err);

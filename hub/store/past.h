@@ -143,6 +143,7 @@ CM_MUSTUSE enum cm_rc hub_past_unseen(struct hub_db *db, int64_t now_ms, struct 
 // time.
 #define HUB_PAST_ROWS 1000
 #define HUB_PAST_DAYS 400
+#define HUB_PAST_MS ((int64_t)HUB_PAST_DAYS * 24 * 3600 * 1000)
 CM_MUSTUSE enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err);
 
 // In the table `meta`: from when on all is known (Unix ms; 0: no such moment), for the index was

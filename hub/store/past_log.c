@@ -228,20 +228,33 @@ static void add_decision(struct past_log *l, struct hub_stmt *stmt) {
     }
 }
 
-static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        l->read->db, &stmt, err,
-        "SELECT app, verdict, r, controller, text, at_ms, ifnull((SELECT number FROM past_cluster"
-        " WHERE name = cluster), 0), ifnull((SELECT repo FROM past_value WHERE revision = r"
-        " LIMIT 1), ''), actor FROM (SELECT *, iif(verdict = 'promoted', good_revision, "
-        "bad_revision) AS r"
-        " FROM decision WHERE at_ms BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3) AND seen_ms <= ?4)"
-        " ORDER BY at_ms DESC",
-        "iiti", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l));
+// Those of a cluster, which are few, of an App, or all have an index each; steps are not told.
+#define DECISIONS_OF(WHERE)                                                                        \
+    "SELECT app, verdict, r, controller, text, at_ms, ifnull((SELECT number FROM past_cluster"     \
+    " WHERE name = cluster), 0), ifnull((SELECT repo FROM past_value WHERE revision = r"           \
+    " LIMIT 1), ''), actor FROM (SELECT *, iif(verdict = 'promoted', good_revision, bad_revision)" \
+    " AS r FROM decision WHERE " WHERE " AND +seen_ms <= ?3 AND NOT (verdict IN ('weight',"        \
+    " 'started'))) ORDER BY at_ms DESC"
+static const char decided_all[] = DECISIONS_OF("?4 = '' AND ?5 = '' AND at_ms BETWEEN ?2 AND ?1");
+static const char decided_app[] = DECISIONS_OF("?4 = '' AND app = ?5 AND at_ms BETWEEN ?2 AND ?1");
+static const char decided_cluster[] =
+    DECISIONS_OF("cluster = ?4 AND (?5 = '' OR +app = ?5) AND +at_ms BETWEEN ?2 AND ?1");
 
-    for (size_t rows = 0; rc == CM_OK && rows < PAST_LOG_ROWS_MAX; rows++) {
+static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
+    const struct hub_select *select = &l->scope->select;
+    bool one = select->target[0] != '\0' && !l->scope->grouped;
+    const char *sql = one ? decided_cluster : select->app[0] != '\0' ? decided_app : decided_all;
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(l->read->db, &stmt, err, sql, "iiitt", l->scope->when.at_ms, l->edge_ms,
+                     past_log_heard_by(l), one ? select->target : "", select->app);
+
+    for (size_t rows = 0; rc == CM_OK; rows++) {
         rc = hub_stmt_next(stmt, err);
+        if (rc == CM_OK && rows == PAST_LOG_ROWS_MAX) {
+            l->cut = true;
+            break;
+        }
         if (rc == CM_OK) {
             add_decision(l, stmt);
         }
@@ -460,6 +473,7 @@ static enum cm_rc answer_log(struct past_read *r, struct cm_json *answer, struct
     if (r->kept_from_ms > 0) {
         cm_json_set_int(r->arena, answer, "keptFromMs", r->kept_from_ms);
     }
+    rc = rc < 0 ? rc : past_gaps_set(r, &scope, answer, err);
     return rc < 0 ? rc : make_items(&l, answer, err);
 }
 

@@ -136,6 +136,32 @@ static enum cm_rc check_kept(struct past_read *r, int64_t at_ms, struct cm_err *
                    text);
 }
 
+enum cm_rc past_gaps_set(struct past_read *r, const struct past_scope *scope,
+                         struct cm_json *answer, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    int64_t from_ms[2] = {0}; // decisions, events
+    enum cm_rc rc = hub_db_query(r->db, &stmt, err,
+                                 "SELECT source = 'events', from_ms, iif(cluster = '', -1,"
+                                 " ifnull((SELECT number FROM past_cluster WHERE name = cluster),"
+                                 " 0)) FROM past_gap",
+                                 "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        int64_t *from = &from_ms[hub_stmt_int(stmt, 0) != 0];
+        int64_t cluster = hub_stmt_int(stmt, 2);
+        bool meant = cluster < 0 || ((size_t)cluster < r->count && scope->in[cluster]);
+
+        *from = meant && hub_stmt_int(stmt, 1) > *from ? hub_stmt_int(stmt, 1) : *from;
+    }
+    if (from_ms[0] > 0) {
+        cm_json_set_int(r->arena, answer, "decisionsFromMs", from_ms[0]);
+    }
+    if (from_ms[1] > 0) {
+        cm_json_set_int(r->arena, answer, "eventsFromMs", from_ms[1]);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
                            struct past_scope *out, struct cm_err *err) {
     *out = (struct past_scope){.select = *select};

@@ -47,6 +47,11 @@ struct past_scope {
 // asked for another time.
 void past_members_set(struct past_read *r, const struct past_scope *scope, struct cm_json *answer);
 
+// past_gaps_set tells in an answer since when all is known that decisions, and events, tell of the
+// clusters that are meant: "decisionsFromMs" and "eventsFromMs", or nothing if that is all.
+enum cm_rc past_gaps_set(struct past_read *r, const struct past_scope *scope,
+                         struct cm_json *answer, struct cm_err *err);
+
 enum cm_rc past_scope_find(struct past_read *r, const struct hub_select *select,
                            struct past_scope *out, struct cm_err *err);
 

@@ -169,7 +169,8 @@ static enum cm_rc answer_why(struct past_read *r, struct cm_json *answer, struct
     select.at_ms = scope.when.at_ms; // with ~N it is another one
     const struct asking k = {
         .read = r, .select = &select, .heard_by_ms = heard_by(r, select.at_ms), .answer = answer};
-    rc = add_holds(&k, err);
+    rc = past_gaps_set(r, &scope, answer, err);
+    rc = rc < 0 ? rc : add_holds(&k, err);
     rc = rc < 0 ? rc : add_decisions(&k, err);
     return rc < 0 ? rc : add_events(&k, err);
 }

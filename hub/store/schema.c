@@ -704,12 +704,37 @@ static const char *const step_46[] = {
     NULL,
 };
 
+#define STEP_47_IS_STEP "verdict IN ('weight', 'started')"
+
+static const char *const step_47[] = {
+    // From when on all is known of what decisions, or events, tell of a cluster; of all of them:
+    // ''. Until now two hundred decisions of a cluster were kept, and a number of all events.
+    "CREATE TABLE past_gap (source TEXT NOT NULL, cluster TEXT NOT NULL, from_ms INTEGER NOT NULL,"
+    " PRIMARY KEY (source, cluster)) WITHOUT ROWID",
+    "INSERT INTO past_gap SELECT 'decisions', cluster, min(seen_ms) FROM decision"
+    " WHERE provisional = 0 GROUP BY cluster HAVING count(*) >= 200",
+    "INSERT INTO past_gap SELECT 'events', '', min(at_ms) FROM event WHERE number > (SELECT value"
+    " FROM meta WHERE name = 'events_trimmed') HAVING count(*) > 0",
+    "CREATE INDEX decision_step ON decision (cluster, number) WHERE provisional = 0 AND"
+    " " STEP_47_IS_STEP,
+    "CREATE INDEX decision_told ON decision (cluster, number) WHERE provisional = 0 AND NOT "
+    "(" STEP_47_IS_STEP ")",
+    "CREATE INDEX decision_holding ON decision (cluster, number) WHERE provisional = 1",
+    "CREATE INDEX event_told_cluster ON event (cluster, number) WHERE " EVENT_IS_TOLD,
+    "CREATE INDEX event_told_at ON event (at_ms) WHERE " EVENT_IS_TOLD,
+    // The log of the past tells no steps.
+    "DROP INDEX decision_at",
+    "CREATE INDEX decision_log ON decision (at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
+    "CREATE INDEX decision_log_app ON decision (app, at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
     step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
     step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39, step_40,
-    step_41, step_42, step_43, step_44, step_45, step_46};
+    step_41, step_42, step_43, step_44, step_45, step_46, step_47};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -743,7 +768,7 @@ static const char *const set_version[] = {
     VERSION(21), VERSION(22), VERSION(23), VERSION(24), VERSION(25), VERSION(26), VERSION(27),
     VERSION(28), VERSION(29), VERSION(30), VERSION(31), VERSION(32), VERSION(33), VERSION(34),
     VERSION(35), VERSION(36), VERSION(37), VERSION(38), VERSION(39), VERSION(40), VERSION(41),
-    VERSION(42), VERSION(43), VERSION(44), VERSION(45), VERSION(46)};
+    VERSION(42), VERSION(43), VERSION(44), VERSION(45), VERSION(46), VERSION(47)};
 _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                "each step ends with its version");
 

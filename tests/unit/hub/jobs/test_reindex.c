@@ -735,7 +735,7 @@ static void migrate(struct history *h) {
         "past_proven_set",   "past_freeze_put",   "past_freeze_set",  "past_frozen_put",
         "past_frozen_set",   "decision_proof"};
     static const char *const indexes[] = {"decision_held", "past_change_desired", "decision_weight",
-                                          "decision_at",   "event_told",          "event_hold"};
+                                          "event_told", "event_hold"};
 
     drop(h, "TRIGGER", triggers, sizeof(triggers) / sizeof(triggers[0]));
     drop(h, "INDEX", indexes, sizeof(indexes) / sizeof(indexes[0]));

@@ -591,7 +591,7 @@ static void events_that_were_removed_before_are_a_gap(void **state) {
     for (int i = 0; i < 5; i++) {
         add_event(&f, "a", NOW_MS);
     }
-    assert_int_equal(hub_events_trim(f.db, 2, &f.err), CM_OK);
+    assert_int_equal(hub_events_trim(f.db, 2, 0, &f.err), CM_OK);
     first_pass(&f);
     expect(&f, MESSAGES,
            "events up to number 3 may be missing: they were removed before they could be written a "

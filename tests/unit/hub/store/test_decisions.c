@@ -5,19 +5,25 @@
 #include "hub/store/decisions.h"
 #include "hub/store/past_lines.h"
 
-static void add(struct hub_db *db, int number, bool provisional) {
+static void add_as(struct hub_db *db, int number, const char *verdict, bool provisional) {
     const struct hub_decision_row row = {.id = cm_sha256(&number, sizeof(number)),
                                          .cluster = "paris",
                                          .cluster_id = "id",
                                          .app = "web",
                                          .key = "Deployment.apps/web/web",
-                                         .verdict = provisional ? "rejected" : "started",
+                                         .verdict = verdict,
+                                         .at_ms = number,
+                                         .seen_ms = number,
                                          .provisional = provisional};
     struct cm_err err;
     bool is_new = false;
 
     assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
     assert_true(is_new);
+}
+
+static void add(struct hub_db *db, int number, bool provisional) {
+    add_as(db, number, provisional ? "rejected" : "started", provisional);
 }
 
 static void what_only_tells_pushes_out_nothing_that_holds(void **state) {
@@ -34,7 +40,43 @@ static void of_those_that_hold_the_newest_are_kept(void **state) {
     for (int i = 0; i < HUB_DECISIONS_KEPT + 5; i++) {
         add(*state, i, true);
     }
-    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), HUB_DECISIONS_KEPT);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision WHERE provisional"),
+                     HUB_DECISIONS_KEPT);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), HUB_DECISIONS_KEPT + 5);
+    assert_int_equal(count_rows(*state, "SELECT min(number) FROM decision WHERE provisional"), 6);
+}
+
+static void steps_push_out_nothing_that_was_decided(void **state) {
+    add_as(*state, 1, "promoted", false);
+    add_as(*state, 2, "undone", false);
+    for (int i = 3; i < 1000; i++) {
+        add_as(*state, i, i % 2 == 0 ? "weight" : "started", false);
+    }
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), HUB_DECISIONS_KEPT + 2);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 0);
+}
+
+static void what_is_told_without_end_is_cut_and_that_is_on_record(void **state) {
+    for (int i = 1; i <= HUB_DECISIONS_TOLD + 3; i++) {
+        add_as(*state, i, "promoted", false);
+    }
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), HUB_DECISIONS_TOLD);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE source = 'decisions'"
+                                        " AND cluster = 'paris'"),
+                     4);
+}
+
+static void what_is_old_goes_but_what_holds(void **state) {
+    struct cm_err err;
+
+    add_as(*state, 1, "rejected", true);
+    add_as(*state, 2, "promoted", false);
+    assert_int_equal(hub_decisions_keep(*state, 2, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 0);
+    add_as(*state, 3, "promoted", false);
+    assert_int_equal(hub_decisions_keep(*state, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT sum(seen_ms) FROM decision"), 1 + 3);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE cluster = ''"), 3);
 }
 
 static void what_only_lines_told_gives_way_to_what_holds(void **state) {
@@ -120,6 +162,10 @@ int main(void) {
                                         close_db),
         cmocka_unit_test_setup_teardown(what_is_proven_of_a_hold_is_said_of_its_own_decisions_once,
                                         open_db, close_db),
+        cmocka_unit_test_setup_teardown(steps_push_out_nothing_that_was_decided, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_is_told_without_end_is_cut_and_that_is_on_record,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_is_old_goes_but_what_holds, open_db, close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
     };
 

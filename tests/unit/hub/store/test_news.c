@@ -30,7 +30,7 @@ static void the_range_follows_what_comes_and_what_is_trimmed(void **state) {
     add_events(state, 5);
     assert_int_equal(read_news(state).newest, 5);
     assert_int_equal(read_news(state).oldest, 1);
-    assert_int_equal(hub_events_trim(*state, 2, &err), CM_OK);
+    assert_int_equal(hub_events_trim(*state, 2, 0, &err), CM_OK);
     assert_int_equal(read_news(state).newest, 5);
     assert_int_equal(read_news(state).oldest, 4);
 }
@@ -48,9 +48,9 @@ static void what_agents_tell_wipes_out_nothing_else(void **state) {
     add_event(state, "api.changed", "");
     add_event(state, "agent.enrolled", "paris-1");
     for (int i = 0; i < 10; i++) {
-        add_event(state, "drift.found", "paris-1");
+        add_event(state, "object.adopted", "paris-1");
     }
-    assert_int_equal(hub_events_trim(*state, 4, &err), CM_OK);
+    assert_int_equal(hub_events_trim(*state, 4, 0, &err), CM_OK);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE kind LIKE 'a%'"), 2);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 4);
     assert_int_equal(read_news(state).oldest, 11);
@@ -62,11 +62,52 @@ static void one_cluster_wipes_out_no_other_ones(void **state) {
     add_event(state, "app.applied", "rome-1");
     add_event(state, "app.healthy", "rome-1");
     for (int i = 0; i < 10; i++) {
-        add_event(state, "drift.found", "paris-1");
+        add_event(state, "app.applied", "paris-1");
     }
-    assert_int_equal(hub_events_trim(*state, 4, &err), CM_OK);
+    assert_int_equal(hub_events_trim(*state, 4, 0, &err), CM_OK);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE cluster = 'rome-1'"), 2);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE cluster = 'paris-1'"), 2);
+}
+
+static void add_drift(void **state, const char *cluster, int64_t at_ms) {
+    struct cm_err err;
+    const struct hub_event event = {.kind = "drift.found", .cluster = cluster, .at_ms = at_ms};
+
+    assert_int_equal(hub_events_add(*state, &event, &err), CM_OK);
+}
+
+static void what_the_past_tells_goes_by_age(void **state) {
+    struct cm_err err;
+
+    for (int64_t i = 1; i <= 5; i++) {
+        add_drift(state, "rome-1", i);
+    }
+    for (int i = 0; i < 10; i++) {
+        add_event(state, "app.applied", "rome-1");
+    }
+    assert_int_equal(hub_events_trim(*state, 2, 0, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE kind = 'drift.found'"),
+                     5);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 5 + 1);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 0);
+    assert_int_equal(hub_events_trim(*state, 2, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE kind = 'drift.found'"),
+                     3);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE source = 'events'"), 3);
+}
+
+static void of_a_cluster_that_tells_without_end_the_newest_are_kept(void **state) {
+    struct cm_err err;
+
+    add_drift(state, "rome-1", 1);
+    for (int64_t i = 1; i <= HUB_EVENTS_TOLD + 2; i++) {
+        add_drift(state, "paris-1", i);
+    }
+    assert_int_equal(hub_events_trim(*state, 2, 0, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), HUB_EVENTS_TOLD + 1);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE cluster = 'paris-1'"),
+                     3);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 1);
 }
 
 int main(void) {
@@ -76,6 +117,9 @@ int main(void) {
                                         close_db),
         cmocka_unit_test_setup_teardown(what_agents_tell_wipes_out_nothing_else, open_db, close_db),
         cmocka_unit_test_setup_teardown(one_cluster_wipes_out_no_other_ones, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_the_past_tells_goes_by_age, open_db, close_db),
+        cmocka_unit_test_setup_teardown(of_a_cluster_that_tells_without_end_the_newest_are_kept,
+                                        open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

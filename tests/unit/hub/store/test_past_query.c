@@ -273,6 +273,14 @@ static void of_before_what_is_kept_nothing_is_told_and_that_is_said(void **state
     assert_log(state, &all, "disconnected - 0/1 -; failed - 0/1 -; release 22 1/2 Bump");
     assert_int_equal(cm_json_int(cm_json_get(ask(state, a, hub_past_log, &all), "keptFromMs"), 0),
                      THEN_MS + HOUR_MS);
+    run_sql(*state, "INSERT INTO past_gap VALUES ('decisions', 'a', 5), ('decisions', 'b', 7),"
+                    " ('events', '', 9)");
+    const struct hub_past_ask of_a = {.select = "a"};
+    const struct cm_json *json = ask(state, a, hub_past_log, &of_a);
+    assert_int_equal(cm_json_int(cm_json_get(json, "decisionsFromMs"), 0), 5);
+    assert_int_equal(cm_json_int(cm_json_get(json, "eventsFromMs"), 0), 9);
+    json = ask(state, a, hub_past_log, &(struct hub_past_ask){.select = "c"});
+    assert_null(cm_json_get(json, "decisionsFromMs"));
     assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "prod~2"},
                    "only 1 changes are known of 'prod~2' since 2026-09-21T0");
     assert_refused(state, hub_past_where, &(struct hub_past_ask){.select = "", .what = "9.9"},
