@@ -29,6 +29,8 @@ enum {
     IMAGES_MAX = 100,
 };
 
+#define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
+
 struct decisions_job {
     struct hub_store_job job;
     struct cm_arena *arena;
@@ -148,6 +150,11 @@ static bool has_good_object(const Holdfast__V1__Decision *d) {
     return is_none(&claimed) || cm_sha256_equal(&claimed, &real);
 }
 
+// when returns when it was decided: no later than it was heard of, whatever a clock there says.
+static int64_t when(const struct decisions_job *j, const Holdfast__V1__Decision *d) {
+    return d->at_ms <= 0 || d->at_ms > j->now_ms ? j->now_ms : d->at_ms;
+}
+
 static struct hub_decision_row row_of(const struct decisions_job *j,
                                       const Holdfast__V1__Decision *d) {
     bool good = has_good_object(d);
@@ -170,7 +177,7 @@ static struct hub_decision_row row_of(const struct decisions_job *j,
                                      .good_object_size = good ? d->good_object.len : 0,
                                      .text = d->text,
                                      .weight = d->weight < 0 || d->weight > 100 ? -1 : d->weight,
-                                     .at_ms = d->at_ms,
+                                     .at_ms = when(j, d),
                                      .seen_ms = j->now_ms,
                                      .actor = cm_who_actor(j->arena, d->actor, d->user),
                                      .provisional = d->provisional};
@@ -200,6 +207,18 @@ static const char *message_of(struct cm_arena *a, const Holdfast__V1__Decision *
                          what, of, weight, runs, d->text[0] == '\0' ? "" : ": ", d->text, only);
 }
 
+// told_message also keeps the time that was told, where it cannot be.
+static const char *told_message(const struct decisions_job *j, const Holdfast__V1__Decision *d) {
+    const char *message = message_of(j->arena, d);
+    char at[CM_CLOCK_TEXT_MAX];
+
+    if (d->at_ms <= j->now_ms + LATE_MS) {
+        return message;
+    }
+    cm_clock_format(d->at_ms < LATEST_MS ? d->at_ms : LATEST_MS, at);
+    return cm_arena_strf(j->arena, "%s (at %s, says a clock there that is ahead)", message, at);
+}
+
 static enum cm_rc add_event(struct decisions_job *j, struct hub_db *db,
                             const Holdfast__V1__Decision *d, struct cm_err *err) {
     bool promoted = d->verdict == HOLDFAST__V1__VERDICT__PROMOTED;
@@ -213,7 +232,7 @@ static enum cm_rc add_event(struct decisions_job *j, struct hub_db *db,
         .key = d->key,
         .revision = promoted ? d->good_revision : d->bad_revision,
         .actor = cm_who_actor(j->arena, d->actor[0] == '\0' ? d->controller : d->actor, d->user),
-        .message = message_of(j->arena, d),
+        .message = told_message(j, d),
     };
 
     return hub_events_add(db, &event, err);

@@ -726,6 +726,8 @@ static const char *const step_47[] = {
     "DROP INDEX decision_at",
     "CREATE INDEX decision_log ON decision (at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
     "CREATE INDEX decision_log_app ON decision (app, at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
+    // No decision was made after it was heard of.
+    "UPDATE decision SET at_ms = seen_ms WHERE at_ms > seen_ms OR at_ms <= 0",
     NULL,
 };
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
@@ -208,6 +209,23 @@ static void what_people_have_replaced_becomes_an_event_in_their_name(void **stat
                      1);
 }
 
+static void nothing_was_decided_after_it_was_heard_of(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    add(&m, 1, REJECTED, "ahead")->at_ms = cm_clock_unix_ms() + 3600000;
+    add(&m, 2, PROMOTED, "mad")->at_ms = INT64_MAX;
+    add(&m, 3, PROMOTED, "none")->at_ms = 0;
+    add(&m, 4, PROMOTED, "before")->at_ms = 5;
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE at_ms = seen_ms"), 3);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE at_ms = 5"), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE happened_ms <= at_ms AND"
+                                   " message LIKE '%: its words (at %, says a clock there that is"
+                                   " ahead)'"),
+                     2);
+}
+
 static void what_is_kept_of_a_cluster_is_bounded(void **state) {
     struct desk *d = *state;
 
@@ -216,7 +234,7 @@ static void what_is_kept_of_a_cluster_is_bounded(void **state) {
 
         for (uint64_t k = 0; k < 60; k++) {
             CM_AUTOFREE char *id = cm_strf("%d", (int)(100 * i + k));
-            (void)add(&m, 100 * i + k, PROMOTED, id);
+            (void)add(&m, 100 * i + k, HOLDFAST__V1__VERDICT__STARTED, id);
         }
         (void)commit(d, &m);
     }
@@ -347,6 +365,7 @@ int main(void) {
         TEST(a_share_is_news_again_once_another_release_has_begun),
         TEST(what_is_only_observed_is_told_and_nothing_is_done_about_it),
         TEST(what_people_have_replaced_becomes_an_event_in_their_name),
+        TEST(nothing_was_decided_after_it_was_heard_of),
         TEST(what_is_kept_of_a_cluster_is_bounded),
         TEST(a_release_is_known_by_its_images_and_the_last_word_counts),
         TEST(what_runs_must_be_what_it_is_called),
