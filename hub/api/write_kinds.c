@@ -196,15 +196,18 @@ static void set_trailer(struct asked *k, const char *name, const char *value) {
     cm_json_set_string(k->r->arena, trailers, name, value);
 }
 
-// tell_clusters names clusters in a trailer.
+#define CLUSTERS_SHOWN 50
+
+// tell_clusters names clusters in a trailer, the first of many, and says how many there are.
 static void tell_clusters(struct asked *k, const char *const *names, size_t count) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count && i < CLUSTERS_SHOWN; i++) {
         cm_str_addf(&text, "%s%s", i > 0 ? " " : "", names[i]);
     }
     if (count > 0) {
         set_trailer(k, "Clusters", cm_str_get(&text));
+        set_trailer(k, "Clusters-Count", cm_arena_strf(k->r->arena, "%zu", count));
     }
 }
 

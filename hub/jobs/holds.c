@@ -279,9 +279,6 @@ static const char *names_of(struct cm_arena *a, const struct hub_hold *hold) {
     for (size_t i = 0; i < hold->cluster_count && i < NAMES_MAX; i++) {
         cm_str_addf(&text, "%s%s", i > 0 ? " " : "", hold->clusters[i]);
     }
-    if (hold->cluster_count > NAMES_MAX) {
-        cm_str_addf(&text, " and %zu more", hold->cluster_count - NAMES_MAX);
-    }
     return cm_arena_strdup(a, cm_str_get(&text));
 }
 

@@ -157,6 +157,7 @@ static struct cm_json *add_message(struct cm_arena *a, struct cm_json *args,
                                      ask->cluster, ask->words, again));
     cm_json_set_string(a, args, "author", author_of(a, ask));
     cm_json_set_string(a, trailers, "Clusters", ask->names);
+    cm_json_set_string(a, trailers, "Clusters-Count", cm_arena_strf(a, "%zu", ask->clusters));
     cm_json_set_string(a, trailers, "Rejected", ask->rejected);
     cm_json_set_string(a, trailers, "Restored", ask->restored);
     cm_json_set_string(a, trailers, "Rejects-Commit", ask->bad_revision);

@@ -95,7 +95,7 @@ static void add_body(struct cm_str *out, const struct cm_json *args) {
     }
 }
 
-// add_clusters names clusters in one line, the first of many.
+// add_clusters names clusters in one line, the first of many, and says how many there are.
 static void add_clusters(struct cm_str *out, const struct hub_intent *const *intents,
                          size_t count) {
     CM_CLEANUP(cm_str_done) struct cm_str list = {0};
@@ -110,10 +110,10 @@ static void add_clusters(struct cm_str *out, const struct hub_intent *const *int
             cm_str_addf(&list, "%s%s", shown++ > 0 ? " " : "", intents[i]->cluster);
         }
     }
-    if (all > shown) {
-        cm_str_addf(&list, " and %zu more", all - shown);
-    }
     hub_write_add_trailer(out, "Clusters", cm_str_get(&list));
+    if (all > 0) {
+        cm_str_addf(out, PREFIX "Clusters-Count: %zu\n", all);
+    }
 }
 
 static void add_own_trailers(struct cm_str *out, const struct cm_json *args) {

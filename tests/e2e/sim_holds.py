@@ -321,7 +321,7 @@ class Aborted(Holds):
 
 class Many(Holds):
     """The same release fails everywhere: HOLDFAST_CLUSTERS=2000 for a real fleet."""
-    clusters = fleet(int(os.environ.get("HOLDFAST_CLUSTERS", "50")))
+    clusters = fleet(int(os.environ.get("HOLDFAST_CLUSTERS", "52")))
 
     def test_1_all_that_fail_at_once_are_in_one_file(self):
         names = [path.split("/")[1].removesuffix(".yaml") for path in self.clusters]
@@ -340,6 +340,8 @@ class Many(Holds):
         print(f"in Git after {time.monotonic() - began:.1f} s", flush=True)
         after = self.git("rev-list", "--count", "origin/main").strip()
         self.assertEqual(int(after) - int(before), 1)
+        said = self.git("log", "-1", "--format=%B", "origin/main")
+        self.assertIn(f"\nHoldfast-Clusters: {' '.join(sorted(names)[:50])}\nHoldfast-Clusters-Count: {len(names)}\n", said)
         wait_for(lambda: self.images_of(names) == {"1"}, PATIENT, "all to run what is good", 0.5)
         print(f"all run what is good after {time.monotonic() - began:.1f} s", flush=True)
 

@@ -369,7 +369,8 @@ static void intents_with_one_cause_are_one_commit(void **state) {
     other.id = "id-2";
     assert_true(hub_write_is_one(&one, &other));
     CM_AUTOFREE char *message = hub_write_message(list, 2, "w");
-    assert_non_null(strstr(message, "Holdfast-Clusters: paris oslo\nHoldfast-Cause: v2\n"));
+    assert_non_null(strstr(message, "Holdfast-Clusters: paris oslo\nHoldfast-Clusters-Count: 2\n"
+                                    "Holdfast-Cause: v2\n"));
     assert_non_null(strstr(message, "Holdfast-Restored: 1\nHoldfast-Writer: w\n"
                                     "Holdfast-Event: id-1\nHoldfast-Event: id-2\n"));
 }
