@@ -20,14 +20,14 @@
 #define GAP_MS ((int64_t)30 * 60 * 1000) // of releases; of what happens to them a minute
 #define SHORT_GAP_MS ((int64_t)60 * 1000)
 
-static const char *kind_of(const struct past_log_row *row) {
-    static const char *const verdicts[] = {"",       "healthy", "progressing", "degraded",
-                                           "failed", "drifted", "suspended"};
-    size_t count = sizeof(verdicts) / sizeof(verdicts[0]);
+static const char *const verdicts[] = {"",       "healthy", "progressing", "degraded",
+                                       "failed", "drifted", "suspended"};
+#define VERDICTS (sizeof(verdicts) / sizeof(verdicts[0]))
 
+static const char *kind_of(const struct past_log_row *row) {
     switch (row->axis) {
     case HUB_PAST_VERDICT:
-        return row->value < count ? verdicts[row->value] : "";
+        return row->value < VERDICTS ? verdicts[row->value] : "";
     case HUB_PAST_SEEN:
         return row->value != 0 ? "connected" : "disconnected";
     case HUB_PAST_IMAGES:
@@ -172,11 +172,11 @@ static enum cm_rc read_row(struct past_log *l, struct hub_stmt *stmt, struct cm_
                : CM_OK;
 }
 
-static bool is_enough(struct past_log *l, struct hub_stmt *stmt, size_t rows) {
+bool past_log_is_enough(struct past_log *l, int64_t at_ms, size_t rows) {
     if (rows % 64 == 0) {
         note_edge(l);
     }
-    return hub_stmt_int(stmt, 3) < l->edge_ms;
+    return at_ms < l->edge_ms;
 }
 
 static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm_err *err) {
@@ -184,7 +184,7 @@ static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm
 
     for (size_t rows = 0; rc == CM_OK && !l->cut; rows++) {
         rc = hub_stmt_next(stmt, err);
-        if (rc < 0 || is_enough(l, stmt, rows)) {
+        if (rc < 0 || past_log_is_enough(l, hub_stmt_int(stmt, 3), rows)) {
             break;
         }
         rc = read_row(l, stmt, err);
@@ -236,6 +236,8 @@ static void add_decision(struct past_log *l, struct hub_stmt *stmt) {
     " AS r FROM decision WHERE " WHERE " AND +seen_ms <= ?3 AND NOT (verdict IN ('weight',"        \
     " 'started'))) ORDER BY at_ms DESC"
 static const char decided_all[] = DECISIONS_OF("?4 = '' AND ?5 = '' AND at_ms BETWEEN ?2 AND ?1");
+static const char decided_kind[] =
+    DECISIONS_OF("?4 = '' AND (?5 = '' OR +app = ?5) AND verdict = ?6 AND at_ms BETWEEN ?2 AND ?1");
 static const char decided_app[] = DECISIONS_OF("?4 = '' AND app = ?5 AND at_ms BETWEEN ?2 AND ?1");
 static const char decided_cluster[] =
     DECISIONS_OF("cluster = ?4 AND (?5 = '' OR +app = ?5) AND +at_ms BETWEEN ?2 AND ?1");
@@ -243,21 +245,25 @@ static const char decided_cluster[] =
 static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
     const struct hub_select *select = &l->scope->select;
     bool one = select->target[0] != '\0' && !l->scope->grouped;
-    const char *sql = one ? decided_cluster : select->app[0] != '\0' ? decided_app : decided_all;
+    const char *sql = one                      ? decided_cluster
+                      : l->kind[0] != '\0'     ? decided_kind
+                      : select->app[0] != '\0' ? decided_app
+                                               : decided_all;
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc =
-        hub_db_query(l->read->db, &stmt, err, sql, "iiitt", l->scope->when.at_ms, l->edge_ms,
-                     past_log_heard_by(l), one ? select->target : "", select->app);
+        hub_db_query(l->read->db, &stmt, err, sql, "iiittt", l->scope->when.at_ms, l->edge_ms,
+                     past_log_heard_by(l), one ? select->target : "", select->app, l->kind);
 
     for (size_t rows = 0; rc == CM_OK; rows++) {
         rc = hub_stmt_next(stmt, err);
-        if (rc == CM_OK && rows == PAST_LOG_ROWS_MAX) {
+        if (rc < 0 || past_log_is_enough(l, hub_stmt_int(stmt, 5), rows)) {
+            break;
+        }
+        if (rows == PAST_LOG_ROWS_MAX) {
             l->cut = true;
             break;
         }
-        if (rc == CM_OK) {
-            add_decision(l, stmt);
-        }
+        add_decision(l, stmt);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
@@ -358,20 +364,43 @@ static const char of_all[] = ROWS " WHERE ?3 = '' AND " UP_TO;
 static const char of_app[] = ROWS " WHERE app = ?3 AND " UP_TO;
 static const char of_releases[] = ROWS " WHERE ?3 = '' AND axis = 0 AND " UP_TO;
 static const char of_releases_app[] = ROWS " WHERE app = ?3 AND axis = 0 AND " UP_TO;
+static const char of_verdict[] =
+    ROWS " WHERE axis = 2 AND value = ?4 AND (?3 = '' OR +app = ?3) AND " UP_TO;
+
+// changes_of returns what finds the changes that may be asked for; NULL: none is.
+static const char *changes_of(const struct past_log *l, uint32_t *verdict) {
+    bool all = l->scope->select.app[0] == '\0';
+
+    for (*verdict = 0; l->kind[0] != '\0' && *verdict < VERDICTS; ++*verdict) {
+        if (strcmp(l->kind, verdicts[*verdict]) == 0) {
+            return of_verdict;
+        }
+    }
+    if (l->kind[0] != '\0' &&
+        (decision_kind(l->kind)[0] != '\0' || past_log_events_tell(l->kind))) {
+        return NULL;
+    }
+    return l->releases ? (all ? of_releases : of_releases_app) : all ? of_all : of_app;
+}
+
+static enum cm_rc read_changes(struct past_log *l, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    uint32_t verdict = 0;
+    const char *sql = changes_of(l, &verdict);
+
+    if (sql == NULL) {
+        return CM_OK;
+    }
+    enum cm_rc rc =
+        hub_db_query(l->read->db, &stmt, err, sql, "iiti", l->scope->when.at_ms + GAP_MS,
+                     past_log_heard_by(l), l->scope->select.app, (int64_t)verdict);
+    return rc < 0 ? rc : read_rows(l, stmt, err);
+}
 
 static enum cm_rc read_log(struct past_log *l, struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    const char *app = l->scope->select.app;
-    int64_t to_ms = l->scope->when.at_ms + GAP_MS;
-    const char *sql = l->releases      ? app[0] == '\0' ? of_releases : of_releases_app
-                      : app[0] == '\0' ? of_all
-                                       : of_app;
-    enum cm_rc rc =
-        hub_db_query(l->read->db, &stmt, err, sql, "iit", to_ms, past_log_heard_by(l), app);
-
     l->last = cm_map_new(NULL);
     l->end = &l->first;
-    rc = rc < 0 ? rc : read_rows(l, stmt, err);
+    enum cm_rc rc = read_changes(l, err);
     note_edge(l);
     rc = rc < 0 || l->releases ? rc : read_decisions(l, err);
     rc = rc < 0 || l->releases ? rc : read_freezes(l, err);

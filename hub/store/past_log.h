@@ -69,6 +69,12 @@ void past_log_add(struct past_log *l, struct past_action *action, const struct p
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry);
 int64_t past_log_heard_by(const struct past_log *l);
 
+// past_log_is_enough tells, of rows that come newest first, whether nothing of the next one belongs
+// to the answer.
+bool past_log_is_enough(struct past_log *l, int64_t at_ms, size_t rows);
+
 // past_log_events adds what events tell: who changed something by hand, what Git keeps out, bans or
 // allows, what could not be written, and upgrades of agents.
+// past_log_events_tell tells whether only events tell of a kind of action.
+bool past_log_events_tell(const char *kind);
 enum cm_rc past_log_events(struct past_log *l, struct cm_err *err);

@@ -44,6 +44,15 @@ static const char *kind_of(const char *event) {
     return "";
 }
 
+bool past_log_events_tell(const char *kind) {
+    for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+        if (strcmp(kinds[i].kind, kind) == 0) {
+            return strcmp(kind, DRIFTED) != 0;
+        }
+    }
+    return false;
+}
+
 enum column { KIND, APP, KEY, REVISION, ACTOR, MESSAGE, AT, CLUSTER, REPO, NUMBER };
 
 static const char *words_of(struct cm_arena *a, struct hub_stmt *stmt) {
@@ -115,6 +124,9 @@ static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm
 
     for (size_t rows = 0; rc == CM_OK; rows++) {
         rc = hub_stmt_next(stmt, err);
+        if (rc == CM_OK && past_log_is_enough(l, hub_stmt_int(stmt, AT), rows)) {
+            break;
+        }
         if (rc == CM_OK && (rows == PAST_LOG_ROWS_MAX || l->count > most)) {
             l->cut = true;
             break;

@@ -85,7 +85,7 @@ static enum cm_rc add_decisions(const struct asking *k, struct cm_err *err) {
         hub_db_query(k->read->db, &stmt, err,
                      "SELECT controller, verdict, text, bad_revision, good_revision,"
                      " iif(settled = 1, 'held', ''), at_ms, actor, controller_key, proof FROM"
-                     " decision WHERE cluster = ?1 AND app = ?2 AND at_ms <= ?3 AND seen_ms <= ?5"
+                     " decision WHERE cluster = ?1 AND +app = ?2 AND at_ms <= ?3 AND seen_ms <= ?5"
                      " AND " IS_OBJECT " ORDER BY number DESC LIMIT ?4",
                      "ttiiit", k->select->target, k->select->app, k->select->at_ms,
                      (int64_t)DECISIONS, k->heard_by_ms, object_of(k));
@@ -95,7 +95,7 @@ static enum cm_rc add_decisions(const struct asking *k, struct cm_err *err) {
                : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "decisions", err);
 }
 
-// Of an App there are events of all clusters: it is looked for among those of one.
+// Of an App there are events, and decisions, of all clusters: it is looked for among those of one.
 #define EVENTS_OF(CLUSTER, WHICH)                                                                  \
     "SELECT * FROM (SELECT number, " EVENT_AT " AS at, kind, key, revision, actor, message FROM"   \
     " event WHERE cluster = " CLUSTER " AND +app = ?2 AND at <= ?3 AND at_ms <= ?5 AND " WHICH     \

@@ -725,6 +725,8 @@ static const char *const step_47[] = {
     // The log of the past tells no steps.
     "DROP INDEX decision_at",
     "CREATE INDEX decision_log ON decision (at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
+    "CREATE INDEX decision_log_kind ON decision (verdict, at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
+    "CREATE INDEX past_change_verdict ON past_change (value, at_ms) WHERE axis = 2",
     "CREATE INDEX decision_log_app ON decision (app, at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
     // No decision was made after it was heard of.
     "UPDATE decision SET at_ms = seen_ms WHERE at_ms > seen_ms OR at_ms <= 0",

@@ -2,7 +2,9 @@
 //
 // 10,000 clusters in ten groups and 20 Apps; each App is released once a week, to everybody within
 // half an hour; on one cluster in a hundred it fails at first and is put right a day later; on
-// another one somebody sets an image by hand, for a day. Written as the hub writes it
+// another one somebody sets an image by hand, for a day. Every fourth App has a controller that
+// decides of each release on each cluster, and rejects those that fail; on one cluster in a
+// thousand somebody changes something of each release by hand. Written as the hub writes it
 // (hub/store/past.h), but many rows at a time, with a checkpoint of each App and axis every fourth
 // week. Prints the median and the slowest of each question.
 #include <stdio.h>
@@ -150,6 +152,38 @@ static void set_by_hand(struct bench *b, const char *name, unsigned week, int64_
     put_wave(b, &w);
 }
 
+// put_decisions: one that began and was promoted, or rejected on each hundredth cluster.
+static void put_decisions(struct bench *b, const struct wave *w, unsigned week) {
+    struct cm_err err;
+
+    check(hub_db_run(
+              b->db, &err,
+              "INSERT INTO decision (id, cluster, cluster_id, app, key, controller,"
+              " controller_key, verdict, bad, good, bad_bundle, good_bundle, bad_revision,"
+              " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional,"
+              " settled) SELECT CAST(?1 || '/' || ?2 || '/' || number AS BLOB), name, name, ?1,"
+              " 'Deployment.apps/prod/' || ?1, 'flagger', 'prod/' || ?1, iif(number % 100 = ?2 %"
+              " 100, 'rejected', 'promoted'), zeroblob(32), zeroblob(32), zeroblob(32),"
+              " zeroblob(32), v.revision, v.revision, x'', iif(number % 100 = ?2 % 100, 'Failed"
+              " checks threshold reached 5', 'Promotion completed'), -1, ?3 + number * 180, ?3 +"
+              " number * 180, 'flagger', 0, 0 FROM past_cluster, (SELECT revision FROM past_value "
+              "WHERE number = ?4) v",
+              "tiii", w->app, (int64_t)week, w->at_ms, w->value),
+          &err);
+}
+
+static void put_changes(struct bench *b, const struct wave *w, unsigned week) {
+    struct cm_err err;
+
+    check(hub_db_run(b->db, &err,
+                     "INSERT INTO event (at_ms, happened_ms, kind, cluster, app, key, revision,"
+                     " actor, message) SELECT ?3 + number * 180, 0, 'drift.found', name, ?1,"
+                     " 'Deployment.apps/prod/' || ?1, '', 'kubectl-edit', 'spec.replicas: 1 -> 3'"
+                     " FROM past_cluster WHERE number % 1000 = ?2",
+                     "tii", w->app, (int64_t)week, w->at_ms),
+          &err);
+}
+
 static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms) {
     char name[16];
 
@@ -157,6 +191,10 @@ static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms)
     int64_t value = make_release(b, app, week, name);
     struct wave w = {name, HUB_PAST_DESIRED, value, at_ms, 0, 1};
     put_wave(b, &w);
+    if (app % 4 == 0) {
+        put_decisions(b, &w, week);
+    }
+    put_changes(b, &w, week);
     w.axis = HUB_PAST_ACTUAL;
     w.at_ms += MINUTE_MS;
     put_wave(b, &w);
@@ -248,6 +286,14 @@ static void ask_all(struct bench *b) {
     measure(b, "log, all", hub_past_log, (struct hub_past_ask){.select = ""});
     measure(b, "log, an App on a cluster, from half a year ago", hub_past_log,
             (struct hub_past_ask){.select = "c00017:app-03@{6.months.ago}"});
+    measure(b, "log, an App with a controller", hub_past_log,
+            (struct hub_past_ask){.select = ":app-04"});
+    measure(b, "log, what was rejected", hub_past_log,
+            (struct hub_past_ask){.select = "", .kind = "rejected"});
+    measure(b, "log, what was changed by hand", hub_past_log,
+            (struct hub_past_ask){.select = "", .kind = "drifted"});
+    measure(b, "why, half a year ago", hub_past_why,
+            (struct hub_past_ask){.select = "c00017:app-04@{6.months.ago}"});
     measure(b, "where, an image, now", hub_past_where,
             (struct hub_past_ask){.select = "", .what = "1.51"});
     measure(b, "where, an image that was set by hand, half a year ago", hub_past_where,
