@@ -228,7 +228,7 @@ class Reindex(SimStory):
         self.hub.start_and_wait()
         self.assertEqual([item["names"] for item in json.loads(self.hub.run(*asked).stdout)["items"]], names)
         self.assertLessEqual(applied, self.applied(revision))
-        wait_for(lambda: self.lines()[-1]["epoch"] == 2, SOON, "lines of the new epoch", 0.1)
+        wait_for(lambda: self.lines()[-1]["epoch"] == 2, PATIENT, "lines of the new epoch", 0.1)
         self.hub.terminate()
         told = [(event["epoch"], event["n"]) for event in self.told_events() if event["kind"] != "state.gap"]
         self.assertEqual(len(told), len(set(told)))
