@@ -1,5 +1,6 @@
 #include "hub/jobs/fetcher.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -51,7 +52,7 @@ struct hub_fetcher {
     int64_t began_unix_ms;
     int64_t checked_ms;                 // when the last fetch began that is over
     struct hub_repo_id tip;             // that it found
-    char in_force[HUB_REPO_ID_HEX_MAX]; // what was taken in last; "": nothing since the start
+    char in_force[HUB_REPO_ID_HEX_MAX]; // what was taken in last; "": not known
     char before[HUB_REPO_ID_HEX_MAX];   // that, when the fetch began; the worker's
     size_t untaken;                     // commits that were handed on, and nothing is known of yet
 };
@@ -242,7 +243,6 @@ static void put_tip(struct hub_fetcher *f) {
 
     if (f->untaken == 0) {
         hub_repo_id_hex(&f->tip, revision);
-        memcpy(f->in_force, revision, sizeof(f->in_force));
         put_row(f, revision, "");
     }
 }
@@ -259,7 +259,12 @@ static void answered(struct hub_fetcher *f) {
     f->untaken -= f->untaken > 0 ? 1 : 0;
 }
 
-void hub_fetcher_taken(struct hub_fetcher *f) {
+void hub_fetcher_in_force(struct hub_fetcher *f, const char *revision) {
+    (void)snprintf(f->in_force, sizeof(f->in_force), "%s", revision);
+}
+
+void hub_fetcher_taken(struct hub_fetcher *f, const struct hub_repo_id *commit) {
+    hub_repo_id_hex(commit, f->in_force);
     answered(f);
     cm_metric_set(f->metrics.taken, cm_clock_unix_ms() / 1000);
     works(f);

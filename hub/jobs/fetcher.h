@@ -68,8 +68,12 @@ struct hub_fetcher *hub_fetcher_new(const struct hub_fetcher_config *config);
 // hub_fetcher_now fetches as soon as possible: if a fetch is under way, once more after it.
 void hub_fetcher_now(struct hub_fetcher *f);
 
-// hub_fetcher_taken says that the commit was taken in; hub_fetcher_refused that it could not be.
-void hub_fetcher_taken(struct hub_fetcher *f);
+// hub_fetcher_in_force says, before the first fetch, which commit is on record as taken in ("": none
+// is): a branch that is found at one from which it came is not followed.
+void hub_fetcher_in_force(struct hub_fetcher *f, const char *revision);
+
+// hub_fetcher_taken says that a commit was taken in; hub_fetcher_refused that it could not be.
+void hub_fetcher_taken(struct hub_fetcher *f, const struct hub_repo_id *commit);
 void hub_fetcher_refused(struct hub_fetcher *f, const struct cm_err *err);
 
 // hub_fetcher_forget takes it off the list of what is fetched.

@@ -334,6 +334,10 @@ enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_
     return rc < 0 ? rc : begin_past(p, db, err);
 }
 
+const char *hub_planner_taken(const struct hub_planner *p, size_t source) {
+    return p->states[source].last;
+}
+
 static bool start_cluster(void *ctx, const char *cluster, void *value) {
     struct each_ctx *each = ctx;
     struct hub_cluster_state *state = value;

@@ -175,6 +175,10 @@ void hub_outcome_free(struct hub_outcome *o); // NULL is fine
 struct hub_planner *hub_planner_new(const struct hub_planner_config *config);
 void hub_planner_free(struct hub_planner *p);
 
+// hub_planner_taken names the commit of a source that is on record as taken in; "": none is. It is
+// the planner's.
+const char *hub_planner_taken(const struct hub_planner *p, size_t source);
+
 // hub_planner_seed loads what was in force and who is enrolled.
 CM_MUSTUSE enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db,
                                        struct cm_err *err);

@@ -252,7 +252,7 @@ static void answer_fetcher(const struct hub_step *step) {
         return;
     }
     if (step->outcome->err.code == CM_OK) {
-        hub_fetcher_taken(t->fetcher);
+        hub_fetcher_taken(t->fetcher, &step->commit);
     } else {
         hub_fetcher_refused(t->fetcher, &step->outcome->err);
     }

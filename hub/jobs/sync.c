@@ -126,6 +126,9 @@ enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **
         hub_sync_free(s);
         return rc;
     }
+    for (size_t i = 0; i < s->repository_count; i++) {
+        hub_fetcher_in_force(s->repositories[i].fetcher, hub_planner_taken(s->planner, i));
+    }
     s->plan = cm_workers_new("sync", 1, NULL);
     *out = s;
     return CM_OK;

@@ -1,6 +1,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/buf.h"
+#include "common/fsys.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "hub/repo/child.h"
@@ -94,6 +96,43 @@ static enum cm_rc wanted_commit(struct fetch *f, git_repository *repo, git_oid *
     return CM_OK;
 }
 
+// ---- Where the tip was found: another branch, or another server, is not one that went back
+
+#define PLACE_MAX_BYTES 8192
+
+static char *place_file(const struct fetch *f) {
+    return cm_strf("%s/tip-of", f->remote.mirror.home);
+}
+
+static char *place_of(const struct fetch *f) {
+    return cm_strf("%s %s\n", f->remote.url.text, f->want.name);
+}
+
+// is_same_place: a mirror that does not say it is of before that was kept.
+static bool is_same_place(const struct fetch *f) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *there = NULL;
+    CM_AUTOFREE char *file = place_file(f);
+    CM_AUTOFREE char *place = place_of(f);
+    struct cm_err ignored;
+
+    if (cm_fsys_read(file, PLACE_MAX_BYTES, &there, &ignored) < 0) {
+        return true;
+    }
+    return there->size == strlen(place) && memcmp(there->data, place, there->size) == 0;
+}
+
+static enum cm_rc keep_place(struct fetch *f) {
+    CM_AUTOFREE char *file = place_file(f);
+    CM_AUTOFREE char *place = place_of(f);
+    struct cm_err *err = &f->remote.answer->err;
+
+    if (cm_fsys_replace(file, place, strlen(place), 0600, err) < 0) {
+        f->remote.answer->trouble = HUB_REPO_LOCAL;
+        return err->code;
+    }
+    return CM_OK;
+}
+
 // went_back tells whether what is in force came after a commit. One that this mirror does not know
 // came from elsewhere, as far as can be told.
 static bool went_back(const struct fetch *f, git_repository *repo, const git_oid *commit,
@@ -101,7 +140,8 @@ static bool went_back(const struct fetch *f, git_repository *repo, const git_oid
     const char *in_force = f->remote.source->in_force;
 
     *from = *before;
-    return in_force != NULL && (in_force[0] == '\0' || git_oid_fromstr(from, in_force) == 0) &&
+    return in_force != NULL && is_same_place(f) &&
+           (in_force[0] == '\0' || git_oid_fromstr(from, in_force) == 0) &&
            git_graph_descendant_of(repo, from, commit) == 1;
 }
 
@@ -131,6 +171,9 @@ static enum cm_rc move_tip(struct fetch *f, git_repository *repo, const git_oid 
     }
     if (went_back(f, repo, commit, &before, &from)) {
         return refuse_back(f, commit, &from);
+    }
+    if ((!git_oid_equal(&before, commit) || !is_same_place(f)) && keep_place(f) < 0) {
+        return f->remote.answer->err.code;
     }
     if (git_reference_create(&ref, repo, HUB_MIRROR_TIP, commit, 1, NULL) < 0) {
         f->remote.answer->trouble = HUB_REPO_LOCAL;

@@ -69,6 +69,8 @@ static int tear_down(void **state) {
     return 0;
 }
 
+static const struct hub_repo_id taken = {{1}};
+
 static void refuse(struct fixture *f, const char *why) {
     struct cm_err err;
 
@@ -105,11 +107,11 @@ static void a_failure_is_counted_with_its_repository(void **state) {
 static void that_it_works_again_is_an_event_too(void **state) {
     struct fixture *f = *state;
 
-    hub_fetcher_taken(f->fetcher);
+    hub_fetcher_taken(f->fetcher, &taken);
     assert_int_equal(desk_count(f->desk, "SELECT count(*) FROM event"), 0);
     refuse(f, "no such host");
-    hub_fetcher_taken(f->fetcher);
-    hub_fetcher_taken(f->fetcher);
+    hub_fetcher_taken(f->fetcher, &taken);
+    hub_fetcher_taken(f->fetcher, &taken);
     assert_int_equal(
         desk_count(f->desk, "SELECT count(*) FROM event WHERE kind = 'sync.recovered'"), 1);
     assert_int_equal(f->recoveries, 1);
@@ -126,7 +128,7 @@ static void how_it_went_is_on_record(void **state) {
 
     refuse(f, "no such host");
     assert_int_equal(rows(f, "name = 'fleet' AND failure = 'no such host' AND revision = ''"), 1);
-    hub_fetcher_taken(f->fetcher);
+    hub_fetcher_taken(f->fetcher, &taken);
     assert_int_equal(rows(f, "failure = '' AND length(revision) = 40"), 1);
     refuse(f, "no such host");
     assert_int_equal(rows(f, "failure = 'no such host' AND length(revision) = 40"), 1);

@@ -151,6 +151,21 @@ static void a_branch_that_went_back_is_followed_once_somebody_pushed_on_top(void
     assert_true(hub_repo_id_equal(&f.fetched.commit, &c));
 }
 
+static void another_branch_is_none_that_went_back(void **state) {
+    (void)commit(*state, "echo 1 >f; git add f; git commit -qm x; git branch production");
+    (void)commit(*state, "echo 2 >f");
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    f.source.in_force = "";
+    fetch_ok(&f);
+    f.source.branch = "production";
+    fetch_ok(&f);
+    f.source.branch = "main"; // and back
+    fetch_ok(&f);
+    scratch_run(*state, "cd r; git reset -q --hard HEAD~1");
+    fetch_fails(&f, CM_EEXISTS, HUB_REPO_WENT_BACK);
+}
+
 // What is in force counts, and not what was found since and could not be taken in.
 static void a_branch_goes_back_to_what_is_in_force(void **state) {
     struct hub_repo_id a = commit(*state, "echo 1 >f");
@@ -443,6 +458,7 @@ int main(int argc, char **argv) {
         TEST(the_next_fetch_brings_what_is_new),
         TEST(a_forced_branch_is_said_to_be_rewound),
         TEST(a_branch_that_went_back_is_followed_once_somebody_pushed_on_top),
+        TEST(another_branch_is_none_that_went_back),
         TEST(a_branch_goes_back_to_what_is_in_force),
         TEST(a_tag_can_be_followed),
         TEST(a_missing_branch_is_said_to_be_gone),
