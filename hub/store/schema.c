@@ -720,8 +720,9 @@ static const char *const step_47[] = {
     "CREATE INDEX decision_told ON decision (cluster, number) WHERE provisional = 0 AND NOT "
     "(" STEP_47_IS_STEP ")",
     "CREATE INDEX decision_holding ON decision (cluster, number) WHERE provisional = 1",
-    "CREATE INDEX event_told_cluster ON event (cluster, number) WHERE " EVENT_IS_TOLD,
+    "CREATE INDEX event_told_cluster ON event (cluster, number, kind) WHERE " EVENT_IS_TOLD,
     "CREATE INDEX event_told_at ON event (at_ms) WHERE " EVENT_IS_TOLD,
+    "CREATE INDEX event_untold ON event (number, kind) WHERE NOT (" EVENT_IS_TOLD ")",
     // The log of the past tells no steps.
     "DROP INDEX decision_at",
     "CREATE INDEX decision_log ON decision (at_ms) WHERE NOT (" STEP_47_IS_STEP ")",
