@@ -4,6 +4,7 @@
 
 #include "common/mem.h"
 #include "hub/store/db.h"
+#include "hub/store/past_gap.h"
 #include "hub/store/status.h"
 
 static const char *text(const char *s) {
@@ -33,9 +34,9 @@ static enum cm_rc trim_told(struct hub_db *db, const char *cluster, struct cm_er
     return rc < 0 || hub_db_changes(db) == 0
                ? rc
                : hub_db_run(db, err,
-                            "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) SELECT"
+                            "INSERT INTO past_gap (source, cluster, from_ms) SELECT"
                             " 'decisions', ?1, seen_ms FROM decision WHERE " OF_TOLD
-                            " ORDER BY number LIMIT 1",
+                            " ORDER BY number LIMIT 1 " PAST_GAP_STAYS,
                             "t", cluster);
 }
 
@@ -63,8 +64,8 @@ enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_er
     return rc < 0 || hub_db_changes(db) == 0
                ? rc
                : hub_db_run(db, err,
-                            "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) VALUES"
-                            " ('decisions', '', ?1)",
+                            "INSERT INTO past_gap (source, cluster, from_ms) VALUES"
+                            " ('decisions', '', ?1) " PAST_GAP_STAYS,
                             "i", before_ms);
 }
 

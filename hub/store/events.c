@@ -7,6 +7,7 @@
 #include "common/str.h"
 #include "hub/store/db.h"
 #include "hub/store/meta.h"
+#include "hub/store/past_gap.h"
 #include "hub/store/past_lines_sql.h"
 
 // What agents can make happen, as often as they like.
@@ -222,9 +223,9 @@ static enum cm_rc trim_told(struct trimming *t, const char *cluster, struct cm_e
                          cluster, HUB_EVENTS_TOLD, err);
     if (rc == CM_OK && t->last > 0) {
         rc = hub_db_run(t->db, err,
-                        "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) SELECT"
+                        "INSERT INTO past_gap (source, cluster, from_ms) SELECT"
                         " 'events', ?1, at_ms FROM event WHERE cluster = ?1 AND " EVENT_IS_TOLD
-                        " ORDER BY number LIMIT 1",
+                        " ORDER BY number LIMIT 1 " PAST_GAP_STAYS,
                         "t", cluster);
     }
     t->last = t->last > before ? t->last : before;
@@ -279,8 +280,8 @@ static enum cm_rc trim_old(struct trimming *t, int64_t before_ms, struct cm_err 
                    "i", before_ms);
     return rc < 0 ? rc
                   : hub_db_run(t->db, err,
-                               "INSERT OR REPLACE INTO past_gap (source, cluster, from_ms) VALUES"
-                               " ('events', '', ?1)",
+                               "INSERT INTO past_gap (source, cluster, from_ms) VALUES"
+                               " ('events', '', ?1) " PAST_GAP_STAYS,
                                "i", before_ms);
 }
 

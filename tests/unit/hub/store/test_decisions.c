@@ -79,6 +79,19 @@ static void what_is_old_goes_but_what_holds(void **state) {
     assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE cluster = ''"), 3);
 }
 
+static void what_goes_by_age_makes_no_gap_older(void **state) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(*state, &err, "INSERT INTO past_gap VALUES ('decisions', '', 4)", ""), CM_OK);
+    add_as(*state, 2, "promoted", false);
+    assert_int_equal(hub_decisions_keep(*state, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap"), 4);
+    add_as(*state, 4, "promoted", false);
+    assert_int_equal(hub_decisions_keep(*state, 5, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap"), 5);
+}
+
 static void what_only_lines_told_gives_way_to_what_holds(void **state) {
     const struct cm_sha256 id = cm_sha256("d", 1);
     struct hub_decision_row row = {.id = id,
@@ -166,6 +179,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_told_without_end_is_cut_and_that_is_on_record,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(what_is_old_goes_but_what_holds, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
     };
 

@@ -96,6 +96,20 @@ static void what_the_past_tells_goes_by_age(void **state) {
     assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE source = 'events'"), 3);
 }
 
+static void what_goes_by_age_makes_no_gap_older(void **state) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(*state, &err, "INSERT INTO past_gap VALUES ('events', '', 4)", ""),
+                     CM_OK);
+    for (int64_t i = 1; i <= 5; i++) {
+        add_drift(state, "rome-1", i);
+    }
+    assert_int_equal(hub_events_trim(*state, 2, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap"), 4);
+    assert_int_equal(hub_events_trim(*state, 2, 5, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap"), 5);
+}
+
 static void of_a_cluster_that_tells_without_end_the_newest_are_kept(void **state) {
     struct cm_err err;
 
@@ -118,6 +132,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_agents_tell_wipes_out_nothing_else, open_db, close_db),
         cmocka_unit_test_setup_teardown(one_cluster_wipes_out_no_other_ones, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_the_past_tells_goes_by_age, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
         cmocka_unit_test_setup_teardown(of_a_cluster_that_tells_without_end_the_newest_are_kept,
                                         open_db, close_db),
     };
