@@ -713,8 +713,9 @@ static const char *const step_47[] = {
     " PRIMARY KEY (source, cluster)) WITHOUT ROWID",
     "INSERT INTO past_gap SELECT 'decisions', cluster, min(seen_ms) FROM decision"
     " WHERE provisional = 0 GROUP BY cluster HAVING count(*) >= 200",
-    "INSERT INTO past_gap SELECT 'events', '', min(at_ms) FROM event WHERE number > (SELECT value"
-    " FROM meta WHERE name = 'events_trimmed') HAVING count(*) > 0",
+    "INSERT INTO past_gap SELECT 'events', '', ifnull((SELECT min(at_ms) FROM event WHERE number >"
+    " value), CAST(strftime('%s', 'now') AS INTEGER) * 1000) FROM meta WHERE name ="
+    " 'events_trimmed'",
     "CREATE INDEX decision_step ON decision (cluster, number) WHERE provisional = 0 AND"
     " " STEP_47_IS_STEP,
     "CREATE INDEX decision_told ON decision (cluster, number) WHERE provisional = 0 AND NOT "

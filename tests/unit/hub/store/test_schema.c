@@ -108,6 +108,28 @@ static void each_version_becomes_this_one_with_what_is_in_it(void **state) {
     }
 }
 
+// gap_of_47 is from when on all events are known if they were trimmed up to the fifth.
+static int64_t gap_of_47(struct hub_db *db, const char *events) {
+    struct cm_err err;
+
+    go_back(db, 46);
+    run(db, "INSERT OR REPLACE INTO meta (name, value) VALUES ('events_trimmed', 5)");
+    run(db, events);
+    assert_int_equal(hub_schema_migrate(db, &err), CM_OK);
+    assert_int_equal(count_rows(db, "SELECT count(*) FROM past_gap WHERE source = 'events'"), 1);
+    return count_rows(db, "SELECT from_ms FROM past_gap WHERE source = 'events'");
+}
+
+static void where_events_were_trimmed_a_gap_is_on_record(void **state) {
+    int64_t now_ms = count_rows(*state, "SELECT strftime('%s', 'now') * 1000");
+
+    assert_int_equal(gap_of_47(*state, "INSERT INTO event (number, at_ms, kind, cluster, app, key,"
+                                       " revision, actor, message) SELECT value, value * 10, 'a',"
+                                       " '', '', '', '', '', '' FROM json_each('[4, 6, 7]')"),
+                     60);
+    assert_true(gap_of_47(*state, "DELETE FROM event") >= now_ms); // all of them were
+}
+
 static void a_newer_version_is_refused(void **state) {
     struct cm_err err;
 
@@ -118,6 +140,8 @@ static void a_newer_version_is_refused(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(each_version_becomes_this_one_with_what_is_in_it, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(where_events_were_trimmed_a_gap_is_on_record, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(a_newer_version_is_refused, open_db, close_db),
     };
