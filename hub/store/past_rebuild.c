@@ -146,7 +146,8 @@ static enum cm_rc take_checkpoint(struct hub_db *db, const struct hub_line *line
 }
 
 // A number that another decision has is of a database from before a restore. What became of one
-// that holds is the database's to say: it has the Hold.
+// that holds is the database's to say: it has the Hold. Older lines have the time of an agent whose
+// clock was wrong.
 static enum cm_rc take_decision(struct hub_db *db, const struct hub_line *line,
                                 struct cm_err *err) {
     static const char sql[] =
@@ -156,7 +157,8 @@ static enum cm_rc take_decision(struct hub_db *db, const struct hub_line *line,
         " proof)"
         " VALUES ((SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM decision WHERE number = ?1)), ?2, ?3,"
         " ?4, ?5, ?6, ?7, ?8, ?9, zeroblob(32), zeroblob(32), zeroblob(32), zeroblob(32), ?10, ?11,"
-        " x'', ?12, iif(?17 = '', -1, CAST(?17 AS INTEGER)), ?13, ?14, ?15, 0, ?16, ?18)"
+        " x'', ?12, iif(?17 = '', -1, CAST(?17 AS INTEGER)), iif(?13 > ?14 OR ?13 <= 0, ?14, ?13),"
+        " ?14, ?15, 0, ?16, ?18)"
         " ON CONFLICT (id) DO UPDATE SET settled = iif(provisional, settled, excluded.settled),"
         " proof = iif(excluded.proof = '', proof, excluded.proof),"
         " text = iif(instr(excluded.text, '" HUB_LINE_PURGED "') > 0, excluded.text, text)";

@@ -977,6 +977,27 @@ static void what_its_agent_is_still_held_by_it_can_tell_after_that(void **state)
     assert_int_equal(count_of(&h, "SELECT count(*) FROM decision WHERE provisional = 1"), 1);
 }
 
+static void a_decision_is_not_later_than_it_was_heard_of(void **state) {
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 19);
+    struct hub_decision_row row = rejection(&h);
+    struct hub_reindex_facts facts = {0};
+
+    write_down(&h, true);
+    row.at_ms = row.seen_ms + 1000;
+    put_decision(&h, &row, true);
+    row.id.bytes[0]++;
+    row.at_ms = 0;
+    put_decision(&h, &row, true);
+    row.id.bytes[0]++;
+    row.at_ms = row.seen_ms - 1000;
+    put_decision(&h, &row, true);
+    write_down(&h, true);
+    forget_rejection(&h, "DELETE FROM decision");
+    must(&h, reindex(&h, &facts));
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM decision WHERE at_ms = seen_ms"), 2);
+    assert_int_equal(count_of(&h, "SELECT count(*) FROM decision WHERE at_ms = seen_ms - 1000"), 1);
+}
+
 static void what_the_database_has_not_made_a_hold_of_is_not_settled_by_a_line(void **state) {
     CM_CLEANUP(history_done) struct history h = history_of(*state, 18);
     const struct hub_decision_row row = rejection(&h);
@@ -1300,6 +1321,7 @@ int main(int argc, char **argv) {
         TEST(while_a_hub_runs_nothing_is_done),
         TEST(with_an_empty_database_all_comes_from_the_repository),
         TEST(what_its_agent_is_still_held_by_it_can_tell_after_that),
+        TEST(a_decision_is_not_later_than_it_was_heard_of),
         TEST(what_the_database_has_not_made_a_hold_of_is_not_settled_by_a_line),
         TEST(what_came_after_a_restore_and_what_came_before_it_are_both_there),
         TEST(what_happened_between_a_backup_and_its_restore_comes_back),
