@@ -55,6 +55,7 @@ enum cm_rc hub_breaker_tripped(struct hub_db *db, const char *app, const char *c
                                // what came before is that also if the clock was set back meanwhile
                                "INSERT OR REPLACE INTO breaker (app, cluster, at_ms) VALUES (?1,"
                                " ?2, max(?3, ifnull((SELECT max(seen_ms) FROM decision WHERE"
-                               " app = ?1 AND provisional = 1 AND seen_ms > ?3), 0)))",
+                               // by its time: of an App there may be a year of them
+                               " +app = ?1 AND provisional = 1 AND seen_ms > ?3), 0)))",
                                "tti", app, cluster, now_ms);
 }
