@@ -55,10 +55,9 @@ enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster, struct cm_
 
 enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
     enum cm_rc rc =
-        hub_db_run(db, err, // oldest first, up to the first that is to stay
-                   "DELETE FROM decision WHERE number < ifnull((SELECT number FROM decision WHERE"
-                   " seen_ms >= ?1 ORDER BY number LIMIT 1), 9223372036854775807) AND"
-                   " seen_ms < ?1 AND provisional = 0",
+        hub_db_run(db, err,
+                   "DELETE FROM decision INDEXED BY decision_seen WHERE seen_ms < ?1 AND"
+                   " provisional = 0",
                    "i", before_ms);
 
     return rc < 0 || hub_db_changes(db) == 0

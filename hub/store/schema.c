@@ -721,6 +721,7 @@ static const char *const step_47[] = {
     "CREATE INDEX decision_told ON decision (cluster, number) WHERE provisional = 0 AND NOT "
     "(" STEP_47_IS_STEP ")",
     "CREATE INDEX decision_holding ON decision (cluster, number) WHERE provisional = 1",
+    "CREATE INDEX decision_seen ON decision (seen_ms) WHERE provisional = 0",
     "CREATE INDEX event_told_cluster ON event (cluster, number, kind) WHERE " EVENT_IS_TOLD,
     "CREATE INDEX event_told_at ON event (at_ms) WHERE " EVENT_IS_TOLD,
     "CREATE INDEX event_untold ON event (number, kind) WHERE NOT (" EVENT_IS_TOLD ")",

@@ -79,6 +79,15 @@ static void what_is_old_goes_but_what_holds(void **state) {
     assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE cluster = ''"), 3);
 }
 
+static void a_clock_that_was_wrong_keeps_nothing(void **state) {
+    struct cm_err err;
+
+    add_as(*state, 1000, "promoted", false);
+    add_as(*state, 1, "promoted", false);
+    assert_int_equal(hub_decisions_keep(*state, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT sum(seen_ms) FROM decision"), 1000);
+}
+
 static void what_goes_by_age_makes_no_gap_older(void **state) {
     struct cm_err err;
 
@@ -179,6 +188,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_told_without_end_is_cut_and_that_is_on_record,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(what_is_old_goes_but_what_holds, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_clock_that_was_wrong_keeps_nothing, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
     };
