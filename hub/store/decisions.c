@@ -143,8 +143,14 @@ enum cm_rc hub_decisions_mark(struct hub_db *db, const struct cm_sha256 *id, boo
 
 enum cm_rc hub_decisions_renew(struct hub_db *db, const struct cm_sha256 *id, const char *hold,
                                struct cm_err *err) {
-    return hub_db_run(db, err, "UPDATE decision SET hold = ?2, proof = '' WHERE id = ?1", "bt",
-                      HASH(id), hold);
+    // each change of a proof is a line of the past
+    enum cm_rc rc =
+        hub_db_run(db, err, "UPDATE decision SET hold = ?2 WHERE id = ?1", "bt", HASH(id), hold);
+
+    return rc < 0
+               ? rc
+               : hub_db_run(db, err, "UPDATE decision SET proof = '' WHERE id = ?1 AND proof <> ''",
+                            "b", HASH(id));
 }
 
 static struct cm_sha256 hash_at(struct hub_stmt *stmt, int column) {

@@ -176,6 +176,23 @@ static void what_is_proven_of_a_hold_is_said_of_its_own_decisions_once(void **st
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_unwritten"), lines);
 }
 
+static void a_hold_that_is_renewed_is_a_line_only_if_it_was_proven(void **state) {
+    const struct cm_sha256 id = cm_sha256("api", 3);
+    struct cm_err err;
+
+    keep_out(*state, "api", "metadata: {name: web-2-aa}");
+    assert_int_equal(hub_past_lines_want(*state, true, &err), CM_OK);
+    assert_int_equal(hub_decisions_renew(*state, &id, "metadata: {name: web-2-cc}", &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_unwritten"), 0);
+    write_hold(*state, "i", "2-cc", "same (paris)");
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_unwritten"), 1);
+    assert_int_equal(hub_decisions_renew(*state, &id, "metadata: {name: web-2-dd}", &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_unwritten"), 2);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision WHERE proof = '' AND hold ="
+                                        " 'metadata: {name: web-2-dd}'"),
+                     1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_only_tells_pushes_out_nothing_that_holds, open_db,
@@ -183,6 +200,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_only_lines_told_gives_way_to_what_holds, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_is_proven_of_a_hold_is_said_of_its_own_decisions_once,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_hold_that_is_renewed_is_a_line_only_if_it_was_proven,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(steps_push_out_nothing_that_was_decided, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_is_told_without_end_is_cut_and_that_is_on_record,
