@@ -168,12 +168,12 @@ static enum cm_rc trim_cluster(struct trimming *t, const char *cluster, int64_t 
                 err);
 }
 
-// The cluster of which most is told. Its index says it without a look at the rows.
+// The cluster whose agent makes most of what comes and goes.
 static enum cm_rc find_loudest(struct hub_db *db, char **out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT cluster FROM event WHERE cluster <> '' GROUP BY cluster"
-                                 " ORDER BY count(*) DESC LIMIT 1",
+                                 "SELECT cluster FROM " UNTOLD " WHERE cluster <> '' AND " CHATTER
+                                 " GROUP BY cluster ORDER BY count(*) DESC LIMIT 1",
                                  "");
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);

@@ -59,6 +59,9 @@ static void what_agents_tell_wipes_out_nothing_else(void **state) {
 static void one_cluster_wipes_out_no_other_ones(void **state) {
     struct cm_err err;
 
+    for (int i = 0; i < 20; i++) {
+        add_event(state, "drift.found", "vienna-1"); // that stays, so it is not too much of it
+    }
     add_event(state, "app.applied", "rome-1");
     add_event(state, "app.healthy", "rome-1");
     for (int i = 0; i < 10; i++) {
