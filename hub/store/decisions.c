@@ -53,13 +53,25 @@ enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster, struct cm_
     return rc < 0 ? rc : trim_told(db, cluster, err);
 }
 
-enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
-    enum cm_rc rc =
-        hub_db_run(db, err,
-                   "DELETE FROM decision INDEXED BY decision_seen WHERE seen_ms < ?1 AND"
-                   " provisional = 0",
-                   "i", before_ms);
+// let_go: what a cluster that is gone rejected is kept out of the next one of its name, but not for
+// ever.
+static enum cm_rc let_go(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "UPDATE decision INDEXED BY decision_kept_out SET provisional = 0 WHERE"
+                      " seen_ms < ?1 AND provisional = 1 AND NOT EXISTS (SELECT 1 FROM cluster c"
+                      " WHERE c.name = decision.cluster) AND NOT EXISTS (SELECT 1 FROM agent a"
+                      " WHERE a.cluster = decision.cluster AND a.state = 'active')",
+                      "i", before_ms);
+}
 
+enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err) {
+    enum cm_rc rc = let_go(db, before_ms, err);
+
+    rc = rc < 0 ? rc
+                : hub_db_run(db, err,
+                             "DELETE FROM decision INDEXED BY decision_seen WHERE seen_ms < ?1 AND"
+                             " provisional = 0",
+                             "i", before_ms);
     return rc < 0 || hub_db_changes(db) == 0
                ? rc
                : hub_db_run(db, err,

@@ -74,7 +74,8 @@ CM_MUSTUSE enum cm_rc hub_decisions_add(struct hub_db *db, const struct hub_deci
 CM_MUSTUSE enum cm_rc hub_decisions_trim(struct hub_db *db, const char *cluster,
                                          struct cm_err *err);
 
-// hub_decisions_keep drops what the hub heard before `before_ms` (Unix), but what holds.
+// hub_decisions_keep drops what the hub heard before `before_ms` (Unix), but what holds in a
+// cluster that Git names or whose agent may connect.
 CM_MUSTUSE enum cm_rc hub_decisions_keep(struct hub_db *db, int64_t before_ms, struct cm_err *err);
 
 // hub_decisions_settle writes down what became of one. What holds nothing back, and of which

@@ -66,9 +66,20 @@ static void what_is_told_without_end_is_cut_and_that_is_on_record(void **state) 
                      4);
 }
 
+static void name_cluster(struct hub_db *db) {
+    struct cm_err err;
+
+    assert_int_equal(hub_db_run(db, &err,
+                                "INSERT INTO cluster (name, labels, suspend, repo, path) VALUES"
+                                " ('paris', '{}', 0, 'fleet', 'clusters/paris.yaml')",
+                                ""),
+                     CM_OK);
+}
+
 static void what_is_old_goes_but_what_holds(void **state) {
     struct cm_err err;
 
+    name_cluster(*state);
     add_as(*state, 1, "rejected", true);
     add_as(*state, 2, "promoted", false);
     assert_int_equal(hub_decisions_keep(*state, 2, &err), CM_OK);
@@ -77,6 +88,25 @@ static void what_is_old_goes_but_what_holds(void **state) {
     assert_int_equal(hub_decisions_keep(*state, 3, &err), CM_OK);
     assert_int_equal(count_rows(*state, "SELECT sum(seen_ms) FROM decision"), 1 + 3);
     assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE cluster = ''"), 3);
+}
+
+static void what_a_cluster_that_is_gone_rejected_goes_too(void **state) {
+    struct cm_err err;
+
+    add_as(*state, 1, "rejected", true);
+    add_as(*state, 3, "rejected", true);
+    assert_int_equal(
+        hub_db_run(*state, &err,
+                   "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms) VALUES ('a',"
+                   " 'paris', 'active', x'', 1)",
+                   ""),
+        CM_OK);
+    assert_int_equal(hub_decisions_keep(*state, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT sum(provisional) FROM decision"), 2);
+    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET state = 'revoked'", ""), CM_OK);
+    assert_int_equal(hub_decisions_keep(*state, 3, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT sum(seen_ms) FROM decision WHERE provisional"), 3);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision"), 1);
 }
 
 static void a_clock_that_was_wrong_keeps_nothing(void **state) {
@@ -207,6 +237,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_told_without_end_is_cut_and_that_is_on_record,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(what_is_old_goes_but_what_holds, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_a_cluster_that_is_gone_rejected_goes_too, open_db,
+                                        close_db),
         cmocka_unit_test_setup_teardown(a_clock_that_was_wrong_keeps_nothing, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
