@@ -119,6 +119,27 @@ static int add_id(const git_oid *id, void *list) {
     return 0;
 }
 
+static int compare_ids(const void *left, const void *right) {
+    return git_oid_cmp(left, right);
+}
+
+// list_ids lists each object once, by id; libgit2 visits it once for each pack that it lies in.
+static int list_ids(git_odb *odb, struct ids *out) {
+    size_t kept = 0;
+    int rc = git_odb_foreach(odb, add_id, out);
+
+    if (rc == 0 && out->count > 0) {
+        qsort(out->items, out->count, sizeof(*out->items), compare_ids);
+    }
+    for (size_t i = 0; rc == 0 && i < out->count; i++) {
+        if (kept == 0 || !git_oid_equal(&out->items[kept - 1], &out->items[i])) {
+            out->items[kept++] = out->items[i];
+        }
+    }
+    out->count = kept;
+    return rc;
+}
+
 struct tips {
     git_repository *git;
     struct ids ids;
@@ -241,7 +262,8 @@ static enum cm_rc insert_named(git_repository *git, git_packbuilder *builder, st
                : CM_OK;
 }
 
-// keep_named keeps those of all ids that a builder has. The others it has from then on, too.
+// keep_named keeps those of all ids, each once, that a builder has. The others it has from then on,
+// too.
 static enum cm_rc keep_named(git_packbuilder *named, struct ids *ids, struct cm_err *err) {
     size_t kept = 0;
 
@@ -287,7 +309,7 @@ enum cm_rc hub_mirror_prune(const char *repo, struct cm_err *err) {
     CM_CLEANUP(ids_done) struct ids ids = {0};
 
     if (git_repository_open_bare(&git, repo) < 0 || git_repository_odb(&odb, git) < 0 ||
-        git_packbuilder_new(&named, git) < 0 || git_odb_foreach(odb, add_id, &ids) < 0) {
+        git_packbuilder_new(&named, git) < 0 || list_ids(odb, &ids) < 0) {
         return hub_git_fail(err, CM_EIO, "open '%s'", repo);
     }
     hub_packs_list(repo, &packs);

@@ -404,6 +404,9 @@ static void what_is_older_than_is_kept_is_gone_from_the_disk(void **state) {
         CM_AUTOFREE char *text = cm_strf("of November, number %d", i);
         put(&f, "a", text, 1, false);
     }
+    const struct hub_repo_job job = {.folder = f.folder, .cancel_fd = -1};
+    assert_int_equal(hub_repo_merge(&job, &f.err), CM_OK); // each lies in two packs for a while
+    expect(&f, "ls state.git/objects/pack/*.retired | wc -l", "9");
     put(&f, "a", "of December", 20, true);
     put(&f, "a", "of January", 50, true); // 2024-01-03
     expect(&f,
