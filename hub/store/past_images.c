@@ -62,7 +62,10 @@ enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const cha
         " OR EXISTS (SELECT 1 FROM object INDEXED BY object_other WHERE cluster = ?1 AND app = ?2"
         " AND (actual <> x'' OR health = 4))"
         " OR EXISTS (SELECT 1 FROM drift INDEXED BY drift_app WHERE cluster = ?1 AND app = ?2)"
-        " OR EXISTS (SELECT 1 FROM status WHERE cluster = ?1 AND app = ?2 AND applied = 4)";
+        " OR EXISTS (SELECT 1 FROM status WHERE cluster = ?1 AND app = ?2 AND applied = 4)"
+        " OR EXISTS (SELECT 1 FROM decision d INDEXED BY decision_holding CROSS JOIN object o ON"
+        " o.cluster = d.cluster AND o.key = d.key AND o.sha256 = d.bad WHERE d.cluster = ?1 AND"
+        " d.provisional = 1 AND d.app = ?2 AND d.verdict = 'rejected')";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "tt", cluster, app);
 

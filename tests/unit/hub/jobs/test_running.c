@@ -280,7 +280,8 @@ static void decide(struct hub_db *db, const char *verdict, const char *bad, cons
                                    .controller = "flagger",
                                    .verdict = verdict,
                                    .bad = put_form(db, bad),
-                                   .at_ms = at_ms};
+                                   .at_ms = at_ms,
+                                   .provisional = strcmp(verdict, "rejected") == 0};
     struct cm_err err;
     bool is_new;
 
@@ -304,6 +305,14 @@ static void what_a_controller_went_back_to_runs(void **state) {
     ASSERT_WHERE("reg/web:2", T0 + 300, "");
     ASSERT_MISSING("reg/web:2", T0 + 300, "reg/web:1 bbbbbbb since 200 drifted 1");
     ASSERT_WHERE("reg/web:2", T0 + 150, "reg/web:2 bbbbbbb since 100 drifted 0");
+}
+
+// An agent keeps its reports back until its decisions are acknowledged.
+static void a_controller_may_go_back_before_the_release_is_reported(void **state) {
+    decide(*state, "rejected", "reg/web:2", "reg/web:1", T0 + 50);
+    begin_second(*state);
+    ASSERT_WHERE("reg/web:1", T0 + 300, "reg/web:1 bbbbbbb since 100 drifted 1");
+    ASSERT_WHERE("reg/web:2", T0 + 300, "");
 }
 
 static void it_does_until_another_release_is_applied(void **state) {
@@ -377,6 +386,7 @@ int main(void) {
         TEST(what_is_on_its_way_is_not_told),
         TEST(the_next_release_ends_what_was_set_by_hand),
         TEST(what_a_controller_went_back_to_runs),
+        TEST(a_controller_may_go_back_before_the_release_is_reported),
         TEST(it_does_until_another_release_is_applied),
         TEST(a_release_that_is_promoted_later_runs),
         TEST(where_nobody_knows_what_it_went_back_to_that_is_said),
