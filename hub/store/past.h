@@ -87,8 +87,8 @@ CM_MUSTUSE enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster
                                           struct cm_err *err);
 
 // hub_past_images_due tells whether an App on a cluster may run other images than its bundle has:
-// it has failed, something is reported to be other than Git says, what a controller rejected is
-// applied, or it was so the last time.
+// it has failed, something that may change them is reported to be other than Git says, what a
+// controller rejected is applied, or it was so the last time.
 CM_MUSTUSE enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const char *app,
                                           bool *out, struct cm_err *err);
 

@@ -54,6 +54,9 @@ enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// What may change which images run: of a row `d` of the table `drift`.
+#define TOUCHES_IMAGES "(d.class = 'foreign' OR d.path GLOB '*.image')"
+
 enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const char *app, bool *out,
                                struct cm_err *err) {
     static const char sql[] =
@@ -61,7 +64,8 @@ enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const cha
         " AND n.cluster = c.number WHERE c.name = ?1 AND n.value <> 0)"
         " OR EXISTS (SELECT 1 FROM object INDEXED BY object_other WHERE cluster = ?1 AND app = ?2"
         " AND (actual <> x'' OR health = 4))"
-        " OR EXISTS (SELECT 1 FROM drift INDEXED BY drift_app WHERE cluster = ?1 AND app = ?2)"
+        " OR EXISTS (SELECT 1 FROM drift d INDEXED BY drift_app WHERE cluster = ?1 AND app = ?2"
+        " AND " TOUCHES_IMAGES ")"
         " OR EXISTS (SELECT 1 FROM status WHERE cluster = ?1 AND app = ?2 AND applied = 4)"
         " OR EXISTS (SELECT 1 FROM decision d INDEXED BY decision_holding CROSS JOIN object o ON"
         " o.cluster = d.cluster AND o.key = d.key AND o.sha256 = d.bad WHERE d.cluster = ?1 AND"
@@ -80,8 +84,8 @@ enum cm_rc hub_past_images_each_new(struct hub_db *db,
                                     void (*visit)(void *ctx, const char *cluster, const char *app),
                                     void *ctx, struct cm_err *err) {
     static const char sql[] =
-        "SELECT DISTINCT d.cluster, d.app FROM drift d WHERE (d.class = 'foreign' OR d.path GLOB"
-        " '*.image') AND NOT EXISTS (SELECT 1 FROM past_cluster c JOIN past_now n ON n.app = d.app"
+        "SELECT DISTINCT d.cluster, d.app FROM drift d WHERE " TOUCHES_IMAGES
+        " AND NOT EXISTS (SELECT 1 FROM past_cluster c JOIN past_now n ON n.app = d.app"
         " AND n.axis = 4 AND n.cluster = c.number WHERE c.name = d.cluster)";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");

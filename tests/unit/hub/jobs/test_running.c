@@ -67,23 +67,28 @@ static void report_object(struct hub_db *db, const char *key, const char *applie
                      CM_OK);
 }
 
-static void report_field(struct hub_db *db, const char *key, const char *actual) {
+static void report_path(struct hub_db *db, const char *path, const char *actual,
+                        const char *class) {
     struct cm_err err;
 
-    assert_int_equal(hub_drift_clear(db, "paris", key, &err), CM_OK);
+    assert_int_equal(hub_drift_clear(db, "paris", WEB, &err), CM_OK);
     assert_int_equal(hub_drift_put(db,
                                    &(struct hub_drift_row){.cluster = "paris",
                                                            .app = "web",
-                                                           .key = key,
-                                                           .path = IMAGE_FIELD,
+                                                           .key = WEB,
+                                                           .path = path,
                                                            .desired = "\"reg/web:1\"",
                                                            .actual = actual,
                                                            .manager = "kubectl",
                                                            .operation = "Update",
-                                                           .class = "foreign",
+                                                           .class = class,
                                                            .at_ms = T0},
                                    &err),
                      CM_OK);
+}
+
+static void report_field(struct hub_db *db, const char *actual) {
+    report_path(db, IMAGE_FIELD, actual, "foreign");
 }
 
 static void look(struct hub_db *db, int64_t at_ms) {
@@ -215,14 +220,40 @@ static void once_it_is_put_back_what_was_applied_runs_again(void **state) {
 }
 
 static void a_field_tells_it_where_not_all_is_told(void **state) {
-    report_field(*state, WEB, "\"reg/web:evil\"");
+    report_field(*state, "\"reg/web:evil\"");
     report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
     ASSERT_WHERE("reg/web:evil", T0 + 200, "reg/web:evil aaaaaaa since 100 drifted 1");
     ASSERT_WHERE("reg/web:1", T0 + 200, "");
 }
 
+#define CONTAINERS_FIELD "spec.template.spec.containers"
+
+// Replicas that an autoscaler sets stay so for ever.
+static void what_cannot_change_images_is_no_reason_to_look(void **state) {
+    static const struct {
+        const char *path;
+        const char *class;
+        bool due;
+    } cases[] = {
+        {"spec.replicas", "right", false},
+        {"spec.replicas", "ignored", false},
+        {CONTAINERS_FIELD "[name=main].resources.limits.cpu", "right", false},
+        {"spec.replicas", "foreign", true}, // the object is looked at whole
+        {IMAGE_FIELD, "ignored", true},
+    };
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        struct cm_err err;
+        bool due = !cases[i].due;
+
+        report_path(*state, cases[i].path, "1", cases[i].class);
+        assert_int_equal(hub_past_images_due(*state, "paris", "web", &due, &err), CM_OK);
+        assert_int_equal(due, cases[i].due);
+    }
+}
+
 static void a_value_that_was_cut_may_be_any_image(void **state) {
-    report_field(*state, WEB, "\"reg/web:ev");
+    report_field(*state, "\"reg/web:ev");
     report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
     ASSERT_WHERE("reg/web:1", T0 + 200, "");
     ASSERT_MISSING("reg/web:1", T0 + 200, "aaaaaaa since 100 drifted 1");
@@ -362,7 +393,7 @@ static void what_was_reported_to_a_hub_of_before_is_looked_at_once(void **state)
     const struct hub_status_row row = row_of("aaaaaaa", APPLIED, 1);
     struct cm_err err;
 
-    report_field(*state, WEB, "\"reg/web:evil\"");
+    report_field(*state, "\"reg/web:evil\"");
     assert_int_equal(hub_status_put(*state, &row, &err), CM_OK);
     assert_int_equal(hub_note_reported(*state, &row, T0 + 50, T0 + 50, &err), CM_OK);
     ASSERT_MISSING("reg/web:1", T0 + 60, "reg/web:1 aaaaaaa since 0 drifted 1"); // it may be so
@@ -379,6 +410,7 @@ int main(void) {
         TEST(an_image_that_was_set_by_hand_is_found_where_it_runs),
         TEST(once_it_is_put_back_what_was_applied_runs_again),
         TEST(a_field_tells_it_where_not_all_is_told),
+        TEST(what_cannot_change_images_is_no_reason_to_look),
         TEST(a_value_that_was_cut_may_be_any_image),
         TEST(what_is_changed_by_hand_beside_the_image_leaves_no_doubt),
         TEST(an_object_that_is_gone_runs_nothing),
