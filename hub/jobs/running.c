@@ -21,6 +21,7 @@
 #include "proto/holdfast.pb-c.h"
 
 #define IMAGE ".image"
+#define CONTAINERS "ontainers" // and initContainers
 
 // A field of an object that is another one.
 struct field {
@@ -62,11 +63,24 @@ static void add_image(void *ctx, const char *image) {
 
 // ---- What is on record
 
+// is_container tells whether a path is one of a container, or of all of them.
+static bool is_container(const char *path) {
+    const char *list = strstr(path, CONTAINERS);
+    const char *rest = list == NULL ? NULL : list + strlen(CONTAINERS);
+
+    return rest != NULL && (*rest == '\0' || (*rest == '[' && strchr(rest, '.') == NULL));
+}
+
+static bool ends_with(const char *text, const char *end) {
+    size_t size = strlen(text);
+
+    return size >= strlen(end) && strcmp(text + size - strlen(end), end) == 0;
+}
+
 static void take_field(void *ctx, const struct hub_unwritten_field *f) {
     struct looking *l = ctx;
-    size_t size = strlen(f->path);
 
-    if (size < strlen(IMAGE) || strcmp(f->path + size - strlen(IMAGE), IMAGE) != 0) {
+    if (!ends_with(f->path, IMAGE) && !is_container(f->path)) {
         return;
     }
     struct field *field = cm_arena_get(l->arena, sizeof(*field));

@@ -55,7 +55,9 @@ enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster,
 }
 
 // What may change which images run: of a row `d` of the table `drift`.
-#define TOUCHES_IMAGES "(d.class = 'foreign' OR d.path GLOB '*.image')"
+#define TOUCHES_IMAGES                                                                             \
+    "(d.class = 'foreign' OR d.path GLOB '*.image' OR d.path GLOB '*ontainers' OR d.path GLOB"     \
+    " '*ontainers[[]*]')"
 
 enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const char *app, bool *out,
                                struct cm_err *err) {

@@ -228,6 +228,20 @@ static void a_field_tells_it_where_not_all_is_told(void **state) {
 
 #define CONTAINERS_FIELD "spec.template.spec.containers"
 
+static void a_container_that_was_added_or_taken_away_by_hand_is_told(void **state) {
+    report_path(*state, CONTAINERS_FIELD "[name=miner]",
+                "{\"image\":\"reg/miner:1\",\"name\":\"miner\"}", "foreign");
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    ASSERT_WHERE("reg/miner:1", T0 + 200, "reg/miner:1 reg/web:1 aaaaaaa since 100 drifted 1");
+    report_path(*state, CONTAINERS_FIELD "[name=main]", "", "right");
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 300);
+    ASSERT_WHERE("reg/web:1", T0 + 400, "");
+    ASSERT_MISSING("reg/web:1", T0 + 400, "aaaaaaa since 300 drifted 1");
+    report_path(*state, CONTAINERS_FIELD "[name=main].env[name=A]", "{\"na", "foreign"); // cut
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 500);
+    ASSERT_WHERE("reg/web:1", T0 + 600, "reg/web:1 aaaaaaa since 500 drifted 1");
+}
+
 // Replicas that an autoscaler sets stay so for ever.
 static void what_cannot_change_images_is_no_reason_to_look(void **state) {
     static const struct {
@@ -240,6 +254,8 @@ static void what_cannot_change_images_is_no_reason_to_look(void **state) {
         {CONTAINERS_FIELD "[name=main].resources.limits.cpu", "right", false},
         {"spec.replicas", "foreign", true}, // the object is looked at whole
         {IMAGE_FIELD, "ignored", true},
+        {CONTAINERS_FIELD "[name=proxy]", "right", true},
+        {"spec.template.spec.initContainers", "noise", true},
     };
 
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -410,6 +426,7 @@ int main(void) {
         TEST(an_image_that_was_set_by_hand_is_found_where_it_runs),
         TEST(once_it_is_put_back_what_was_applied_runs_again),
         TEST(a_field_tells_it_where_not_all_is_told),
+        TEST(a_container_that_was_added_or_taken_away_by_hand_is_told),
         TEST(what_cannot_change_images_is_no_reason_to_look),
         TEST(a_value_that_was_cut_may_be_any_image),
         TEST(what_is_changed_by_hand_beside_the_image_leaves_no_doubt),
