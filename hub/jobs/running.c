@@ -248,7 +248,10 @@ static enum cm_rc value_of(struct looking *l, int64_t *out) {
     return rc < 0 || same ? rc : hub_past_images(l->db, &set, out, l->err);
 }
 
+// note: what is on record came after what was noted, though a clock there, or one here, says
+// otherwise. As what is older it would change nothing.
 static enum cm_rc note(struct looking *l) {
+    int64_t next_ms = 0;
     struct hub_past_change change = {.app = l->of->app,
                                      .axis = HUB_PAST_IMAGES,
                                      .cluster = l->of->cluster,
@@ -257,6 +260,8 @@ static enum cm_rc note(struct looking *l) {
     enum cm_rc rc = look(l);
 
     rc = rc < 0 ? rc : value_of(l, &change.value);
+    rc = rc < 0 ? rc : hub_past_images_next(l->db, change.cluster, change.app, &next_ms, l->err);
+    change.at_ms = change.at_ms > next_ms ? change.at_ms : next_ms;
     return rc < 0 ? rc : hub_past_note(l->db, &change, l->err);
 }
 

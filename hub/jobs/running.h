@@ -14,8 +14,9 @@
 
 struct hub_db;
 
-// hub_running_note notes what an App on a cluster runs, as it is on record: since `at_ms`, heard at
-// `seen_ms` (Unix). While it is being applied nothing is noted.
+// hub_running_note notes what an App on a cluster runs, as it is on record: since `at_ms`, but not
+// before what was noted last, heard at `seen_ms` (Unix). While it is being applied nothing is
+// noted.
 struct hub_running {
     const char *cluster;
     const char *app;

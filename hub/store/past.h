@@ -86,6 +86,11 @@ CM_MUSTUSE enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster
                                           const struct hub_past_set *set, bool *out,
                                           struct cm_err *err);
 
+// hub_past_images_next tells from when on (Unix ms) a change of what an App on a cluster runs comes
+// after what is noted of its bundle and images; 0: nothing is.
+CM_MUSTUSE enum cm_rc hub_past_images_next(struct hub_db *db, const char *cluster, const char *app,
+                                           int64_t *out, struct cm_err *err);
+
 // hub_past_images_due tells whether an App on a cluster may run other images than its bundle has:
 // it has failed, something that may change them is reported to be other than Git says, what a
 // controller rejected is applied, or it was so the last time.

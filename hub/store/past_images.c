@@ -54,6 +54,22 @@ enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+enum cm_rc hub_past_images_next(struct hub_db *db, const char *cluster, const char *app,
+                                int64_t *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT ifnull(max(n.since_ms + (n.axis = 4)), 0) FROM "
+                                 "past_cluster c JOIN past_now n ON n.app = ?2 AND"
+                                 " n.axis IN (1, 4) AND n.cluster = c.number WHERE c.name = ?1",
+                                 "tt", cluster, app);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0);
+    }
+    return rc;
+}
+
 // What may change which images run: of a row `d` of the table `drift`.
 #define TOUCHES_IMAGES                                                                             \
     "(d.class = 'foreign' OR d.path GLOB '*.image' OR d.path GLOB '*ontainers' OR d.path GLOB"     \

@@ -317,8 +317,9 @@ static void the_next_release_ends_what_was_set_by_hand(void **state) {
     ASSERT_WHERE("reg/web:2", T0 + 300, "reg/web:2 bbbbbbb since 200 drifted 0");
 }
 
-static void decide(struct hub_db *db, const char *verdict, const char *bad, const char *good,
-                   int64_t at_ms) {
+// What was decided at a time, by a clock there, and heard of at another.
+static void decide_late(struct hub_db *db, const char *verdict, const char *bad, const char *good,
+                        int64_t at_ms, int64_t seen_ms) {
     struct hub_decision_row row = {.id = cm_sha256(&at_ms, sizeof(at_ms)),
                                    .cluster = "paris",
                                    .cluster_id = "",
@@ -337,7 +338,12 @@ static void decide(struct hub_db *db, const char *verdict, const char *bad, cons
     }
     assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
     assert_int_equal(
-        hub_running_note(db, &(struct hub_running){"paris", "web", at_ms, at_ms}, &err), CM_OK);
+        hub_running_note(db, &(struct hub_running){"paris", "web", at_ms, seen_ms}, &err), CM_OK);
+}
+
+static void decide(struct hub_db *db, const char *verdict, const char *bad, const char *good,
+                   int64_t at_ms) {
+    decide_late(db, verdict, bad, good, at_ms, at_ms);
 }
 
 static void begin_second(struct hub_db *db) {
@@ -360,6 +366,18 @@ static void a_controller_may_go_back_before_the_release_is_reported(void **state
     begin_second(*state);
     ASSERT_WHERE("reg/web:1", T0 + 300, "reg/web:1 bbbbbbb since 100 drifted 1");
     ASSERT_WHERE("reg/web:2", T0 + 300, "");
+}
+
+static void a_clock_that_is_behind_hides_nothing(void **state) {
+    begin_second(*state);
+    report_object(*state, WEB, "reg/web:2", "reg/web:evil", HEALTHY);
+    report_app(*state, "bbbbbbb", APPLIED, 1, T0 + 120);
+    report_object(*state, WEB, "reg/web:2", "", HEALTHY);
+    report_app(*state, "bbbbbbb", APPLIED, 0, T0 + 150);
+    decide_late(*state, "rejected", "reg/web:2", "reg/web:1", T0 + 110, T0 + 200);
+    ASSERT_WHERE("reg/web:1", T0 + 300, "reg/web:1 bbbbbbb since 151 drifted 1");
+    decide_late(*state, "promoted", "reg/web:1", "reg/web:2", T0 - 3600000, T0 + 400);
+    ASSERT_WHERE("reg/web:2", T0 + 500, "reg/web:2 bbbbbbb since 152 drifted 0");
 }
 
 static void it_does_until_another_release_is_applied(void **state) {
@@ -436,6 +454,7 @@ int main(void) {
         TEST(the_next_release_ends_what_was_set_by_hand),
         TEST(what_a_controller_went_back_to_runs),
         TEST(a_controller_may_go_back_before_the_release_is_reported),
+        TEST(a_clock_that_is_behind_hides_nothing),
         TEST(it_does_until_another_release_is_applied),
         TEST(a_release_that_is_promoted_later_runs),
         TEST(where_nobody_knows_what_it_went_back_to_that_is_said),
