@@ -57,8 +57,12 @@ struct looking {
 static void add_image(void *ctx, const char *image) {
     struct looking *l = ctx;
 
-    cm_map_put(l->images, image, l);
     l->any = true;
+    if (cm_map_len(l->images) == HUB_PAST_IMAGES_MAX || strlen(image) > HUB_PAST_IMAGE_MAX) {
+        l->partial = true;
+        return;
+    }
+    cm_map_put(l->images, image, l);
 }
 
 // ---- What is on record

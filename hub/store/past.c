@@ -504,7 +504,7 @@ enum cm_rc hub_past_drop(struct hub_db *db, int64_t now_ms, struct cm_err *err) 
 
     rc = rc < 0 ? rc : each_part(db, &old, drop_old, err);
     parts_done(&old);
-    return rc;
+    return rc < 0 ? rc : hub_past_images_drop(db, err);
 }
 
 enum cm_rc hub_past_keep(struct hub_db *db, int64_t now_ms, struct cm_err *err) {

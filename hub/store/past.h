@@ -72,6 +72,8 @@ CM_MUSTUSE enum cm_rc hub_past_image(struct hub_db *db, int64_t value, const cha
 // hub_past_images finds the number of a set of images, or makes one: sorted, each once. Of one that
 // is not whole (HUB_PAST_PARTIAL is its revision) more may run than is known.
 #define HUB_PAST_PARTIAL "partial"
+#define HUB_PAST_IMAGES_MAX 1000         // in a set, so that an agent fills no disk
+#define HUB_PAST_IMAGE_MAX ((size_t)512) // characters
 struct hub_past_set {
     const char *app;
     const char *const *images;
@@ -103,6 +105,10 @@ CM_MUSTUSE enum cm_rc hub_past_images_each_new(struct hub_db *db,
                                                void (*visit)(void *ctx, const char *cluster,
                                                              const char *app),
                                                void *ctx, struct cm_err *err);
+
+// hub_past_images_drop drops sets that no change has any more, nor a checkpoint, nor what is so
+// now; ten thousand at most.
+CM_MUSTUSE enum cm_rc hub_past_images_drop(struct hub_db *db, struct cm_err *err);
 
 struct hub_past_change {
     const char *app; // "" for HUB_PAST_SEEN

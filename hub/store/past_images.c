@@ -1,8 +1,12 @@
 // past_images.c: sets of images that really run, where a bundle does not say it.
+#include <stdlib.h>
 #include <string.h>
 
+#include "common/arena.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/past/entries.h"
 #include "hub/store/db.h"
 #include "hub/store/past.h"
 
@@ -112,4 +116,119 @@ enum cm_rc hub_past_images_each_new(struct hub_db *db,
         visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// ---- Sets that nothing has any more
+
+#define DROPPED_MAX 10000 // at once
+
+struct spare {
+    int64_t number;
+    bool used; // a checkpoint has it
+};
+
+struct spares {
+    struct spare *items; // by number
+    size_t count;
+    struct cm_map *apps;
+};
+
+// find_spares: the highest number stays, so that none is ever used again.
+static enum cm_rc find_spares(struct hub_db *db, struct spares *out, struct cm_err *err) {
+    static const char sql[] =
+        "SELECT v.number, v.app FROM past_value v WHERE v.revision IN ('', '" HUB_PAST_PARTIAL
+        "') AND v.repo = '' AND v.number < (SELECT max(number) FROM past_value) AND NOT EXISTS"
+        " (SELECT 1 FROM past_change c WHERE c.app = v.app AND c.axis IN (0, 1, 4) AND c.value ="
+        " v.number) AND NOT EXISTS (SELECT 1 FROM past_now n WHERE n.app = v.app AND n.axis IN"
+        " (0, 1, 4) AND n.value = v.number) ORDER BY v.number LIMIT ?1";
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "i", (int64_t)DROPPED_MAX);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        out->items[out->count++] = (struct spare){hub_stmt_int(stmt, 0), false};
+        cm_map_put(out->apps, hub_stmt_text(stmt, 1), out);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static int compare_spares(const void *left, const void *right) {
+    const struct spare *a = left;
+    const struct spare *b = right;
+
+    return (a->number > b->number) - (a->number < b->number);
+}
+
+static void mark_used(const struct spares *all, const void *state, size_t size) {
+    struct hub_entries walk = {state, (const uint8_t *)state + size, 0};
+    struct hub_cell cell;
+
+    while (hub_cells_next(&walk, &cell)) {
+        const struct spare key = {.number = cell.value};
+        struct spare *one =
+            bsearch(&key, all->items, all->count, sizeof(*all->items), compare_spares);
+
+        if (one != NULL) {
+            one->used = true;
+        }
+    }
+}
+
+static enum cm_rc read_checkpoints(struct hub_db *db, const struct spares *all, const char *app,
+                                   struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT state FROM past_checkpoint WHERE app = ?1 AND axis IN (0, 1, 4)",
+        "t", app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        size_t size;
+        const void *state = hub_stmt_blob(stmt, 0, &size);
+
+        mark_used(all, state, size);
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+static enum cm_rc read_all_checkpoints(struct hub_db *db, const struct spares *all,
+                                       struct cm_err *err) {
+    CM_AUTOFREE const char **apps = cm_map_keys(all->apps);
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < cm_map_len(all->apps); i++) {
+        rc = read_checkpoints(db, all, apps[i], err);
+    }
+    return rc;
+}
+
+static enum cm_rc drop_spares(struct hub_db *db, const struct spares *all, struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    for (size_t i = 0; rc == CM_OK && i < all->count; i++) {
+        if (!all->items[i].used) {
+            rc = hub_db_run(db, err, "DELETE FROM past_value_image WHERE value = ?1", "i",
+                            all->items[i].number);
+            rc = rc < 0 ? rc
+                        : hub_db_run(db, err, "DELETE FROM past_value WHERE number = ?1", "i",
+                                     all->items[i].number);
+        }
+    }
+    return rc < 0 || all->count == 0
+               ? rc
+               : hub_db_run(db, err,
+                            "DELETE FROM past_image WHERE number < (SELECT max(number) FROM"
+                            " past_image) AND NOT EXISTS (SELECT 1 FROM past_value_image v WHERE"
+                            " v.image = past_image.number)",
+                            "");
+}
+
+enum cm_rc hub_past_images_drop(struct hub_db *db, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct spares all = {.items = cm_arena_get(a, DROPPED_MAX * sizeof(*all.items)),
+                         .apps = cm_map_new(NULL)};
+    enum cm_rc rc = find_spares(db, &all, err);
+
+    rc = rc < 0 ? rc : read_all_checkpoints(db, &all, err);
+    rc = rc < 0 ? rc : drop_spares(db, &all, err);
+    cm_map_free(all.apps);
+    return rc;
 }

@@ -276,6 +276,27 @@ static void a_value_that_was_cut_may_be_any_image(void **state) {
     ASSERT_MISSING("reg/web:2", T0 + 200, "aaaaaaa since 100 drifted 1");
 }
 
+// An agent says what it likes.
+static void of_very_many_or_long_images_only_some_are_kept(void **state) {
+    CM_CLEANUP(cm_str_done) struct cm_str many = {0};
+    CM_AUTOFREE char *longer = cm_strf("\"reg/%0600d\"", 1);
+
+    cm_str_add(&many, "[{\"image\":\"reg/a:1\",\"name\":\"a\"}");
+    for (int i = 0; i < 1500; i++) {
+        cm_str_addf(&many, ",{\"image\":\"reg/many:%d\",\"name\":\"a%d\"}", i, i);
+    }
+    cm_str_add(&many, "]");
+    report_path(*state, CONTAINERS_FIELD, cm_str_get(&many), "foreign");
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image"), 1002); // and two in Git
+    assert_int_equal(
+        count_rows(*state, "SELECT count(*) FROM past_value WHERE revision = 'partial'"), 1);
+    report_path(*state, IMAGE_FIELD, longer, "foreign");
+    report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 300);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image"), 1002);
+    ASSERT_MISSING("reg/web:1", T0 + 400, "aaaaaaa since 300 drifted 1");
+}
+
 static void what_is_changed_by_hand_beside_the_image_leaves_no_doubt(void **state) {
     report_object(*state, WEB, "reg/web:1", "reg/web:1", HEALTHY);
     report_app(*state, "aaaaaaa", APPLIED, 1, T0 + 100);
@@ -447,6 +468,7 @@ int main(void) {
         TEST(a_container_that_was_added_or_taken_away_by_hand_is_told),
         TEST(what_cannot_change_images_is_no_reason_to_look),
         TEST(a_value_that_was_cut_may_be_any_image),
+        TEST(of_very_many_or_long_images_only_some_are_kept),
         TEST(what_is_changed_by_hand_beside_the_image_leaves_no_doubt),
         TEST(an_object_that_is_gone_runs_nothing),
         TEST(what_was_applied_by_half_runs_by_half),

@@ -240,6 +240,41 @@ static void what_is_too_old_goes_but_how_it_was_then_stays_known(void **state) {
     assert_at(*state, then + DAY_MS, "9");
 }
 
+static int64_t set_of(struct hub_db *db, const char *image) {
+    const struct hub_past_set set = {.app = "web", .images = &image, .count = 1};
+    struct cm_err err;
+    int64_t value;
+
+    assert_int_equal(hub_past_images(db, &set, &value, &err), CM_OK);
+    return value;
+}
+
+static void run(struct hub_db *db, const char *image, int64_t at_ms) {
+    note_late(db, HUB_PAST_IMAGES, "a", image == NULL ? 0 : set_of(db, image), at_ms, at_ms);
+}
+
+static void sets_of_images_go_with_the_last_that_tells_of_them(void **state) {
+    const int64_t end_ms = NOW_MS + (HUB_PAST_ROWS + 10) * 2 * MINUTE_MS;
+
+    run(*state, "evil:0", NOW_MS);
+    for (int i = 1; i < HUB_PAST_ROWS + 10; i++) {
+        run(*state, i % 2 ? "evil:1" : NULL, NOW_MS + i * 2 * MINUTE_MS);
+    }
+    keep(*state, end_ms); // a checkpoint has the second one
+    run(*state, "evil:2", end_ms + DAY_MS);
+    run(*state, "evil:3", end_ms + 2 * DAY_MS);
+    run(*state, "evil:4", end_ms + (HUB_PAST_DAYS + 3) * DAY_MS);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image"), 5);
+    keep(*state, end_ms + (HUB_PAST_DAYS - 1) * DAY_MS);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image"), 5);
+    keep(*state, end_ms + (HUB_PAST_DAYS + 1) * DAY_MS);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image WHERE image = 'evil:0'"),
+                     0);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_value_image"), 4);
+    assert_int_equal(
+        count_rows(*state, "SELECT count(*) FROM past_value WHERE revision = '' AND repo = ''"), 4);
+}
+
 // SQLite plans anew what depends on a value, each time that one is bound.
 static void no_change_is_planned_anew(void **state) {
     note(*state, "a", 1, NOW_MS);
@@ -255,6 +290,8 @@ static void no_change_is_planned_anew(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(it_is_as_the_last_change_before_a_moment_left_it, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(sets_of_images_go_with_the_last_that_tells_of_them, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_is_so_already_is_no_change, open_db, close_db),
         cmocka_unit_test_setup_teardown(clusters_that_change_alike_share_a_row, open_db, close_db),
