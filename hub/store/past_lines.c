@@ -300,6 +300,12 @@ enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_vi
     " past_change WHERE axis IN (0, 1, 4) AND at_ms > (SELECT max(at_ms) FROM past_change) - "     \
     "7776000000"                                                                                   \
     " GROUP BY value ORDER BY max(at_ms) DESC LIMIT 10000)"
+// Decisions that keep something out, or are in a Hold, and of each workload the last one, and the
+// last step of a release. The others are in the months in which they were made.
+#define LAST                                                                                       \
+    "SELECT number FROM decision WHERE provisional = 1 UNION SELECT number FROM decision WHERE"    \
+    " settled = 1 UNION SELECT max(number) FROM decision GROUP BY cluster, key, verdict IN"        \
+    " ('weight', 'started')"
 #define LINE_NOW                                                                                   \
     "json_object('kind','change','app',t.app,'axis'," LINE_AXES(                                   \
         "t.") ",'cluster',c.name,"                                                                 \
@@ -315,7 +321,8 @@ enum cm_rc hub_past_lines_base(struct hub_db *db, const struct hub_past_lines_vi
                                       " ORDER BY image, value",
         "SELECT 0, " LINE_NOW " FROM past_now t JOIN past_cluster c ON c.number = t.cluster"
         " ORDER BY t.since_ms, t.app, t.axis, c.name",
-        "SELECT 0, " LINE_DECISION_WEIGHED("t.") " FROM decision t ORDER BY number",
+        "SELECT 0, " LINE_DECISION_WEIGHED("t.") " FROM decision t WHERE number IN (" LAST
+                                                 ") ORDER BY number",
         "SELECT 0, " LINE_VERDICT("t.") " FROM verdict t ORDER BY at_ms",
         "SELECT 0, " LINE_PROVEN("t.") " FROM proven t ORDER BY cluster, key",
         "SELECT 0, " LINE_FREEZE("t.") " FROM freeze_past t WHERE to_ms = 0 ORDER BY id",

@@ -712,6 +712,55 @@ static void where_a_month_is_missing_the_index_begins_after_it(void **state) {
     assert_string_equal(after, before);
 }
 
+static enum cm_rc add_decided(void *ctx, struct hub_line *line, struct cm_err *err) {
+    (void)err;
+    if (line->kind == HUB_LINE_DECISION) {
+        cm_str_addf(ctx, "%s %s; ", line->of[HUB_LINE_M_KEY].text, line->of[HUB_LINE_M_TEXT].text);
+    }
+    return CM_OK;
+}
+
+// Of ten thousand clusters all decisions of a year are more than a gigabyte of lines.
+static void a_month_begins_with_the_decisions_that_still_count(void **state) {
+    static const struct {
+        const char *key, *verdict, *text;
+        bool provisional;
+        enum hub_settled settled;
+    } made[] = {
+        {"web", "rejected", "holds", true, HUB_SETTLED_NEW},
+        {"web", "rejected", "held", false, HUB_SETTLED_HELD},
+        {"web", "promoted", "before", false, HUB_SETTLED_NEW},
+        {"web", "promoted", "last", false, HUB_SETTLED_NEW},
+        {"web", "weight", "step before", false, HUB_SETTLED_NEW},
+        {"web", "weight", "step", false, HUB_SETTLED_NEW},
+        {"api", "promoted", "its last", false, HUB_SETTLED_NEW},
+    };
+    CM_CLEANUP(history_done) struct history h = history_of(*state, 45);
+    CM_CLEANUP(cm_str_done) struct cm_str told = {0};
+
+    must(&h, hub_db_run(h.db, &h.err, "DELETE FROM decision", ""));
+    for (size_t i = 0; i < sizeof(made) / sizeof(made[0]); i++) {
+        const struct hub_decision_row row = {.id = {{0xdd, (uint8_t)i}},
+                                             .cluster = "c01",
+                                             .cluster_id = "uid",
+                                             .app = "web",
+                                             .at_ms = h.now_ms,
+                                             .seen_ms = h.now_ms,
+                                             .key = made[i].key,
+                                             .verdict = made[i].verdict,
+                                             .text = made[i].text,
+                                             .provisional = made[i].provisional};
+        bool fresh = false;
+
+        must(&h, hub_decisions_add(h.db, &row, &fresh, &h.err));
+        must(&h, hub_decisions_settle(h.db, &row.id, made[i].settled, "", "", &h.err));
+    }
+    must(&h,
+         hub_past_lines_base(h.db, &(struct hub_past_lines_visitor){add_decided, &told}, &h.err));
+    assert_string_equal(cm_str_get(&told),
+                        "web holds; web held; web last; web step; api its last; ");
+}
+
 static void run_text(struct history *h, const char *sql) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
 
@@ -1310,6 +1359,7 @@ int main(int argc, char **argv) {
         TEST(of_all_months_the_index_is_made_as_it_was),
         TEST(of_months_that_are_left_the_index_tells_how_it_was_since_then),
         TEST(of_a_release_that_comes_back_from_months_that_are_gone_all_is_known),
+        TEST(a_month_begins_with_the_decisions_that_still_count),
         TEST(where_a_month_is_missing_the_index_begins_after_it),
         TEST(what_a_hub_of_before_knew_is_told_once),
         TEST(checkpoints_are_made_where_they_were),
