@@ -30,5 +30,6 @@ CM_MUSTUSE enum cm_rc hub_running_note(struct hub_db *db, const struct hub_runni
 CM_MUSTUSE enum cm_rc hub_running_look(struct hub_db *db, const struct hub_running *of,
                                        struct cm_err *err);
 
-// hub_running_begin does so for what was reported to a hub that did not look.
+// hub_running_begin does so for what was reported to a hub that did not look, and at every start
+// for what is changed by hand and still runs the images of its bundle.
 CM_MUSTUSE enum cm_rc hub_running_begin(struct hub_db *db, int64_t now_ms, struct cm_err *err);

@@ -197,6 +197,18 @@ static enum cm_rc take_line(struct order *o, const git_oid *tip, struct cm_err *
     return rc;
 }
 
+// take_one reads no more of what is not a folder than what it is: it may be a large file.
+static enum cm_rc take_one(struct order *o, const git_oid *id, struct cm_err *err) {
+    git_object_t type = GIT_OBJECT_INVALID;
+    bool fresh = false;
+    size_t size = 0;
+
+    if (git_odb_read_header(&size, &type, o->odb, id) < 0) {
+        return hub_git_fail(err, CM_EIO, "read what an object is");
+    }
+    return type == GIT_OBJECT_TREE ? take_tree(o, id, &top, err) : take(o, id, &top, &fresh, err);
+}
+
 // take_rest takes what no commit here leads to. Whoever makes objects makes what is in a folder
 // before the folder.
 static enum cm_rc take_rest(struct order *o, const git_oid *ids, size_t count, struct cm_err *err) {
@@ -204,7 +216,7 @@ static enum cm_rc take_rest(struct order *o, const git_oid *ids, size_t count, s
 
     for (size_t i = count; rc == CM_OK && i > 0; i--) {
         if (!slot_of(o, &ids[i - 1])->taken) {
-            rc = take_tree(o, &ids[i - 1], &top, err);
+            rc = take_one(o, &ids[i - 1], err);
         }
     }
     return rc;

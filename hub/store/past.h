@@ -99,8 +99,8 @@ CM_MUSTUSE enum cm_rc hub_past_images_next(struct hub_db *db, const char *cluste
 CM_MUSTUSE enum cm_rc hub_past_images_due(struct hub_db *db, const char *cluster, const char *app,
                                           bool *out, struct cm_err *err);
 
-// hub_past_images_each_new visits what was changed by hand and never looked at: reports of a hub
-// that did not.
+// hub_past_images_each_new visits what is changed by hand and of which nothing was ever noted:
+// nobody has looked, as in a hub of before, or its images were those of its bundle.
 CM_MUSTUSE enum cm_rc hub_past_images_each_new(struct hub_db *db,
                                                void (*visit)(void *ctx, const char *cluster,
                                                              const char *app),

@@ -20,7 +20,7 @@
     " ELSE 'seen' END"
 #define LINE_CHECKPOINT(R)                                                                         \
     "json_object('kind','checkpoint','app'," R "app,'axis'," LINE_AXIS(R) ",'atMs'," R "at_ms)"
-// Since step 42 there are images, too.
+// Since step 43 there are images, too.
 #define LINE_AXES(R)                                                                               \
     "CASE " R "axis WHEN 0 THEN 'desired' WHEN 1 THEN 'actual' WHEN 2 THEN 'verdict'"              \
     " WHEN 3 THEN 'seen' ELSE 'images' END"
