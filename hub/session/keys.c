@@ -139,7 +139,7 @@ void hub_keys_forget(struct hub_sessions *s, struct hub_member *member) {
 
 // ---- Being revoked
 
-static void cut_off(void *ctx) {
+void hub_keys_cut_off(void *ctx) {
     struct hub_member *member = ctx;
 
     if (member->session != NULL) {
@@ -152,9 +152,8 @@ static void cut_off(void *ctx) {
 void hub_sessions_revoking(struct hub_sessions *s, const char *cluster, int64_t asked_ms) {
     struct hub_member *member = cm_map_get(s->by_name, cluster);
 
-    if (member != NULL) {
+    if (member != NULL && member->revoking_ms == 0) { // else who asked first is waited for
         member->revoking_ms = asked_ms;
-        member->cut = (struct cm_timer){.run = cut_off, .ctx = member};
         cm_timer_start(s->config.loop, &member->cut,
                        asked_ms + RECORD_WITHIN_MS - cm_clock_now_ms());
     }

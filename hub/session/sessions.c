@@ -193,6 +193,7 @@ void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char 
     member->cluster = cm_strdup(cluster);
     (void)snprintf(member->cluster_id, sizeof(member->cluster_id), "%s", cluster_id);
     member->keys = *keys;
+    member->cut = (struct cm_timer){.run = hub_keys_cut_off, .ctx = member};
     cm_map_put(s->members, cluster_id, member);
     cm_map_put(s->by_name, cluster, member);
 }

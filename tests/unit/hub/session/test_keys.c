@@ -852,6 +852,22 @@ static void who_could_not_be_revoked_after_all_comes_again(void **state) {
     rig_ping(p);
 }
 
+static void who_is_revoked_by_two_at_once_is_cut_off_by_the_first_and_forgotten(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    hub_sessions_revoking(r->sessions, "paris-1", cm_clock_now_ms());
+    cm_clock_advance(100);
+    hub_sessions_revoking(r->sessions, "paris-1", cm_clock_now_ms());
+    cm_clock_advance(150);
+    (void)cm_loop_turn(r->loop);
+    assert_null(hub_member_find(r->sessions, PARIS)->session);
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    cm_clock_advance(250); // nothing of it runs any more
+    RIG_UNTIL(r, p->closed);
+    assert_true(has_counted_one(r));
+}
+
 static void who_was_revoked_in_time_is_told_so(void **state) {
     struct rig *r = *state;
     struct peer *p = enroll(r);
@@ -911,6 +927,7 @@ int main(void) {
         TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),
         TEST(who_is_to_be_revoked_is_cut_off_however_long_the_store_takes),
         TEST(who_could_not_be_revoked_after_all_comes_again),
+        TEST(who_is_revoked_by_two_at_once_is_cut_off_by_the_first_and_forgotten),
         TEST(who_was_revoked_in_time_is_told_so),
     };
 
