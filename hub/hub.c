@@ -322,8 +322,6 @@ static void admit(void *ctx, const struct hub_agent_row *row) {
     hub_sessions_admit(h->sessions, row->cluster, row->id, &keys);
     if (row->held[0] != '\0') {
         hub_sessions_hold(h->sessions, row->id);
-    } else if (row->approved_ms > 0) {
-        hub_sessions_approve(h->sessions, row->id, &keys, row->approved_ms);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "hub/access/keys.h"
 
+#include "hub/access/authority.h"
+
 #define APPROVAL_MS ((int64_t)24 * 60 * 60 * 1000)
 
 static bool is_set(const struct cm_sha256 *key) {
@@ -26,8 +28,9 @@ enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm
     if (keys->begins_ms == 0 || begins_ms == 0) {
         return HUB_KEY_UNKNOWN;
     }
-    if (begins_ms < keys->begins_ms) {
-        return HUB_KEY_STALE; // replaced more than once since
+    if (begins_ms < keys->begins_ms) { // replaced more than once since, or not chosen by a person
+        return begins_ms + HUB_CERTIFY_EARLY_MS <= keys->approved_ms ? HUB_KEY_UNKNOWN
+                                                                     : HUB_KEY_STALE;
     }
     bool is_newer = begins_ms > keys->begins_ms;
     return is_newer && begins_ms <= keys->forgot_until_ms ? HUB_KEY_LOST : HUB_KEY_UNKNOWN;

@@ -23,7 +23,8 @@
 //
 // A key that is none of these is stale if its certificate is older than the newest on record,
 // however often the agent has renewed since. It means that two have the identity: the agent went on
-// and somebody kept an old disk. Both are held until a person has looked.
+// and somebody kept an old disk. Both are held until a person has looked. What was certified before
+// that is unknown from then on, or else a copy could hold the agent as often as it likes.
 //
 // Threads: pure.
 #pragma once
@@ -42,6 +43,7 @@ struct hub_keys {
     int64_t before_until_ms;
     int64_t begins_ms;       // of the newest certificate; 0: from before this was kept
     int64_t ends_ms;         // likewise
+    int64_t approved_ms;     // when a person last let it go on; 0: never
     int64_t forgot_until_ms; // what was certified until then may not be on record; 0: all is
 };
 

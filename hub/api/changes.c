@@ -183,7 +183,7 @@ enum cm_rc hub_delete_enrollment(struct hub_request *r, struct cm_err *err) {
 // ---- POST /api/v1/approvals
 
 static void approved(void *ctx, const struct cm_err *err, const char *id,
-                     const struct hub_keys *keys, int64_t approved_ms) {
+                     const struct hub_keys *keys) {
     char hex[CM_SHA256_HEX_MAX];
     struct hub_change *c = ctx;
 
@@ -191,7 +191,7 @@ static void approved(void *ctx, const struct cm_err *err, const char *id,
         hub_change_done(c, err, 0, NULL);
         return;
     }
-    hub_sessions_approve(c->api->config.sessions, id, keys, approved_ms);
+    hub_sessions_approve(c->api->config.sessions, id, keys);
     cm_sha256_hex(&keys->current, hex);
     hub_audit_done(c, cm_strdup("the agent was approved"), 200,
                    cm_strf("{\"cluster\":\"%s\",\"key\":\"%s\"}\n", c->cluster, hex));

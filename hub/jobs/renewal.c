@@ -38,6 +38,7 @@ struct hub_keys hub_renewal_keys(const struct hub_agent_row *row, int64_t restor
                              .before_until_ms = row->before_until_ms,
                              .begins_ms = row->begins_ms,
                              .ends_ms = row->ends_ms,
+                             .approved_ms = row->approved_ms,
                              .forgot_until_ms = restored_ms};
 }
 
@@ -459,7 +460,6 @@ struct approve_job {
     char *made_by;
     char id[CM_UUID_MAX];
     struct hub_keys keys;
-    int64_t approved_ms;
     hub_approve_fn done;
     void *ctx;
 };
@@ -499,14 +499,13 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
     memcpy(a->id, found.id, sizeof(a->id));
     rc = rc < 0 ? rc : hub_renewal_restored_ms(db, &restored_ms, err);
     a->keys = hub_renewal_keys(row, restored_ms);
-    a->approved_ms = row->approved_ms;
     return rc;
 }
 
 static void approve_done(struct hub_store_job *job, const struct cm_err *err) {
     struct approve_job *a = CM_CONTAINER(job, struct approve_job, job);
 
-    a->done(a->ctx, err, a->id, &a->keys, a->approved_ms);
+    a->done(a->ctx, err, a->id, &a->keys);
     free(a->cluster);
     free(a->made_by);
     free(a);

@@ -92,7 +92,7 @@ void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,
 void hub_renewal_skew(struct hub_store *store, const char *id, int64_t skew_ms);
 
 typedef void (*hub_approve_fn)(void *ctx, const struct cm_err *err, const char *id,
-                               const struct hub_keys *keys, int64_t approved_ms);
+                               const struct hub_keys *keys);
 
 // hub_renewal_approve lets the held agent of a cluster go on. CM_ENOTFOUND: it is not held.
 void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *made_by,

@@ -54,7 +54,6 @@ struct hub_member {
     bool held;           // until a person approves
     int64_t revoking_ms; // since when (monotonic) it is being put on record that it is revoked; 0
     struct cm_timer cut; // then
-    int64_t approved_ms; // when one last did
     int64_t skew_ms;     // its clock minus ours, if that is more than a minute
     struct hub_instances instances;
     struct hub_publication *in_force; // NULL: nothing resolved yet

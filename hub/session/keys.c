@@ -119,16 +119,15 @@ void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
 }
 
 void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
-                          const struct hub_keys *keys, int64_t approved_ms) {
+                          const struct hub_keys *keys) {
     struct hub_member *member = hub_member_find(s, cluster_id);
 
     if (member == NULL) {
         return;
     }
-    cm_metric_add(s->metric_approvals, member->held ? 1 : 0); // at a start they were before
+    cm_metric_add(s->metric_approvals, member->held ? 1 : 0);
     set_held(s, member, false);
     member->keys = *keys;
-    member->approved_ms = approved_ms;
     memset(&member->instances, 0, sizeof(member->instances));
     tell(s);
 }
@@ -319,7 +318,7 @@ uint32_t hub_keys_renew_within_ms(const struct hub_session *session) {
         cm_clock_unix_ms() + session->owner->config.certificate_life_ms + HUB_CERTIFY_EARLY_MS;
 
     // A person let it go on; or it came with the key before, so that it seems to lack its new one.
-    if (made_ms < member->approved_ms || !cm_sha256_equal(&keys->current, &session->key)) {
+    if (made_ms < keys->approved_ms || !cm_sha256_equal(&keys->current, &session->key)) {
         return RENEW_NOW_MS;
     }
     return cm_net_conn_peer(session->conn)->not_after_ms > latest_ms ? RENEW_LONG_MS : 0;

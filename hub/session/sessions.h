@@ -89,7 +89,7 @@ void hub_sessions_spare(struct hub_sessions *s, const char *cluster);
 // it in again, with these keys, which it shall replace at once.
 void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id);
 void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
-                          const struct hub_keys *keys, int64_t approved_ms);
+                          const struct hub_keys *keys);
 
 // hub_sessions_reload is told that the authority's keys are others: connections that begin now see
 // them, those that are open stay, and hear of roots that are news to them. What another one signed

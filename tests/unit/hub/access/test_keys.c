@@ -69,6 +69,15 @@ static void a_key_is_suspicious_however_often_it_was_replaced(void **state) {
     assert_int_equal(hub_keys_judge(&keys, &a, 1000, 2 * DAY_MS), HUB_KEY_UNKNOWN);
 }
 
+static void what_was_certified_before_a_person_looked_is_no_longer_suspicious(void **state) {
+    struct hub_keys keys = renewed(DAY_MS);
+
+    (void)state;
+    keys.approved_ms = 5 * MINUTE_MS + 1000;
+    assert_int_equal(hub_keys_judge(&keys, &c, 1000, 2 * DAY_MS), HUB_KEY_UNKNOWN);
+    assert_int_equal(hub_keys_judge(&keys, &c, 1001, 2 * DAY_MS), HUB_KEY_STALE);
+}
+
 static void using_the_current_key_changes_nothing(void **state) {
     struct hub_keys keys = renewed(DAY_MS);
 
@@ -132,6 +141,7 @@ int main(void) {
         cmocka_unit_test(the_old_one_is_good_for_ten_minutes_more_and_then_suspicious),
         cmocka_unit_test(a_key_that_was_certified_and_never_used_gives_way_to_the_next),
         cmocka_unit_test(a_key_is_suspicious_however_often_it_was_replaced),
+        cmocka_unit_test(what_was_certified_before_a_person_looked_is_no_longer_suspicious),
         cmocka_unit_test(using_the_current_key_changes_nothing),
         cmocka_unit_test(certifying_the_current_key_anew_makes_no_next_one),
         cmocka_unit_test(what_was_certified_before_a_restore_may_be_forgotten),

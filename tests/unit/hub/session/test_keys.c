@@ -208,13 +208,13 @@ struct approval {
 };
 
 static void on_approved(void *ctx, const struct cm_err *err, const char *id,
-                        const struct hub_keys *keys, int64_t approved_ms) {
+                        const struct hub_keys *keys) {
     struct approval *a = ctx;
 
     a->err = *err;
     a->done = true;
     if (err->code == CM_OK) {
-        hub_sessions_approve(a->rig->sessions, id, keys, approved_ms);
+        hub_sessions_approve(a->rig->sessions, id, keys);
     }
 }
 
@@ -250,6 +250,26 @@ static void the_key_that_a_person_approves_is_the_one_that_came_last(void **stat
     greet(old);
     assert_int_equal(old->renew_within, 1); // whoever has a copy has nothing then
     assert_int_equal(approve(r), CM_ENOTFOUND);
+}
+
+static void a_key_that_a_person_decided_against_holds_the_agent_no_more(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = renew(now, true);
+
+    cm_clock_advance(11 * MINUTE_MS);
+    RIG_UNTIL(r, now->closed);
+    assert_false(is_let_in(old));
+    assert_int_equal(approve(r), CM_OK);
+    cm_clock_advance(MINUTE_MS);
+    old->instance = 2;
+    greet(old);
+    (void)renew(old, true);
+    assert_false(is_let_in(now));
+    rig_expired(now, true);
+    assert_non_null(strstr(now->refused, "not the agent's any more"));
+    assert_true(is_let_in(old));
+    assert_int_equal(events(r, "agent.held"), 1);
 }
 
 static void two_processes_that_replace_each_other_are_held(void **state) {
@@ -894,6 +914,7 @@ int main(void) {
         TEST(a_revoked_agent_gets_no_certificate_even_over_a_connection_that_is_still_there),
         TEST(an_old_key_after_its_time_holds_both_until_a_person_looks),
         TEST(the_key_that_a_person_approves_is_the_one_that_came_last),
+        TEST(a_key_that_a_person_decided_against_holds_the_agent_no_more),
         TEST(two_processes_that_replace_each_other_are_held),
         TEST(a_process_that_does_not_say_which_it_is_is_another_one),
         TEST(an_agent_of_a_version_before_never_says_it_and_is_one),
