@@ -453,13 +453,23 @@ void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason) {
     cm_net_close_within(conn, FLUSH_MS, reason);
 }
 
+// hurry moves the end of a connection that flushes already, never to a later time.
+static void hurry(struct cm_net_conn *c, int64_t ms) {
+    bool flushes = c->state == CM_NET_FLUSHING || c->state == CM_NET_LINGERING;
+
+    if (flushes && cm_clock_now_ms() + ms < c->deadline.due_ms) {
+        cm_timer_start(c->loop, &c->deadline, ms);
+    }
+}
+
 void cm_net_close_within(struct cm_net_conn *conn, int64_t ms, const char *reason) {
     struct cm_err why;
 
     assert(cm_loop_is_owner(conn->loop));
     (void)cm_fail(&why, CM_ECANCELED, "%s", reason);
     if (conn->state != CM_NET_OPEN) {
-        return; // closing already
+        hurry(conn, ms);
+        return;
     }
     cm_net_let_go(conn);
     set_why(conn, &why);

@@ -134,7 +134,8 @@ size_t cm_net_queued_bytes(const struct cm_net_conn *conn);
 // CM_ECANCELED, never before this returns. Frames that still come are dropped.
 void cm_net_close(struct cm_net_conn *conn, bool flush, const char *reason);
 
-// cm_net_close_within flushes likewise, but the connection ends after this time at the latest.
+// cm_net_close_within flushes likewise, but the connection ends after this time at the latest, also
+// if it is flushing already.
 void cm_net_close_within(struct cm_net_conn *conn, int64_t ms, const char *reason);
 
 // cm_net_done ends NNG's threads at the end of the process, after every listener and connection.

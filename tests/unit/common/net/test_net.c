@@ -507,6 +507,10 @@ static bool hub_paused(const struct fixture *f) {
     return f->hub.pauses == 0;
 }
 
+static bool agent_paused(const struct fixture *f) {
+    return f->agent.pauses == 0;
+}
+
 static bool hub_got_three(const struct fixture *f) {
     return f->hub.frames == 3;
 }
@@ -580,6 +584,21 @@ static void a_paused_connection_can_say_a_last_word(void **state) {
     wait_for(f, both_closed);
     assert_int_equal(f->agent.frames, 1);
     assert_int_equal(f->hub.frames, 0);
+}
+
+static void a_connection_that_flushes_can_be_closed_sooner_and_not_later(void **state) {
+    struct fixture *f = *state;
+
+    connect_to_a_fake_clock(f);
+    f->agent.pauses = 1;
+    send_text(f->hub.conn, BULK, 0, "abc");
+    wait_for(f, agent_paused);
+    cm_net_close_within(f->hub.conn, 500, "enough");
+    cm_net_close_within(f->hub.conn, 400, "at once");
+    cm_net_close_within(f->hub.conn, 1000, "later");
+    cm_clock_advance(400);
+    wait_for(f, hub_closed);
+    assert_string_equal(f->hub.why.msg, "enough");
 }
 
 static void closing_without_flush_is_immediate(void **state) {
@@ -1152,6 +1171,7 @@ int main(void) {
         NET_TEST(a_paused_connection_is_not_closed_for_silence),
         NET_TEST(the_end_of_a_paused_connection_is_seen_when_it_goes_on),
         NET_TEST(a_paused_connection_can_say_a_last_word),
+        NET_TEST(a_connection_that_flushes_can_be_closed_sooner_and_not_later),
         NET_TEST(closing_without_flush_is_immediate),
         NET_TEST(a_listener_refuses_when_opened),
         NET_TEST(closing_in_the_frame_handler_ends_it_there),

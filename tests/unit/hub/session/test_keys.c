@@ -812,6 +812,20 @@ static void a_revoked_agent_that_does_not_read_is_cut_off_within_a_second(void *
     p->paused = false;
 }
 
+static void a_revoked_agent_that_was_being_sent_away_has_no_more_time_to_read(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+
+    p->paused = true;
+    hub_session_goodbye(hub_member_find(r->sessions, PARIS)->session,
+                        HOLDFAST__V1__GOODBYE__REASON__OVERLOADED, "it asks too much");
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    assert_false(has_counted_one(r));
+    cm_clock_advance(999);
+    RIG_UNTIL(r, has_counted_one(r));
+    p->paused = false;
+}
+
 static void
 what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts(void **state) {
     struct rig *r = *state;
@@ -945,6 +959,7 @@ int main(void) {
         TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
         TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
         TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
+        TEST(a_revoked_agent_that_was_being_sent_away_has_no_more_time_to_read),
         TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),
         TEST(who_is_to_be_revoked_is_cut_off_however_long_the_store_takes),
         TEST(who_could_not_be_revoked_after_all_comes_again),
