@@ -32,8 +32,10 @@ enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm
         return begins_ms + HUB_CERTIFY_EARLY_MS <= keys->approved_ms ? HUB_KEY_UNKNOWN
                                                                      : HUB_KEY_STALE;
     }
-    bool is_newer = begins_ms > keys->begins_ms;
-    return is_newer && begins_ms <= keys->forgot_until_ms ? HUB_KEY_LOST : HUB_KEY_UNKNOWN;
+    if (keys->forgot_until_ms == 0) {
+        return HUB_KEY_UNKNOWN;
+    }
+    return begins_ms <= keys->forgot_until_ms ? HUB_KEY_LOST : HUB_KEY_AHEAD;
 }
 
 void hub_keys_certified(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,
@@ -45,7 +47,8 @@ void hub_keys_certified(struct hub_keys *keys, const struct cm_sha256 *key, int6
     keys->ends_ms = ends_ms;
 }
 
-void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t now_ms) {
+void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,
+                  int64_t now_ms) {
     if (is(&keys->current, key)) {
         return;
     }
@@ -53,6 +56,7 @@ void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t no
     keys->before_until_ms = now_ms + HUB_KEYS_OVERLAP_MS;
     keys->current = *key;
     keys->next = (struct cm_sha256){0};
+    keys->begins_ms = begins_ms > keys->begins_ms ? begins_ms : keys->begins_ms;
 }
 
 bool hub_keys_may_renew(int64_t ended_ms, int64_t budget_ms, int64_t approved_ms, int64_t now_ms) {

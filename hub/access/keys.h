@@ -18,8 +18,10 @@
 //     hub killed after the commit, or the answer lost   like the first
 //     hub killed before the first use is on record      next is still next, and is used again
 //     hub restored from a backup of before the renewal  a certificate of ours for this id that is
-//                                                       newer than all on record, and older than
-//                                                       the restore: `lost`, and taken
+//                                                       not older than any on record, and older
+//                                                       than the restore: `lost`, and taken. Is it
+//                                                       newer than that, too (a clock was ahead),
+//                                                       a person has to look
 //
 // A key that is none of these is stale if its certificate is older than the newest on record,
 // however often the agent has renewed since. It means that two have the identity: the agent went on
@@ -54,6 +56,7 @@ enum hub_key_verdict {
     HUB_KEY_BEFORE,
     HUB_KEY_LOST,  // ours, and forgotten: to be treated like next
     HUB_KEY_STALE, // not let in, and suspicious
+    HUB_KEY_AHEAD, // not let in before a person has looked: of after the restore, and not on record
 };
 
 // hub_keys_judge tells what a key is whose certificate (ours, for this id) begins then; 0: no
@@ -65,8 +68,10 @@ enum hub_key_verdict hub_keys_judge(const struct hub_keys *keys, const struct cm
 void hub_keys_certified(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,
                         int64_t ends_ms);
 
-// hub_keys_use notes the first use of a key, which is current from now on.
-void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t now_ms);
+// hub_keys_use notes the first use of a key, which is current from now on. Its certificate begins
+// then; 0: on record.
+void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,
+                  int64_t now_ms);
 
 // hub_keys_may_renew tells whether an expired certificate is renewed without a person: within the
 // budget (0: never), or within a day after a person said so.

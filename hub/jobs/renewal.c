@@ -21,6 +21,10 @@
 
 #define DAY_MS ((int64_t)24 * 60 * 60 * 1000)
 
+const char hub_renewal_stale[] = "a key that was replaced is used again: two have this identity";
+const char hub_renewal_ahead[] = "its certificate is of after the hub was restored, and not on "
+                                 "record: the clock was ahead, or another hub runs";
+
 enum cm_rc hub_renewal_restored_ms(struct hub_db *db, int64_t *out, struct cm_err *err) {
     enum cm_rc rc = hub_meta_get_int(db, "restored_ms", out, err);
 
@@ -206,9 +210,9 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
     if (row->held[0] != '\0') {
         return refuse_held(c, row);
     }
-    if (verdict == HUB_KEY_STALE) {
+    if (verdict == HUB_KEY_STALE || verdict == HUB_KEY_AHEAD) {
         return hold_expired(c, db, row,
-                            "a key that was replaced is used again: two have this identity", err);
+                            verdict == HUB_KEY_STALE ? hub_renewal_stale : hub_renewal_ahead, err);
     }
     if (now_ms >= cm_cert_not_before_ms(cert) && now_ms <= ended_ms) {
         c->result.unneeded = true;
@@ -301,6 +305,7 @@ struct note_job {
     char id[CM_UUID_MAX];
     struct cm_sha256 key;
     bool has_key;
+    int64_t begins_ms;
     bool was_lost;
     int64_t at_ms;
     char *why;
@@ -343,7 +348,7 @@ static enum cm_rc keep_use(struct note_job *n, struct hub_db *db, struct hub_age
                            struct cm_err *err) {
     struct hub_keys keys = hub_renewal_keys(row, 0);
 
-    hub_keys_use(&keys, &n->key, n->at_ms);
+    hub_keys_use(&keys, &n->key, n->begins_ms, n->at_ms);
     set_keys(row, &keys);
     enum cm_rc rc = hub_agents_put(db, row, err);
     rc = rc < 0 ? rc : hub_presence_set_certificate(db, row->cluster, row->ends_ms, err);
@@ -357,10 +362,11 @@ static enum cm_rc keep_use(struct note_job *n, struct hub_db *db, struct hub_age
 }
 
 void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sha256 *key,
-                     bool was_lost) {
+                     int64_t begins_ms, bool was_lost) {
     struct note_job *n = note_new(id);
 
     n->key = *key;
+    n->begins_ms = begins_ms;
     n->was_lost = was_lost;
     n->at_ms = cm_clock_unix_ms(); // as in the table in memory, however late it is written
     n->keep = keep_use;

@@ -24,6 +24,10 @@ struct hub_certificate;
 struct hub_db;
 struct hub_store;
 
+// Why an agent is held that comes with a key that is HUB_KEY_STALE, or HUB_KEY_AHEAD.
+extern const char hub_renewal_stale[];
+extern const char hub_renewal_ahead[];
+
 // hub_renewal_restored_ms tells when the hub was restored from a backup; 0: never.
 CM_MUSTUSE enum cm_rc hub_renewal_restored_ms(struct hub_db *db, int64_t *out, struct cm_err *err);
 
@@ -73,9 +77,10 @@ struct hub_expired_ask {
 void hub_renewal_expired(struct hub_store *store, const struct hub_authority *authority,
                          const struct hub_expired_ask *ask, hub_renewal_fn done, void *ctx);
 
-// hub_renewal_use keeps that a key was used for the first time. What fails is logged.
+// hub_renewal_use keeps that a key was used for the first time. begins_ms: of its certificate; 0:
+// it is on record. What fails is logged.
 void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sha256 *key,
-                     bool was_lost);
+                     int64_t begins_ms, bool was_lost);
 
 // hub_renewal_returned keeps that a process came back after another one of the same identity had
 // taken its place; hub_renewal_refused that an agent was not let in, if it was revoked, once a day.

@@ -29,7 +29,6 @@
 #define RETURNS_MAX 3
 #define RETURNS_WITHIN_MS ((int64_t)10 * 60 * 1000)
 
-static const char stale_words[] = "a key that was replaced is used again: two have this identity";
 static const char copied_words[] =
     "two agents have this identity at the same time and replace each other";
 static const char waits_words[] = "this agent waits for a person's approval; 'holdfast approve' "
@@ -98,14 +97,19 @@ static void disconnect(struct hub_sessions *s, struct hub_member *member, int re
 }
 
 // Whoever is connected is cut off, too: nobody knows which of the two is the right one.
-static void suspect(struct hub_sessions *s, struct hub_member *member, const char *why,
-                    const struct cm_sha256 *key) {
+static void doubt(struct hub_sessions *s, struct hub_member *member, const char *why,
+                  const struct cm_sha256 *key) {
     cm_log(CM_LOG_ERROR, "agent.held", why, "cluster", member->cluster, NULL);
-    cm_metric_add(s->metric_copied, 1);
     set_held(s, member, true);
     hub_renewal_hold(s->config.store, member->cluster_id, why, key);
     disconnect(s, member, HOLDFAST__V1__GOODBYE__REASON__REVOKED, waits_words);
     tell(s);
+}
+
+static void suspect(struct hub_sessions *s, struct hub_member *member, const char *why,
+                    const struct cm_sha256 *key) {
+    cm_metric_add(s->metric_copied, 1);
+    doubt(s, member, why, key);
 }
 
 void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
@@ -170,9 +174,9 @@ void hub_sessions_spare(struct hub_sessions *s, const char *cluster) {
 // ---- Who is this?
 
 static void use_key(struct hub_sessions *s, struct hub_member *member, const struct cm_sha256 *key,
-                    bool was_lost) {
-    hub_keys_use(&member->keys, key, cm_clock_unix_ms());
-    hub_renewal_use(s->config.store, member->cluster_id, key, was_lost);
+                    int64_t begins_ms, bool was_lost) {
+    hub_keys_use(&member->keys, key, begins_ms, cm_clock_unix_ms());
+    hub_renewal_use(s->config.store, member->cluster_id, key, begins_ms, was_lost);
     cm_metric_add(s->metric_renewed, 1);
     cm_log(CM_LOG_INFO, "agent.renewed",
            was_lost ? "it uses a key that this hub had forgotten" : "it uses a new key", "cluster",
@@ -188,14 +192,17 @@ static struct hub_member *judge(struct hub_sessions *s, struct hub_member *membe
         return NULL;
     }
     if (!member->held && verdict == HUB_KEY_STALE) {
-        suspect(s, member, stale_words, &peer->key_sha256);
+        suspect(s, member, hub_renewal_stale, &peer->key_sha256);
+    }
+    if (!member->held && verdict == HUB_KEY_AHEAD) {
+        doubt(s, member, hub_renewal_ahead, &peer->key_sha256);
     }
     if (member->held) {
         *why = waits_words;
         return NULL;
     }
     if (verdict == HUB_KEY_NEXT || verdict == HUB_KEY_LOST) {
-        use_key(s, member, &peer->key_sha256, verdict == HUB_KEY_LOST);
+        use_key(s, member, &peer->key_sha256, peer->not_before_ms, verdict == HUB_KEY_LOST);
     }
     return member;
 }
@@ -304,7 +311,7 @@ bool hub_keys_still_good(struct hub_session *session) {
     if (hub_keys_judge(&member->keys, &session->key, 0, cm_clock_unix_ms()) != HUB_KEY_STALE) {
         return true;
     }
-    suspect(session->owner, member, stale_words, &session->key);
+    suspect(session->owner, member, hub_renewal_stale, &session->key);
     return false;
 }
 
@@ -426,7 +433,7 @@ enum cm_rc hub_keys_confirm(struct hub_session *session, const struct cm_net_fra
 
     rc = rc < 0 ? rc : check_confirm(session, m, &key, err);
     if (rc == CM_OK) {
-        use_key(session->owner, session->member, &key, false);
+        use_key(session->owner, session->member, &key, 0, false);
         session->key = key;
     }
     return rc;

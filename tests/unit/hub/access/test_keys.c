@@ -23,7 +23,7 @@ static struct hub_keys renewed(int64_t used_ms) {
     struct hub_keys keys = enrolled();
 
     hub_keys_certified(&keys, &b, 2000, 8 * DAY_MS);
-    hub_keys_use(&keys, &b, used_ms);
+    hub_keys_use(&keys, &b, 0, used_ms);
     return keys;
 }
 
@@ -61,7 +61,7 @@ static void a_key_is_suspicious_however_often_it_was_replaced(void **state) {
 
     (void)state;
     hub_keys_certified(&keys, &c, 3000, 9 * DAY_MS);
-    hub_keys_use(&keys, &c, 2 * DAY_MS);
+    hub_keys_use(&keys, &c, 0, 2 * DAY_MS);
     assert_int_equal(hub_keys_judge(&keys, &a, 1000, 2 * DAY_MS), HUB_KEY_STALE);
     assert_int_equal(hub_keys_judge(&keys, &a, 3000, 2 * DAY_MS), HUB_KEY_UNKNOWN);
     assert_int_equal(hub_keys_judge(&keys, &a, 0, 2 * DAY_MS), HUB_KEY_UNKNOWN);
@@ -83,7 +83,7 @@ static void using_the_current_key_changes_nothing(void **state) {
 
     (void)state;
     hub_keys_certified(&keys, &c, 3000, 9 * DAY_MS);
-    hub_keys_use(&keys, &b, 2 * DAY_MS);
+    hub_keys_use(&keys, &b, 0, 2 * DAY_MS);
     assert_int_equal(hub_keys_judge(&keys, &c, 3000, 2 * DAY_MS), HUB_KEY_NEXT);
     assert_int_equal(keys.before_until_ms, DAY_MS + 10 * MINUTE_MS);
 }
@@ -105,10 +105,21 @@ static void what_was_certified_before_a_restore_may_be_forgotten(void **state) {
     keys.forgot_until_ms = 5000;
     assert_int_equal(hub_keys_judge(&keys, &b, 1001, DAY_MS), HUB_KEY_LOST);
     assert_int_equal(hub_keys_judge(&keys, &b, 5000, DAY_MS), HUB_KEY_LOST);
-    assert_int_equal(hub_keys_judge(&keys, &b, 5001, DAY_MS), HUB_KEY_UNKNOWN);
-    assert_int_equal(hub_keys_judge(&keys, &b, 1000, DAY_MS), HUB_KEY_UNKNOWN);
+    assert_int_equal(hub_keys_judge(&keys, &b, 5001, DAY_MS), HUB_KEY_AHEAD);
+    assert_int_equal(hub_keys_judge(&keys, &b, 1000, DAY_MS), HUB_KEY_LOST);
+    assert_int_equal(hub_keys_judge(&keys, &b, 999, DAY_MS), HUB_KEY_STALE);
     keys.begins_ms = 0; // on record from before this was kept
     assert_int_equal(hub_keys_judge(&keys, &b, 5000, DAY_MS), HUB_KEY_UNKNOWN);
+}
+
+static void what_is_older_than_the_key_that_was_forgotten_is_suspicious(void **state) {
+    struct hub_keys keys = enrolled();
+
+    (void)state;
+    keys.forgot_until_ms = 5000;
+    hub_keys_use(&keys, &b, 3000, DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &b, 3000, DAY_MS), HUB_KEY_CURRENT);
+    assert_int_equal(hub_keys_judge(&keys, &c, 2000, DAY_MS), HUB_KEY_STALE);
 }
 
 static void a_hub_that_was_never_restored_has_forgotten_nothing(void **state) {
@@ -145,6 +156,7 @@ int main(void) {
         cmocka_unit_test(using_the_current_key_changes_nothing),
         cmocka_unit_test(certifying_the_current_key_anew_makes_no_next_one),
         cmocka_unit_test(what_was_certified_before_a_restore_may_be_forgotten),
+        cmocka_unit_test(what_is_older_than_the_key_that_was_forgotten_is_suspicious),
         cmocka_unit_test(a_hub_that_was_never_restored_has_forgotten_nothing),
         cmocka_unit_test(no_key_at_all_is_none_that_is_good),
         cmocka_unit_test(

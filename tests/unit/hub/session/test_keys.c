@@ -383,6 +383,22 @@ static void a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_i
     assert_true(is_let_in(now));
     assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE message LIKE '%forgotten%'"),
                      1);
+    assert_int_equal(
+        rig_count(r, "SELECT count(*) FROM agent, copy WHERE agent.begins_ms > copy.begins_ms"), 1);
+}
+
+static void a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    forget_renewal(r, now, cm_clock_unix_ms());
+    assert_false(is_let_in(now));
+    assert_int_equal(now->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM agent WHERE held LIKE '%clock was ahead%'"),
+                     1);
+    assert_true(has_metric(r, "holdfast_agents_copied_total 0"));
+    assert_int_equal(approve(r), CM_OK);
+    assert_true(is_let_in(now));
 }
 
 // ---- Expired
@@ -936,6 +952,7 @@ int main(void) {
         TEST(an_agent_that_moves_and_comes_back_once_is_one),
         TEST(a_hub_that_was_never_restored_believes_its_table),
         TEST(a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
+        TEST(a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub),
         TEST(a_certificate_that_ended_while_away_is_renewed_for_the_same_key),
         TEST(beyond_the_budget_a_person_must_approve),
         TEST(without_the_key_there_is_nothing),
