@@ -499,11 +499,26 @@ void link_dial(struct agent_link *l) {
 
 // ---- The identity on disk
 
+static bool is_on_disk(const char *path, const char *text) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *there = NULL;
+    size_t size = strlen(text);
+    struct cm_err err;
+
+    return cm_fsys_read(path, size, &there, &err) == CM_OK && there->size == size &&
+           memcmp(there->data, text, size) == 0;
+}
+
+// What was written counts, also if it is not sure that its name is durable: whoever is killed then
+// starts with it.
 static void run_save(struct cm_job *job) {
     struct agent_link *l = CM_CONTAINER(job, struct agent_link, save);
     enum cm_rc rc = cm_fsys_replace(l->identity_path, l->save_text, strlen(l->save_text), 0600,
                                     &l->save_result);
 
+    if (rc < 0 && is_on_disk(l->identity_path, l->save_text)) {
+        cm_log(CM_LOG_WARN, "agent.save_failed", l->save_result.msg, NULL);
+        rc = CM_OK;
+    }
     l->save_result.code = rc;
 }
 

@@ -3,6 +3,7 @@
 #include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -56,6 +57,29 @@ struct fixture {
     const char *what; // of the present wait
     uint64_t number;
 };
+
+// ---- What stands before a function of others: the linker's --wrap
+
+static atomic_bool fails_after_replacing; // the identity, once
+
+// NOLINTBEGIN(cert-dcl51-cpp,bugprone-reserved-identifier) the linker's names
+enum cm_rc __real_cm_fsys_replace(const char *path, const void *bytes, size_t size, mode_t mode,
+                                  struct cm_err *err);
+enum cm_rc __wrap_cm_fsys_replace(const char *path, const void *bytes, size_t size, mode_t mode,
+                                  struct cm_err *err);
+
+enum cm_rc __wrap_cm_fsys_replace(const char *path, const void *bytes, size_t size, mode_t mode,
+                                  struct cm_err *err) {
+    const char *end = strrchr(path, '/');
+    enum cm_rc rc = __real_cm_fsys_replace(path, bytes, size, mode, err);
+
+    if (rc == CM_OK && strcmp(end, "/identity") == 0 &&
+        atomic_exchange(&fails_after_replacing, false)) {
+        return cm_fail(err, CM_EIO, "sync folder: %s", path);
+    }
+    return rc;
+}
+// NOLINTEND(cert-dcl51-cpp,bugprone-reserved-identifier)
 
 // ---- Set up and take down
 
@@ -1272,6 +1296,27 @@ static void a_key_is_renewed_in_time_and_the_new_one_is_on_disk(void **state) {
     assert_true(cm_sha256_equal(&after, &now));
 }
 
+// Its name is on disk, and nobody knows for how long: the key that the agent uses is the one that
+// it starts with.
+static void a_key_that_is_on_disk_is_used_though_the_save_failed(void **state) {
+    struct fixture *f = *state;
+
+    enroll_to_renew(f, FAKE_KEEPS_SILENT);
+    assert_true(turn_until(f->loop, has_asked, f));
+    struct cm_sha256 before = fake_hub_counts(f->hub).key;
+    fake_hub_renewal(f->hub, FAKE_RENEWS);
+    fake_hub_life(f->hub, -HOUR_MS, 24 * HOUR_MS);
+    fails_after_replacing = true;
+    start_again(f);
+    assert_true(turn_until(f->loop, is_renewed, f));
+    assert_false(fails_after_replacing);
+    struct cm_sha256 now = fake_hub_counts(f->hub).certified;
+    assert_false(cm_sha256_equal(&before, &now));
+    start_again(f);
+    struct cm_sha256 after = fake_hub_counts(f->hub).key;
+    assert_true(cm_sha256_equal(&after, &now));
+}
+
 static void an_agent_killed_before_the_answer_has_its_old_key(void **state) {
     struct fixture *f = *state;
 
@@ -1701,6 +1746,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_newer_hub_sends_beside_is_passed_over),
     TEST(a_token_for_another_hub_tells_that_hub_nothing),
     TEST(a_key_is_renewed_in_time_and_the_new_one_is_on_disk),
+    TEST(a_key_that_is_on_disk_is_used_though_the_save_failed),
     TEST(an_agent_killed_before_the_answer_has_its_old_key),
     TEST(an_agent_killed_after_the_answer_has_one_of_both),
     TEST(a_certificate_for_another_key_is_not_taken),
