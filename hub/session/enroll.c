@@ -203,6 +203,14 @@ static void say_renewed(struct enrolling *e, const struct hub_renewed *renewed) 
     }
 }
 
+// Only who has proven the key is charged: nobody else can use up an agent's allowance here.
+static size_t cost_of(const struct hub_renewed *renewed) {
+    if (renewed->certificate != NULL) {
+        return HUB_RENEW_COST;
+    }
+    return renewed->held || renewed->unneeded ? HUB_RENEW_COST / 8 : 0; // two signatures to check
+}
+
 static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_renewed *renewed) {
     struct enrolling *e = ctx;
     struct hub_member *member = hub_member_find(e->owner, e->id);
@@ -218,7 +226,9 @@ static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_ren
     if (good) {
         hub_keys_note_certified(member, renewed);
         cm_metric_add(e->owner->metric_expired, 1);
-        (void)hub_allowance_take(&member->allowance, HUB_RENEW_COST, cm_clock_now_ms());
+    }
+    if (err->code == CM_OK && member != NULL) {
+        (void)hub_allowance_take(&member->allowance, cost_of(renewed), cm_clock_now_ms());
     }
     if (e->conn != NULL && err->code != CM_OK) {
         refuse_broken(e, err);
@@ -230,7 +240,6 @@ static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_ren
     release(e);
 }
 
-// Only who got a certificate is charged for it: nobody else can use up its allowance here.
 static bool has_allowance(const struct enrolling *e) {
     struct hub_member *member = hub_member_find(e->owner, e->id);
 

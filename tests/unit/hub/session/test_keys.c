@@ -548,6 +548,35 @@ static void a_certificate_that_ended_is_not_renewed_without_end(void **state) {
     assert_non_null(strstr(p->refused, "asks too much"));
 }
 
+// Whoever asks has the key.
+static void an_agent_that_asks_for_what_it_needs_not_is_charged_for_the_looking(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+    const struct hub_allowance *allowance = &hub_member_find(r->sessions, PARIS)->allowance;
+
+    leave(p);
+    int64_t before = allowance->used_bytes;
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "has not ended"));
+    assert_int_equal(allowance->used_bytes, before + HUB_RENEW_COST / 8);
+    rig_expired(p, false); // without the key
+    assert_int_equal(allowance->used_bytes, before + HUB_RENEW_COST / 8);
+    use_up(r);
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "asks too much"));
+}
+
+static void an_agent_that_is_held_is_charged_for_asking_again(void **state) {
+    struct rig *r = *state;
+    struct peer *p = away_for(r, 98);
+    const struct hub_allowance *allowance = &hub_member_find(r->sessions, PARIS)->allowance;
+
+    rig_expired(p, true);
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "holdfast approve"));
+    assert_int_equal(allowance->used_bytes, HUB_RENEW_COST / 4);
+}
+
 static void wrong_requests_of_one_address_are_no_longer_looked_at(void **state) {
     struct rig *r = *state;
     struct peer *p = away_for(r, 60);
@@ -962,6 +991,8 @@ int main(void) {
         TEST(a_revoked_agent_whose_certificate_ended_is_counted_too),
         TEST(an_agent_that_renews_without_end_is_sent_away),
         TEST(a_certificate_that_ended_is_not_renewed_without_end),
+        TEST(an_agent_that_asks_for_what_it_needs_not_is_charged_for_the_looking),
+        TEST(an_agent_that_is_held_is_charged_for_asking_again),
         TEST(wrong_requests_of_one_address_are_no_longer_looked_at),
         TEST(a_wrong_clock_is_told_until_it_is_right),
         TEST(a_clock_that_jumps_without_end_is_not_kept_without_end),
