@@ -1,7 +1,9 @@
 """A hub that loses its disk in a fault run, and goes on from a backup of some moment before; and a fleet
 whose root changes meanwhile."""
+import json
 import shutil
 import signal
+import ssl
 import subprocess
 
 from support.hub import Hub, program
@@ -56,6 +58,7 @@ class Backups:
             self.back_up()
         self.maybe_commit()
         self.pause(0, 0.6)
+        self.leave_the_future()
         registry = self.folder / "registry.jsonl"
         wait_for(self.registry_knows_all, PATIENT, "the registry to know everybody", 0.1)
         shutil.copy(self.hub.data / "data" / "registry.jsonl", registry)
@@ -67,6 +70,18 @@ class Backups:
         self.note("restored")
         self.backup = None  # of an epoch that has passed
         self.begin_hub()
+
+    def leave_the_future(self):
+        """A certificate of when the hub's clock was ahead is begun anew at the right one; a hub that has
+        forgotten it would wait for a person."""
+        self.hub_faults.set(self.hub_faults.CLOCK_MS, 0)
+        self.kill(self.hub)
+        self.begin_hub()
+        wait_for(self.all_are_let_in, PATIENT, "everybody to be let in at the right time", 0.1)
+
+    def all_are_let_in(self):
+        self.assert_all_are_let_in()
+        return True
 
     def registry_knows_all(self):
         """Whether the registry has every agent as the hub has it: it is written a little later."""
@@ -114,10 +129,23 @@ class Backups:
         self.known_keys = [(known / name).read_bytes() for name in
                            ("root.crt", "issuer.crt", "signer.crt", "trust.json")]
         if self.random.random() < 0.5:
-            rotated = len(self.events("hub.rotated"))
             self.hub.signal(signal.SIGHUP)
-            wait_for(lambda: len(self.events("hub.rotated")) > rotated or before == self.known_keys,
-                     PATIENT, "the hub to take over", 0.1)
+            wait_for(lambda: before == self.known_keys or self.has_taken_over(known), PATIENT,
+                     "the hub to take over", 0.1)
         else:
             self.kill(self.hub)
             self.begin_hub()
+
+    def has_taken_over(self, keys):
+        """Whether the hub has the set of roots and the signer that are on disk; it may look for itself,
+        too."""
+        version = json.loads((keys / "trust.json").read_text(encoding="utf-8"))["version"]
+        told = any(f"set {version} of roots" in row["message"] for row in self.events("hub.rotated"))
+        name = 'holdfast_certificate_expiry_timestamp_seconds{certificate="signer"}'
+        return told and self.hub.metrics()[name] == end_of(keys / "signer.crt")
+
+
+def end_of(certificate):
+    text = subprocess.run(["openssl", "x509", "-noout", "-enddate", "-in", certificate],
+                          capture_output=True, text=True, check=True).stdout
+    return ssl.cert_time_to_seconds(text.strip().removeprefix("notAfter="))
