@@ -41,6 +41,7 @@ struct making {
     struct cm_arena *arena;
     struct cm_map *by_key; // -> piece
     bool changed;
+    bool looked; // at what is in force, so that it comes out differently for another one
 };
 
 // ---- One of them
@@ -126,6 +127,22 @@ static struct cm_json *find_tree(void *ctx, const char *key) {
     return piece->tree;
 }
 
+// find_running reads an object of what is in force.
+static struct cm_json *find_running(void *ctx, const char *key) {
+    struct making *m = ctx;
+    const struct hub_object *object = hub_version_object(m->link->version, key);
+    struct cm_json *tree = NULL;
+    struct cm_err ignored; // what cannot be read is not there
+
+    m->looked = true;
+    if (object == NULL || object->secret || object->bytes == NULL ||
+        cm_json_parse(m->arena, (const char *)object->bytes->data, object->bytes->size, NULL, &tree,
+                      &ignored) < 0) {
+        return NULL;
+    }
+    return tree;
+}
+
 static void add_tree(void *ctx, const char *key, struct cm_json *tree) {
     struct making *m = ctx;
     struct piece *piece = add_piece(m, &(struct hub_object){.key = cm_arena_strdup(m->arena, key)});
@@ -196,6 +213,16 @@ static char *key_of(const struct making *m, bool banned) {
     }
     cm_str_addf(&key, "%zu", banned ? m->u->fleet->ban_serial : 0);
     return cm_str_take(&key);
+}
+
+// key_beside tells apart what comes out differently beside what is in force.
+static char *key_beside(const char *key, const struct hub_link *link) {
+    char hex[CM_SHA256_HEX_MAX] = "";
+
+    if (link->version != NULL) {
+        cm_sha256_hex(&link->version->rendered.bundle->sha256, hex);
+    }
+    return cm_strf("%s @%s", key, hex);
 }
 
 // ---- The version
@@ -519,9 +546,11 @@ static void note_waiting(const struct making *m, struct hub_held *held,
 }
 
 // check_lost tells whether all that is kept out is found still; what is not is in force as well.
+// What runs the same image already is no new name of it.
 static bool check_lost(struct making *m, struct hub_held *held,
                        const struct hub_hold_objects *objects, bool *applied) {
     CM_AUTOFREE const char **keys = cm_map_keys(m->by_key);
+    const struct hub_hold_objects running = {.find = find_running, .ctx = m, .arena = m->arena};
     bool lost = false;
 
     for (size_t i = 0; i < m->count; i++) {
@@ -530,7 +559,7 @@ static bool check_lost(struct making *m, struct hub_held *held,
         const char *elsewhere =
             applied[i] || begins
                 ? NULL
-                : hub_hold_elsewhere(entry->hold, objects, keys, cm_map_len(m->by_key));
+                : hub_hold_elsewhere(entry->hold, objects, &running, keys, cm_map_len(m->by_key));
 
         if (elsewhere != NULL && !lost) {
             block_lost(m, held, entry, elsewhere);
@@ -590,6 +619,10 @@ static struct hub_held *make(struct making *m, char *key, bool banned) {
     }
     cm_map_free(m->by_key);
     cm_arena_free(m->arena);
+    if (m->looked) {
+        held->key = key_beside(key, m->link);
+        free(key);
+    }
     hub_set_add(&m->base->helds, held);
     return held;
 }
@@ -628,7 +661,9 @@ static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
         return NULL;
     }
     char *key = key_of(&m, banned);
+    CM_AUTOFREE char *beside = key_beside(key, link);
     struct hub_held *held = find(base, key);
+    held = held != NULL ? held : find(base, beside);
     if (held == NULL) {
         return make(&m, key, banned);
     }

@@ -104,16 +104,38 @@ bool hub_hold_in_force(const struct hub_hold *hold, const struct hub_hold_object
 
 // ---- What it no longer finds
 
-static bool is_image(const void *image, const char *other) {
-    return hub_image_same(image, other);
+struct counting {
+    const char *image;
+    size_t count;
+};
+
+// count_image never fits, so that all containers are asked.
+static bool count_image(const void *ctx, const char *other) {
+    struct counting *c = *(struct counting *const *)ctx;
+
+    c->count += hub_image_same(c->image, other) ? 1 : 0;
+    return false;
 }
 
-static const char *find_image(const struct hub_hold_objects *objects, const char *const *keys,
+static size_t count_in(const struct hub_hold_objects *objects, const char *key, const char *image) {
+    const struct cm_json *object = objects->find(objects->ctx, key);
+    struct counting counting = {.image = image};
+    struct counting *c = &counting;
+
+    if (object != NULL) {
+        (void)hub_image_find(object, count_image, &c);
+    }
+    return counting.count;
+}
+
+// find_image finds an object with more containers of an image than it has as it runs.
+static const char *find_image(const struct hub_hold_objects *objects,
+                              const struct hub_hold_objects *running, const char *const *keys,
                               size_t count, const char *image) {
     for (size_t i = 0; i < count; i++) {
-        const struct cm_json *object = objects->find(objects->ctx, keys[i]);
+        size_t has = count_in(objects, keys[i], image);
 
-        if (object != NULL && hub_image_find(object, is_image, image) != NULL) {
+        if (has > 0 && has > count_in(running, keys[i], image)) {
             return keys[i];
         }
     }
@@ -121,7 +143,8 @@ static const char *find_image(const struct hub_hold_objects *objects, const char
 }
 
 const char *hub_hold_elsewhere(const struct hub_hold *hold, const struct hub_hold_objects *objects,
-                               const char *const *keys, size_t count) {
+                               const struct hub_hold_objects *running, const char *const *keys,
+                               size_t count) {
     const char *found = NULL;
 
     for (size_t i = 0; i < hold->identity_count; i++) {
@@ -130,7 +153,7 @@ const char *hub_hold_elsewhere(const struct hub_hold *hold, const struct hub_hol
         bool gone = find_field(objects, id->object, id->at).at.node == NULL;
 
         if (gone && image != NULL) {
-            const char *other = find_image(objects, keys, count, image);
+            const char *other = find_image(objects, running, keys, count, image);
 
             if (other == NULL) {
                 return NULL;

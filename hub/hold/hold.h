@@ -205,10 +205,12 @@ struct hub_hold_objects {
 bool hub_hold_in_force(const struct hub_hold *hold, const struct hub_hold_objects *objects);
 
 // hub_hold_elsewhere tells whether a Hold would be in force but for an object or container that is
-// gone, and whose rejected image another object of the App has: it returns the first one's key;
-// NULL: no. `keys` are those of all objects.
+// gone, and whose rejected image another place of the App would begin to run: it returns the first
+// object's key; NULL: no. `keys` are those of all objects. `running`: the objects that are in
+// force, which are only looked at.
 const char *hub_hold_elsewhere(const struct hub_hold *hold, const struct hub_hold_objects *objects,
-                               const char *const *keys, size_t count);
+                               const struct hub_hold_objects *running, const char *const *keys,
+                               size_t count);
 
 // hub_hold_apply applies those that are in force, each at most once, until none is any more: the
 // good release of one may be the rejected one of another. `applied` gets one mark a hold. It

@@ -325,6 +325,83 @@ static void rename_container(struct world *w) {
               "spec: {template: {spec: {containers: [{name: app, image: 'reg/web:2'}]}}}\n");
 }
 
+#define DEPLOYMENT(name, containers)                                                               \
+    "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: " name ", namespace: prod}\n"         \
+    "spec: {template: {spec: {containers: [" containers "]}}}\n"
+#define CONTAINER(name, image) "{name: " name ", image: 'reg/web:" image "'}"
+
+// ---- Who else runs the image of a release that web rejected
+
+static void put_shared(struct world *w) {
+    put_fleet(w);
+    put_release(w, "2", "");
+    world_put(w, "apps/shop/worker.yaml",
+              DEPLOYMENT("worker", CONTAINER("main", "2") ", " CONTAINER("side", "5")));
+    put_hold(w, "2", "1", "a, b", "");
+    (void)world_commit(w);
+    assert_runs(w, "a", "1");
+}
+
+static void what_runs_the_rejected_image_already_is_no_new_name_of_what_is_deleted(void **state) {
+    struct world w;
+
+    (void)state;
+    put_shared(&w);
+    world_remove(&w, "apps/shop/web.yaml");
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_null(world_object(&w, "a", "shop", KEY));
+    assert_null(world_object(&w, "c", "shop", KEY));
+    world_done(&w);
+}
+
+static void a_container_that_begins_to_run_it_is_a_new_name_beside_one_that_does(void **state) {
+    struct world w;
+
+    (void)state;
+    put_shared(&w);
+    world_remove(&w, "apps/shop/web.yaml");
+    world_put(&w, "apps/shop/worker.yaml",
+              DEPLOYMENT("worker", CONTAINER("main", "2") ", " CONTAINER("side", "2")));
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), "while Deployment.apps/prod/worker would run it"));
+    assert_runs(&w, "a", "1");
+    world_put(&w, "apps/shop/worker.yaml", DEPLOYMENT("worker", CONTAINER("main", "2")));
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_null(world_object(&w, "a", "shop", KEY));
+    world_done(&w);
+}
+
+// Clusters with the same Holds may have other things in force.
+static void whether_it_is_a_new_name_goes_by_what_each_cluster_runs(void **state) {
+    struct world w;
+
+    (void)state;
+    put_shared(&w);
+    world_put(&w, "holds/shop/5-0.yaml", // b went back to another sidecar
+              "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: side}\nspec:\n"
+              "  app: shop\n  clusters: [b]\n  rejects:\n    identity:\n"
+              "    - {object: apps/Deployment/prod/worker, at: "
+              "'/spec/template/spec/containers/[name=side]/image', value: 'reg/web:5'}\n"
+              "  delta:\n"
+              "  - {object: apps/Deployment/prod/worker, at: "
+              "'/spec/template/spec/containers/[name=main]/image', bad: 'reg/web:2', use: "
+              "'reg/web:4'}\n"
+              "  - {object: apps/Deployment/prod/worker, at: "
+              "'/spec/template/spec/containers/[name=side]/image', bad: 'reg/web:5', use: "
+              "'reg/web:4'}\n");
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    world_remove(&w, "holds/shop/5-0.yaml");
+    world_remove(&w, "apps/shop/web.yaml");
+    (void)world_commit(&w);
+    assert_null(world_object(&w, "a", "shop", KEY));
+    assert_runs(&w, "b", "1");
+    assert_non_null(strstr(world_problems(&w), "while Deployment.apps/prod/worker would run it"));
+    world_done(&w);
+}
+
 // Another release under another name is another release.
 static void rename_and_bump(struct world *w) {
     world_put(w, "apps/shop/web.yaml",
@@ -1179,6 +1256,9 @@ int main(void) {
         cmocka_unit_test(a_hook_that_a_hold_made_another_one_of_rests_until_the_hold_goes),
         cmocka_unit_test(what_hooks_run_for_comes_back_from_the_encoded_form),
         cmocka_unit_test(later_edits_do_what_the_table_says),
+        cmocka_unit_test(what_runs_the_rejected_image_already_is_no_new_name_of_what_is_deleted),
+        cmocka_unit_test(a_container_that_begins_to_run_it_is_a_new_name_beside_one_that_does),
+        cmocka_unit_test(whether_it_is_a_new_name_goes_by_what_each_cluster_runs),
         cmocka_unit_test(an_edit_lands_on_the_good_image),
         cmocka_unit_test(holds_chain),
         cmocka_unit_test(where_no_release_is_left_what_is_in_force_stays_and_it_is_told),
