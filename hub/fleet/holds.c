@@ -111,10 +111,16 @@ static void touch_clusters(struct hub_update *u, const struct hub_hold *hold) {
 
 // ---- Documents
 
-static bool is_answer(const struct hub_hold *document, const struct hub_hold *hold) {
-    bool same_event = hold->event[0] != '\0' && strcmp(document->event, hold->event) == 0;
+// is_written_of tells whether a document is what the hub wrote of a decision, whatever people made
+// of it since: it has the event of the first one that it was written of, and the name of all.
+static bool is_written_of(const struct hub_hold *document, const struct hub_hold *hold) {
+    return document->event[0] != '\0' &&
+           (strcmp(document->event, hold->event) == 0 || strcmp(document->name, hold->name) == 0);
+}
 
-    return strcmp(document->app, hold->app) == 0 && (same_event || hub_hold_same(document, hold));
+static bool is_answer(const struct hub_hold *document, const struct hub_hold *hold) {
+    return strcmp(document->app, hold->app) == 0 &&
+           (is_written_of(document, hold) || hub_hold_same(document, hold));
 }
 
 static bool lists_any(const struct hub_hold *document, const struct hub_hold *hold) {

@@ -632,6 +632,42 @@ static void a_decision_holds_before_git_has_it_and_until_git_says_otherwise(void
     world_done(&w);
 }
 
+// What a problem advises where a workload has another name by then is done for all of a file's
+// decisions, though only one has its event there.
+static void a_file_that_people_edited_answers_all_that_it_was_written_of(void **state) {
+    CM_AUTOFREE char *text = hold_text("2-00000000", "2", "1", "a, b", "  event: 'e1'\n");
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    decide(&w, "2", "1", "a", "e1");
+    decide(&w, "2", "1", "b", "e2");
+    world_put(&w, HOLD_FILE, text);
+    (void)world_commit(&w);
+    rename_object(&w);
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_problems(&w), "would run it"));
+    for (char *at = text; (at = strstr(at, "prod/web")) != NULL;) {
+        memcpy(at, "prod/new", strlen("prod/new"));
+    }
+    world_put(&w, "apps/shop/web.yaml", DEPLOYMENT("new", CONTAINER("main", "2")));
+    world_put(&w, HOLD_FILE, text);
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_non_null(strstr(world_object(&w, "a", "shop", "Deployment.apps/prod/new"), "web:1"));
+    assert_non_null(strstr(world_object(&w, "b", "shop", "Deployment.apps/prod/new"), "web:1"));
+    assert_non_null(strstr(world_object(&w, "c", "shop", "Deployment.apps/prod/new"), "web:2"));
+    assert_int_equal(missing(&w), 0);
+    CM_AUTOFREE char *retried = cm_strf("%s  retry: true\n", text);
+    world_put(&w, HOLD_FILE, retried);
+    (void)world_commit(&w);
+    assert_string_equal(world_problems(&w), "");
+    assert_non_null(strstr(world_object(&w, "a", "shop", "Deployment.apps/prod/new"), "web:2"));
+    assert_non_null(strstr(world_object(&w, "b", "shop", "Deployment.apps/prod/new"), "web:2"));
+    world_done(&w);
+}
+
 // Two clusters rejected the same; then one promoted another release, of which the other one has not
 // heard, and a bot pushes the rejected one again.
 static void what_was_promoted_since_is_kept_where_it_was(void **state) {
@@ -1265,6 +1301,7 @@ int main(void) {
         cmocka_unit_test(a_hold_counts_though_the_app_is_broken),
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),
         cmocka_unit_test(a_decision_holds_before_git_has_it_and_until_git_says_otherwise),
+        cmocka_unit_test(a_file_that_people_edited_answers_all_that_it_was_written_of),
         cmocka_unit_test(what_was_promoted_since_is_kept_where_it_was),
         cmocka_unit_test(what_holdfast_decides_itself_waits_until_git_says_it),
         cmocka_unit_test(what_waits_for_git_is_not_wanted_once_it_may_be_tried_again),
