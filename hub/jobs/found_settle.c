@@ -8,6 +8,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/json.h"
 #include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
@@ -17,8 +18,21 @@
 #include "hub/jobs/found.h"
 #include "hub/jobs/planner_state.h"
 
+// key_of tells apart rejected releases, whatever is restored in their place: that may be another
+// one on record than on the branch (promoted.c).
 static const char *key_of(struct cm_arena *a, const struct hub_hold *hold, const char *cluster) {
-    return cm_arena_strf(a, "%s\n%s", hub_hold_path(a, hold), cluster);
+    CM_CLEANUP(cm_str_done) struct cm_str key = {0};
+
+    cm_str_addf(&key, "%s\n%s", cluster, hold->app);
+    for (size_t i = 0; i < hold->identity_count; i++) {
+        const struct hub_hold_identity *id = &hold->identity[i];
+
+        cm_str_addf(&key, "\n%s\n%s\n%s", id->object, id->at, id->sha256 != NULL ? id->sha256 : "");
+        if (id->value != NULL) {
+            cm_json_write_canonical(id->value, &key);
+        }
+    }
+    return cm_arena_strdup(a, cm_str_get(&key));
 }
 
 void hub_found_know(struct hub_planner *p, const struct hub_hold *hold) {

@@ -58,7 +58,7 @@ struct hub_planner {
     struct cm_map *marked;              // what became known of Holds, by event (hub_hold_marks)
     struct cm_map
         *reverted;        // path of a Hold that may have been -> commit that was read last before
-    struct cm_map *known; // "PATH\nCLUSTER" of every Hold that was made of a decision
+    struct cm_map *known; // cluster and release of every Hold that was made of a decision
     struct cm_map *found; // events of those that were found on the branch of Holds since the start
     struct cm_map *asked; // what Holds were asked for last, by path, as a hash
     struct hub_lost lost;

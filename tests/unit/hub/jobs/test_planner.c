@@ -417,6 +417,22 @@ static void what_is_on_record_counts_and_not_the_branch_of_holds(void **state) {
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision"), 1);
 }
 
+static void
+what_is_restored_as_of_the_record_is_so_whatever_the_branch_of_holds_says(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+    CM_AUTOFREE char *text = cm_strdup(rig_decide(r, &row)->asks[0].text);
+
+    (void)promote(r, &row, rig_commit(r, "fleet", "workload web w nine a"));
+    rig_start(r, fleet);
+    (void)rig_found(r, text);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 1);
+    (void)rig_resume(r, "fleet");
+    struct hub_outcome *o = rig_commit(r, "fleet", "workload web w two a");
+    assert_int_equal(o->ask_count, 1);
+    assert_string_equal(o->asks[0].restored, "reg/nine");
+}
+
 static void what_git_says_of_the_release_is_the_answer_to_what_was_found(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
@@ -1375,6 +1391,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(what_is_kept_out_is_so_after_a_restart),
     RIG_TEST(what_the_branch_of_holds_says_is_kept_out_and_asked_for),
     RIG_TEST(what_is_on_record_counts_and_not_the_branch_of_holds),
+    RIG_TEST(what_is_restored_as_of_the_record_is_so_whatever_the_branch_of_holds_says),
     RIG_TEST(what_git_says_of_the_release_is_the_answer_to_what_was_found),
     RIG_TEST(what_is_told_once_more_is_held_as_it_was_found),
     RIG_TEST(what_is_told_before_git_is_read_waits_for_that),
