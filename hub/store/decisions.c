@@ -16,7 +16,10 @@ static const char *text(const char *s) {
 #define IS_STEP "verdict IN ('weight', 'started')" // as the indexes of step 47 have it
 #define OF_STEPS "cluster = ?1 AND provisional = 0 AND " IS_STEP
 #define OF_TOLD "cluster = ?1 AND provisional = 0 AND NOT (" IS_STEP ")"
-#define OF_HOLDING "cluster = ?1 AND provisional = 1"
+// A word that is not settled yet may hold nothing in the end.
+#define OF_HOLDING                                                                                 \
+    "cluster = ?1 AND provisional = 1 AND NOT (settled = 0 AND verdict IN ('timed_out', "          \
+    "'promoted'))"
 #define TOO_MANY(of)                                                                               \
     " WHERE " of " AND number <= (SELECT number FROM decision WHERE " of                           \
     " ORDER BY number DESC LIMIT 1 OFFSET ?2)"

@@ -46,6 +46,17 @@ static void of_those_that_hold_the_newest_are_kept(void **state) {
     assert_int_equal(count_rows(*state, "SELECT min(number) FROM decision WHERE provisional"), 6);
 }
 
+static void words_that_nobody_has_read_yet_push_out_nothing_that_holds(void **state) {
+    add(*state, 0, true);
+    for (int i = 1; i <= HUB_DECISIONS_KEPT + 5; i++) {
+        add_as(*state, i, i % 2 == 0 ? "promoted" : "timed_out", true);
+    }
+    assert_int_equal(
+        count_rows(*state, "SELECT provisional FROM decision WHERE verdict = 'rejected'"), 1);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM decision WHERE provisional"),
+                     HUB_DECISIONS_KEPT + 6);
+}
+
 static void steps_push_out_nothing_that_was_decided(void **state) {
     add_as(*state, 1, "promoted", false);
     add_as(*state, 2, "undone", false);
@@ -242,6 +253,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_clock_that_was_wrong_keeps_nothing, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
         cmocka_unit_test_setup_teardown(of_those_that_hold_the_newest_are_kept, open_db, close_db),
+        cmocka_unit_test_setup_teardown(words_that_nobody_has_read_yet_push_out_nothing_that_holds,
+                                        open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
