@@ -131,25 +131,29 @@ struct search {
     const struct hub_hold *hold;
 };
 
-static void look(void *ctx, const struct hub_hold_info *h) {
-    struct search *s = ctx;
-    const struct hub_decision_row *row = s->row;
+static bool is_of_workload(const struct hub_hold *hold, const struct hub_decision_row *row) {
+    return strcmp(hold->cause.object, row->key) == 0 ||
+           (row->controller_key[0] != '\0' && strcmp(hold->cause.object, row->controller_key) == 0);
+}
 
-    if (h->repo[0] == '\0' && row->bad_revision[0] != '\0' && strcmp(h->hold->app, row->app) == 0 &&
-        strcmp(h->hold->bad_revision, row->bad_revision) == 0 &&
-        hub_hold_lists(h->hold, row->cluster)) {
-        s->hold = h->hold;
+static void look(void *ctx, const struct hub_hold *hold, bool written) {
+    struct search *s = ctx;
+
+    (void)written;
+    if (!hub_hold_is_own(hold) && is_of_workload(hold, s->row) &&
+        strcmp(hold->bad_revision, s->row->bad_revision) == 0) {
+        s->hold = hold;
     }
 }
 
-struct hub_hold *hub_found_same(const struct hub_planner *p, const struct hub_decision_row *row) {
+struct hub_hold *hub_found_same(struct hub_planner *p, const struct hub_decision_row *row) {
     struct search s = {.row = row};
     char event[CM_SHA256_HEX_MAX];
 
-    if (cm_map_len(p->found) == 0) {
+    if (cm_map_len(p->found) == 0 || row->bad_revision[0] == '\0') {
         return NULL;
     }
-    hub_fleet_each_hold(p->fleet, look, &s);
+    hub_fleet_each_decided(p->fleet, row->app, row->cluster, look, &s);
     if (s.hold == NULL) {
         return NULL;
     }
@@ -158,5 +162,6 @@ struct hub_hold *hub_found_same(const struct hub_planner *p, const struct hub_de
     one.clusters = &row->cluster;
     one.cluster_count = 1;
     one.event = event;
+    cm_map_put(p->found, event, p);
     return hub_hold_copy(&one);
 }

@@ -105,7 +105,7 @@ void hub_settle_note(struct hub_outcome *o, const struct hub_settlement *s);
 struct hub_hold;
 void hub_found_know(struct hub_planner *p, const struct hub_hold *hold);
 bool hub_found_is(const struct hub_planner *p, const char *event);
-struct hub_hold *hub_found_same(const struct hub_planner *p, const struct hub_decision_row *row);
+struct hub_hold *hub_found_same(struct hub_planner *p, const struct hub_decision_row *row);
 
 // hub_settle_objects lists the objects of a bundle; `other` is what one of them is instead, if not
 // NULL. The arena's.

@@ -227,8 +227,8 @@ static void a_rejected_release_that_comes_back_leaves_what_was_promoted_since(vo
     struct hub_outcome *o = rig_commit(r, "fleet", "workload web w nine a");
     o = promote(r, &row, o);
     assert_null(rig_change(o, "paris-1"));
-    o = rig_commit(r, "fleet", "workload web w ten a"); // not promoted yet
-    o = rig_commit(r, "fleet", "workload web w two a"); // a bot
+    (void)rig_commit(r, "fleet", "workload web w ten a"); // not promoted yet
+    o = rig_commit(r, "fleet", "workload web w two a");   // a bot
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/nine"));
     assert_int_equal(o->ask_count, 1);
     assert_string_equal(o->asks[0].restored, "reg/nine");
@@ -457,8 +457,38 @@ static void what_is_told_once_more_is_held_as_it_was_found(void **state) {
     const struct hub_publication *p = rig_change(o, "paris-1")->publication;
     assert_int_equal(answered(p), 1);
     assert_true(runs(p, "reg/one"));
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].found);
     assert_int_equal(count_rows(r->db, NEEDS), 0);
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 2);
+}
+
+static void what_was_found_of_one_workload_is_no_hold_of_another_one(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    row.bad_revision = "8a1f"; // one commit was both releases
+    CM_AUTOFREE char *text = lose_decisions(r, &row);
+    row.bad_bundle = cm_sha256("not on record any more", 22);
+    row.key = "Deployment.apps/default/worker";
+    (void)rig_found(r, text);
+    (void)rig_commit(r, "fleet", "workload web w two b; workload web worker two b");
+    (void)rig_decide(r, &row);
+    assert_int_equal(count_rows(r->db, NEEDS), 1);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 1);
+}
+
+static void what_people_had_tried_again_is_not_held_as_it_was_found(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    row.bad_revision = "8a1f";
+    CM_AUTOFREE char *text = lose_decisions(r, &row);
+    row.bad_bundle = cm_sha256("not on record any more", 22);
+    (void)rig_found(r, text);
+    (void)put_hold(r, text, "  retry: true");
+    (void)rig_decide(r, &row);
+    assert_int_equal(count_rows(r->db, NEEDS), 1);
 }
 
 static void what_is_told_before_git_is_read_waits_for_that(void **state) {
@@ -1394,6 +1424,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(what_is_restored_as_of_the_record_is_so_whatever_the_branch_of_holds_says),
     RIG_TEST(what_git_says_of_the_release_is_the_answer_to_what_was_found),
     RIG_TEST(what_is_told_once_more_is_held_as_it_was_found),
+    RIG_TEST(what_was_found_of_one_workload_is_no_hold_of_another_one),
+    RIG_TEST(what_people_had_tried_again_is_not_held_as_it_was_found),
     RIG_TEST(what_is_told_before_git_is_read_waits_for_that),
     RIG_TEST(where_nothing_can_be_held_the_agent_goes_on_and_people_are_called),
     RIG_TEST(that_people_are_needed_lasts_until_git_says_another_release),
