@@ -322,11 +322,13 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
         settle(o, &d->row, HUB_SETTLED_NEVER, "", ""); // another agent has the name by now
         return false;
     }
-    if (find_pair(state->desired, d->row.app) == NULL) {
-        if (!hub_fleet_is_loaded(p->fleet)) {
-            p->undecided = true; // what is not read yet looks as if it was gone
-            return false;
-        }
+    const struct hub_pair *pair = find_pair(state->desired, d->row.app);
+    bool known = pair != NULL && hub_fleet_repo_of(p->fleet, d->row.app) != NULL;
+    if (!known && !hub_fleet_is_loaded(p->fleet)) {
+        p->undecided = true; // what is not read yet looks as if it was gone, or said nothing
+        return false;
+    }
+    if (pair == NULL) {
         add_answer(state, &d->row, HUB_SETTLED_NEVER);
         settle(o, &d->row, HUB_SETTLED_NEVER, "", ""); // the App is gone from there
         return false;

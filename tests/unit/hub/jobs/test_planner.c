@@ -509,6 +509,20 @@ static void what_is_told_before_git_is_read_waits_for_that(void **state) {
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
 }
 
+// A record that was brought back has what is in force; what people wrote is fetched first.
+static void what_is_told_before_the_app_is_read_waits_for_what_people_say_there(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    (void)rig_commit(r, "fleet", "sed -i 's/prune: true/onReject: report/' apps/web/app.yaml");
+    rig_start(r, fleet);
+    assert_int_equal(rig_decide(r, &row)->settlement_count, 0);
+    (void)rig_resume(r, "fleet");
+    assert_true(hub_planner_decides_again(r->planner));
+    (void)rig_decide(r, &row);
+    assert_int_equal(count_rows(r->db, "SELECT settled FROM decision"), HUB_SETTLED_NEVER);
+}
+
 static void what_is_kept_out_is_so_after_a_restart(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
@@ -1418,6 +1432,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(what_people_do_not_want_held_is_tried_again),
     RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
     RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
+    RIG_TEST(what_is_told_before_the_app_is_read_waits_for_what_people_say_there),
     RIG_TEST(what_is_kept_out_is_so_after_a_restart),
     RIG_TEST(what_the_branch_of_holds_says_is_kept_out_and_asked_for),
     RIG_TEST(what_is_on_record_counts_and_not_the_branch_of_holds),
