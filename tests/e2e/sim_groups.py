@@ -162,10 +162,10 @@ class Groups(SimStory):
             self.wait_event("release.promoted", app="web", cluster="c01")
         finally:
             back()
-        self.hub.run("sync")
-        self.wait_written()
+        self.hub.run("hold", "pay", "reg/pay:8", "--clusters", "c02", "--wait")  # what came later
+        self.wait_images("7", "8", "7", app="pay")
+        wait_for(lambda: "pay" in self.held("c02"), SOON, "a later write of that App", 0.2)
         self.assertEqual(self.held("c01"), [])
-        self.wait_images("7", "7", "7", app="pay")
 
 
 if __name__ == "__main__":
