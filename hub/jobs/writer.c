@@ -29,7 +29,6 @@
 #define RETRY_MIN_MS 2000
 #define RETRY_MAX_MS ((int64_t)10 * 60 * 1000)
 #define TOLD_MS ((int64_t)60 * 60 * 1000)
-#define BATCH_MAX 1000
 #define THREADS 2
 #define LOOK_EACH_MS 1000 // pause between two looks, for each pull request that is open
 #define LOOK_MIN_MS 2000
@@ -549,30 +548,6 @@ static void flush_done(struct cm_job *job) {
     job_ended(w);
 }
 
-static void add_item(struct hub_flush *f, const struct hub_writing *waiting) {
-    struct hub_writing *copy = hub_writing_new(&waiting->intent);
-
-    copy->pull = waiting->pull;
-    copy->automatic = waiting->automatic;
-    f->items[f->count++].writing = copy;
-}
-
-// fill takes in what waits; what waits for people takes no place from the rest.
-static void fill(struct place *p, struct hub_flush *f) {
-    f->items = cm_new(BATCH_MAX, sizeof(*f->items));
-    for (int pulls = 0; pulls < 2; pulls++) {
-        struct cm_list *at = p->waiting.next;
-
-        for (; at != &p->waiting && f->count < BATCH_MAX; at = at->next) {
-            const struct hub_writing *waiting = CM_CONTAINER(at, struct hub_writing, in_list);
-
-            if (waiting->asks_pull == (pulls == 1)) {
-                add_item(f, waiting);
-            }
-        }
-    }
-}
-
 static void flush(struct place *p) {
     struct flush_job *j = cm_new(1, sizeof(*j));
 
@@ -591,7 +566,7 @@ static void flush(struct place *p) {
     j->flush.holds = cm_strdup(p->holds);
     j->flush.proofs = p->proofs;
     hub_pulls_copy(&p->pulls, &j->flush.pulls);
-    fill(p, &j->flush);
+    hub_flush_fill(&j->flush, &p->waiting);
     p->busy = true;
     p->fresh = false;
     p->look = false;

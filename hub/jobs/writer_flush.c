@@ -27,6 +27,37 @@ void hub_flush_settle(struct hub_flush_item *item, enum hub_written what, const 
     item->why = cm_strdup(why);
 }
 
+static void add_item(struct hub_flush *f, const struct hub_writing *waiting) {
+    struct hub_writing *copy = hub_writing_new(&waiting->intent);
+
+    copy->pull = waiting->pull;
+    copy->automatic = waiting->automatic;
+    f->items[f->count++].writing = copy;
+}
+
+void hub_flush_fill(struct hub_flush *f, const struct cm_list *waiting) {
+    size_t count = 0;
+
+    for (const struct cm_list *at = waiting->next; at != waiting; at = at->next) {
+        count++;
+    }
+    f->items = cm_new(count + 1, sizeof(*f->items));
+    for (int pulls = 0; pulls < 2; pulls++) {
+        for (struct cm_list *at = waiting->next; at != waiting; at = at->next) {
+            const struct hub_writing *w = CM_CONTAINER(at, struct hub_writing, in_list);
+
+            if (w->asks_pull != (pulls == 1)) {
+                continue;
+            }
+            if (f->by_pulls || w->asks_pull || f->count < HUB_FLUSH_COMMITS) {
+                add_item(f, w);
+            } else {
+                f->cut = true;
+            }
+        }
+    }
+}
+
 void hub_flush_done(struct hub_flush *f) {
     for (size_t i = 0; i < f->count; i++) {
         hub_writing_free(f->items[i].writing);
@@ -643,7 +674,10 @@ void hub_flush_run(struct hub_flush *f) {
         f->count = all;
         f->by_pulls = must_ask(f);
     }
-    if (f->by_pulls) {
+    if (f->by_pulls && f->cut) { // branches are made of all that waits: the next one has it
+        f->err.code = CM_OK;
+        f->again = true;
+    } else if (f->by_pulls) {
         hub_flush_pulls(f);
     } else if (asked) {
         run_asked(f, commits);

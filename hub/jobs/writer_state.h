@@ -100,6 +100,7 @@ struct hub_flush {
     int64_t now_ms;
     struct hub_flush_item *items; // last those that ask for pull requests
     size_t count;
+    bool cut;     // more wait that would be commits
     size_t most;  // edits in one push; 0: as many as fit
     size_t moved; // rounds in which the tip moved before it was pushed
     bool pushed;  // something was:
@@ -114,6 +115,12 @@ struct hub_flush {
     int64_t wait_ms;       // for as long the provider wants to be left alone
     struct cm_err err;     // why some are not yet; code CM_OK: none
 };
+
+#define HUB_FLUSH_COMMITS 1000 // intents that would be commits, in one flush
+
+// hub_flush_fill takes in what waits (struct hub_writing): of what would be commits as much as
+// fits; of what goes into pull requests all, as each branch is made of all that is to be in it.
+void hub_flush_fill(struct hub_flush *f, const struct cm_list *waiting);
 
 // hub_flush_run blocks.
 void hub_flush_run(struct hub_flush *f);

@@ -221,6 +221,40 @@ static void what_people_merged_into_theirs_is_found(void **state) {
     expect(f, COMMITS, "4");
 }
 
+static void add_waiting(struct cm_list *waiting, const char *kind, const char *args) {
+    const struct hub_intent intent = {.kind = kind, .app = "web", .args = args};
+
+    cm_list_append(waiting, &hub_writing_new(&intent)->in_list);
+}
+
+static void commits_that_wait_leave_nothing_out_of_a_pull_request(void **state) {
+    const struct fixture *f = *state;
+    struct hub_flush commits = {.repository = &f->repository};
+    struct hub_flush pulls = {.repository = &f->repository, .by_pulls = true};
+    struct cm_list waiting;
+
+    cm_list_init(&waiting);
+    for (size_t i = 0; i <= HUB_FLUSH_COMMITS; i++) {
+        add_waiting(&waiting, "freeze", "{}");
+    }
+    add_waiting(&waiting, "capture", "{\"pull\":true}");
+    hub_flush_fill(&commits, &waiting);
+    assert_int_equal(commits.count, HUB_FLUSH_COMMITS + 1);
+    assert_true(commits.items[HUB_FLUSH_COMMITS].writing->asks_pull);
+    assert_true(commits.cut);
+    hub_flush_fill(&pulls, &waiting);
+    assert_int_equal(pulls.count, HUB_FLUSH_COMMITS + 2);
+    assert_false(pulls.cut);
+    hub_flush_done(&commits);
+    hub_flush_done(&pulls);
+    while (!cm_list_empty(&waiting)) {
+        struct hub_writing *w = CM_CONTAINER(waiting.next, struct hub_writing, in_list);
+
+        cm_list_remove(&w->in_list);
+        hub_writing_free(w);
+    }
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -233,6 +267,7 @@ int main(int argc, char **argv) {
         TEST(while_others_push_all_the_time_it_is_a_hold_that_needs_no_proof),
         TEST(a_later_epoch_is_seen_however_old_its_commit_is),
         TEST(what_people_merged_into_theirs_is_found),
+        TEST(commits_that_wait_leave_nothing_out_of_a_pull_request),
     };
 
     hub_repo_child_main(argc, argv);

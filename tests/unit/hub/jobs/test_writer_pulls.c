@@ -266,6 +266,20 @@ static void what_asks_for_one_is_no_commit_where_there_are_none_any_more(void **
     expect(f, "git -C fleet.git rev-list --count main", "1");
 }
 
+// What would have been commits is cut; then it turns out that all goes into pull requests.
+static void none_is_closed_while_what_is_in_it_is_not_at_hand(void **state) {
+    struct fixture *f = *state;
+
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    run(f);
+    hub_writing_free(f->flush.items[0].writing);
+    f->flush.count = 0;
+    f->flush.cut = true;
+    run(f);
+    assert_int_equal(only(f)->state, HUB_FORGE_IS_OPEN);
+    assert_true(f->flush.again);
+}
+
 static void merged_it_is_done(void **state) {
     struct fixture *f = *state;
 
@@ -799,6 +813,7 @@ int main(int argc, char **argv) {
         TEST(others_go_into_others),
         TEST(what_asks_for_one_goes_there_though_others_are_commits),
         TEST(what_asks_for_one_is_no_commit_where_there_are_none_any_more),
+        TEST(none_is_closed_while_what_is_in_it_is_not_at_hand),
         TEST(merged_it_is_done),
         TEST(merged_while_it_is_pushed_it_has_what_it_had_before),
         TEST(closed_it_has_failed_and_what_came_since_has_not),
