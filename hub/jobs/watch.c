@@ -13,6 +13,8 @@
 #include "hub/jobs/found.h"
 #include "hub/jobs/sync_state.h"
 
+#define HOLDS "@holds" // of the mirror that is read and removed before the first fetch
+
 struct hub_tracked *hub_watch_find(struct hub_sync *s, const char *name) {
     for (struct cm_list *at = s->trees.next; at != &s->trees; at = at->next) {
         struct hub_tracked *tree = CM_CONTAINER(at, struct hub_tracked, in_trees);
@@ -37,7 +39,7 @@ static enum cm_rc find_holds(void *ctx, int cancel_fd, struct cm_err *err) {
     struct hub_tracked *t = ctx;
     struct hub_repo_source source = hub_fetcher_source(t->config);
     struct hub_repo_limits limits = hub_repo_limits_default;
-    CM_AUTOFREE char *folder = cm_strf("%s@holds", t->folder);
+    CM_AUTOFREE char *folder = cm_strf("%s" HOLDS, t->folder);
     const struct hub_repo_job job = {.folder = folder, .limits = &limits, .cancel_fd = cancel_fd};
     const struct hub_found_place place = {.folder = folder,
                                           .root = t->config->path,
@@ -221,7 +223,9 @@ static void list_mirrors(const char *path, struct cm_map *out) {
     const struct dirent *entry;
 
     while (folder != NULL && (entry = readdir(folder)) != NULL) {
-        if (strchr(entry->d_name, '@') != NULL) {
+        const char *at = strrchr(entry->d_name, '@');
+
+        if (at != NULL && strcmp(at, HOLDS) != 0) {
             cm_map_put(out, entry->d_name, out);
         }
     }

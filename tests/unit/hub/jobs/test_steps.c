@@ -153,12 +153,29 @@ static void stopping_waits_until_all_of_it_is_in_force(void **state) {
     assert_true(f->stopped);
 }
 
+// What the branch of Holds says may be read just then.
+static void a_mirror_that_no_app_wants_goes_but_for_that_of_holds(void **state) {
+    struct fixture *f = *state;
+    const struct scratch *scratch = f->scratch;
+
+    scratch_run(scratch, "mkdir -p git/fleet git/fleet@holds git/fleet@0123456789abcdef");
+    f->sync->config.data_dir = scratch->folder;
+    f->sync->ready = true;
+    hub_watch_wants(f->sync, &(struct hub_outcome){0});
+    while (f->sync->jobs > 0) {
+        desk_settle(f->desk);
+    }
+    CM_AUTOFREE char *left = scratch_sh(scratch, "ls git | tr '\\n' ' '");
+    assert_string_equal(left, "fleet fleet@holds ");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(what_many_clusters_get_leaves_others_their_turn),
         TEST(stopping_waits_until_all_of_it_is_in_force),
+        TEST(a_mirror_that_no_app_wants_goes_but_for_that_of_holds),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
