@@ -282,6 +282,12 @@ static const char *names_of(struct cm_arena *a, const struct hub_hold *hold) {
     return cm_arena_strdup(a, cm_str_get(&text));
 }
 
+// controller_of: a workload of a release group may have gone back though nobody has decided of it
+// yet; that is no decision of holdfast's own.
+static const char *controller_of(const struct hub_hold *hold) {
+    return hold->cause.controller[0] == '\0' ? "release-group" : hold->cause.controller;
+}
+
 static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hold,
                                   const struct file *f) {
     return (struct hub_hold_ask){
@@ -289,8 +295,7 @@ static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hol
         .rejected = cm_arena_strdup(a, hub_hold_rejected(a, hold)),
         .restored = cm_arena_strdup(a, hub_hold_restored(a, hold)),
         .bad_revision = cm_arena_strdup(a, hold->bad_revision),
-        .controller = cm_arena_strdup(
-            a, hold->cause.controller[0] == '\0' ? HUB_HOLD_OWN : hold->cause.controller),
+        .controller = cm_arena_strdup(a, controller_of(hold)),
         .actor = cm_arena_strdup(a, f->others ? "" : hold->cause.actor),
         .object = cm_arena_strdup(a, hold->cause.object),
         .words = cm_arena_strdup(a, hold->cause.text),

@@ -733,7 +733,7 @@ static void what_went_back_with_its_group_is_no_others_controllers(void **state)
     for (size_t i = 0; i < o->ask_count; i++) {
         bool web = strcmp(o->asks[i].app, "web") == 0;
 
-        assert_string_equal(o->asks[i].controller, web ? "flagger" : "holdfast");
+        assert_string_equal(o->asks[i].controller, web ? "flagger" : "release-group");
         assert_int_equal(o->asks[i].effect_count, 1);
         assert_string_equal(o->asks[i].effects[0].controller, web ? "flagger" : "");
     }
