@@ -121,7 +121,8 @@ static void ask(struct hub_exempter *x, const struct over *o) {
     struct cm_json *json = cm_json_new(a, CM_OBJECT);
     const char *key = cm_arena_strf(a, "unexempt\n%s\n%lld", o->name, (long long)o->until_ms);
     struct cm_sha256 digest = cm_sha256(key, strlen(key));
-    char id[CM_SHA256_HEX_MAX]; // so what people refused is not proposed again
+    char id[CM_SHA256_HEX_MAX];
+    bool by_pulls = hub_writer_by_pulls(x->writer, o->repo); // what people refused rests then
 
     if (r == NULL || r->write == HUB_WRITE_OFF || !shall_ask(x, key, AGAIN_MS)) {
         return;
@@ -133,7 +134,7 @@ static void ask(struct hub_exempter *x, const struct over *o) {
     cm_json_write_compact(json, &args);
     hub_writer_add(x->writer,
                    &(struct hub_writer_ask){.repository = o->repo,
-                                            .id = id,
+                                            .id = by_pulls ? id : NULL,
                                             .kind = "unexempt",
                                             .app = o->app,
                                             .args = cm_str_get(&args),

@@ -116,7 +116,7 @@ static struct hub_writing *find_waiting(struct place *p, const char *id) {
     return NULL;
 }
 
-static struct place *find_place(struct hub_writer *w, const char *repository) {
+static struct place *find_place(const struct hub_writer *w, const char *repository) {
     for (size_t i = 0; i < w->place_count; i++) {
         if (strcmp(w->places[i].config->name, repository) == 0) {
             return &w->places[i];
@@ -582,6 +582,12 @@ static void on_timer(void *ctx) {
     if (!p->busy && !p->owner->stopping && (!cm_list_empty(&p->waiting) || p->pulls.count > 0)) {
         flush(p);
     }
+}
+
+bool hub_writer_by_pulls(const struct hub_writer *w, const char *repository) {
+    const struct place *p = find_place(w, repository);
+
+    return p != NULL && p->by_pulls;
 }
 
 void hub_writer_retry(struct hub_writer *w, const char *repository) {

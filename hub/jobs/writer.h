@@ -114,6 +114,10 @@ typedef void (*hub_writer_fn)(void *ctx, const struct cm_err *err,
 void hub_writer_add(struct hub_writer *w, const struct hub_writer_ask *ask, hub_writer_fn done,
                     void *ctx);
 
+// hub_writer_by_pulls tells whether all that is written to a repository goes into pull requests, as
+// far as is known.
+bool hub_writer_by_pulls(const struct hub_writer *w, const char *repository);
+
 // hub_writer_retry tries at once what could not be pushed: the repository can be reached again.
 void hub_writer_retry(struct hub_writer *w, const char *repository);
 

@@ -39,8 +39,11 @@ static enum cm_rc is_there(struct hub_db *db, const char *id, struct cm_err *err
 
 enum cm_rc hub_intents_add(struct hub_db *db, const struct hub_intent_row *row, int64_t most,
                            bool *out_new, struct cm_err *err) {
-    enum cm_rc rc = is_there(db, row->id, err);
+    enum cm_rc rc =
+        hub_db_run(db, err, "DELETE FROM intent WHERE state != 'waiting' AND ended_ms < ?1", "i",
+                   row->made_ms - KEPT_MS);
 
+    rc = rc < 0 ? rc : is_there(db, row->id, err);
     if (rc != CM_ENOTFOUND) {
         *out_new = false;
         return rc;
@@ -48,15 +51,11 @@ enum cm_rc hub_intents_add(struct hub_db *db, const struct hub_intent_row *row, 
     if (row->automatic && check_rate(db, row, most, err) < 0) {
         return err->code;
     }
-    rc = hub_db_run(db, err, "DELETE FROM intent WHERE state != 'waiting' AND ended_ms < ?1", "i",
-                    row->made_ms - KEPT_MS);
-    rc = rc < 0
-             ? rc
-             : hub_db_run(db, err,
-                          "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor,"
-                          " automatic, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                          "ttttttttii", row->id, row->repository, row->kind, row->app, row->cluster,
-                          row->cause, row->args, row->actor, (int64_t)row->automatic, row->made_ms);
+    rc = hub_db_run(db, err,
+                    "INSERT INTO intent (id, repo, kind, app, cluster, cause, args, actor,"
+                    " automatic, made_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
+                    "ttttttttii", row->id, row->repository, row->kind, row->app, row->cluster,
+                    row->cause, row->args, row->actor, (int64_t)row->automatic, row->made_ms);
     *out_new = rc == CM_OK;
     return rc;
 }

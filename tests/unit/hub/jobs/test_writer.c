@@ -11,7 +11,9 @@
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/metrics.h"
+#include "common/tls/digest.h"
 #include "hub/config/config.h"
+#include "hub/jobs/exempter.h"
 #include "hub/jobs/fetcher.h"
 #include "hub/jobs/writer_state.h"
 
@@ -300,6 +302,32 @@ static void nobody_else_waits_for_a_proof(void **state) {
     assert_int_not_equal(f->err.code, CM_OK);
 }
 
+// What people refused in a pull request rests; what a commit could not do, or people undid, is
+// tried again.
+static void a_file_that_goes_by_commits_is_asked_for_anew_each_time(void **state) {
+    struct fixture *f = *state;
+
+    scratch_run(f->scratch,
+                "cd work; mkdir exemptions; printf 'kind: Exemption\nspec:\n"
+                "  until: 2025-10-01T08:00:00Z\n' >exemptions/inc-1.yaml\n"
+                "git add -A; git commit --quiet -m x; git push --quiet ../fleet.git main");
+    fetch(f);
+    desk_run(f->desk,
+             "INSERT INTO exemption (name, app, repo, path, clusters, object, field, reason,"
+             " actor, until_ms) VALUES ('inc-1', 'web', 'fleet', 'exemptions/inc-1.yaml',"
+             " '[]', '', '', '', '', 1759305600000)");
+    struct hub_exempter *exempter =
+        hub_exempter_new(f->desk->loop, f->desk->store, f->writer, &f->repositories);
+    int64_t until_ms = cm_clock_now_ms() + SOON_MS;
+    while (count_waiting(f) == 0 && cm_clock_now_ms() < until_ms) {
+    }
+    assert_int_equal(desk_count(f->desk, "SELECT length(id) FROM intent WHERE kind = 'unexempt'"),
+                     CM_UUID_MAX - 1);
+    hub_exempter_stop(exempter);
+    desk_settle(f->desk);
+    hub_exempter_free(exempter);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(int argc, char **argv) {
@@ -310,6 +338,7 @@ int main(int argc, char **argv) {
         TEST(the_same_twice_is_one),
         TEST(the_same_again_after_its_opposite_is_another_one),
         TEST(nobody_else_waits_for_a_proof),
+        TEST(a_file_that_goes_by_commits_is_asked_for_anew_each_time),
     };
 
     hub_repo_child_main(argc, argv);

@@ -63,6 +63,20 @@ static void what_has_ended_does_not_wait_and_stays_one(void **state) {
     assert_waiting(state, "");
 }
 
+static void what_ended_long_ago_may_be_asked_for_again(void **state) {
+    const int64_t week_ms = 7 * 24 * HOUR_MS;
+    bool is_new = false;
+    struct cm_err err = {0};
+
+    assert_int_equal(add(state, "a", false, 1, &is_new), CM_OK);
+    assert_int_equal(hub_intents_end(*state, "a", "failed", "", "no", 2, &err), CM_OK);
+    assert_int_equal(add(state, "a", false, 2 + week_ms, &is_new), CM_OK);
+    assert_false(is_new);
+    assert_int_equal(add(state, "a", false, 3 + week_ms, &is_new), CM_OK);
+    assert_true(is_new);
+    assert_waiting(state, "a ");
+}
+
 static void the_hub_alone_writes_so_much_within_an_hour(void **state) {
     bool is_new = false;
 
@@ -164,6 +178,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_was_asked_for_twice_is_there_once, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_has_ended_does_not_wait_and_stays_one, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(what_ended_long_ago_may_be_asked_for_again, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(a_pull_request_is_open_until_it_is_not, open_db, close_db),
         cmocka_unit_test_setup_teardown(which_pull_request_it_is_in_is_kept, open_db, close_db),
