@@ -57,6 +57,16 @@ static struct cm_sha256 event_of(struct cm_arena *a, const struct hub_hold *hold
     return cm_sha256(what, strlen(what));
 }
 
+// workload_of: what is told of a release by its configuration alone names that first.
+static const char *workload_of(const struct hub_hold *hold) {
+    for (size_t i = 0; i < hold->delta_count; i++) {
+        if (hub_hold_changes(hold, hold->delta[i].object)) {
+            return hold->delta[i].object;
+        }
+    }
+    return hold->identity[0].object;
+}
+
 static void note(struct hub_outcome *o, const struct hub_hold *hold, const struct cm_sha256 *id) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
     struct hub_decision_row *row = cm_arena_get(o->arena, sizeof(*row));
@@ -67,7 +77,7 @@ static void note(struct hub_outcome *o, const struct hub_hold *hold, const struc
         .cluster = cm_arena_strdup(o->arena, hold->clusters[0]),
         .cluster_id = "", // no agent waits for an answer to it
         .app = cm_arena_strdup(o->arena, hold->app),
-        .key = cm_arena_strdup(o->arena, hold->identity[0].object),
+        .key = cm_arena_strdup(o->arena, workload_of(hold)),
         .controller = cm_arena_strdup(o->arena, hold->cause.controller),
         .controller_key = cm_arena_strdup(o->arena, hold->cause.object),
         .verdict = "rejected",
@@ -75,9 +85,12 @@ static void note(struct hub_outcome *o, const struct hub_hold *hold, const struc
         .good_revision = cm_arena_strdup(o->arena, hold->good_revision),
         .text = cm_arena_strdup(o->arena, hold->cause.text),
         .weight = -1,
+        .at_ms = cm_clock_unix_ms(),
         .seen_ms = cm_clock_unix_ms(),
+        .actor = cm_arena_strdup(o->arena, hold->cause.actor),
         .provisional = true,
     };
+    (void)cm_clock_parse(hold->cause.at, &row->at_ms); // else it is of now
     hub_settle_note(o,
                     &(struct hub_settlement){.row = row,
                                              .settled = HUB_SETTLED_HELD,

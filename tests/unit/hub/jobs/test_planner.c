@@ -402,6 +402,24 @@ static void what_the_branch_of_holds_says_is_kept_out_and_asked_for(void **state
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/three"));
 }
 
+static void what_was_found_has_its_time_author_and_workload(void **state) {
+    struct rig *r = *state;
+
+    (void)begin_release(r);
+    rig_start(r, fleet);
+    (void)rig_found(r, "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: web-2-1}\n"
+                       "spec: {app: web, clusters: [paris-1], rejects: {identity: [{object: "
+                       "ConfigMap/web/web, at: /data/v, value: '2'}]}, delta: [{object: "
+                       "ConfigMap/web/web, at: /data/v, bad: '2', use: '1'}, {object: "
+                       "Deployment.apps/web/w, at: /spec/template/x, bad: '2', use: '1'}], cause: "
+                       "{controller: flagger, actor: ada, at: '2025-11-28T21:14:05.000Z'}, event: "
+                       "e1}\n");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE actor = 'ada' AND"
+                                       " key = 'Deployment.apps/web/w' AND"
+                                       " at_ms = 1764364445000"),
+                     1);
+}
+
 static void what_is_on_record_counts_and_not_the_branch_of_holds(void **state) {
     struct rig *r = *state;
     struct hub_decision_row row = begin_release(r);
@@ -1438,6 +1456,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(what_is_on_record_counts_and_not_the_branch_of_holds),
     RIG_TEST(what_is_restored_as_of_the_record_is_so_whatever_the_branch_of_holds_says),
     RIG_TEST(what_git_says_of_the_release_is_the_answer_to_what_was_found),
+    RIG_TEST(what_was_found_has_its_time_author_and_workload),
     RIG_TEST(what_is_told_once_more_is_held_as_it_was_found),
     RIG_TEST(what_was_found_of_one_workload_is_no_hold_of_another_one),
     RIG_TEST(what_people_had_tried_again_is_not_held_as_it_was_found),
