@@ -248,6 +248,12 @@ static void seed_decision(void *ctx, const struct hub_decision_row *row) {
     if (row->settled != HUB_SETTLED_NEW) {
         hub_settle_seed(p, state, row);
     }
+    if (row->settled == HUB_SETTLED_HELD && strcmp(row->why, HUB_FOUND_WHY) == 0) {
+        char event[CM_SHA256_HEX_MAX];
+
+        cm_sha256_hex(&row->id, event);
+        cm_map_put(p->found, event, p);
+    }
 }
 
 static bool is_held(const struct hub_desired *desired, const char *app) {

@@ -397,6 +397,7 @@ static void what_the_branch_of_holds_says_is_kept_out_and_asked_for(void **state
     (void)rig_found(r, text); // it still stands there
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM decision WHERE settled = 1"), 1);
     o = rig_commit(r, "fleet", "workload web w two c");
+    assert_true(o->asks[0].found); // killed before it was asked for, the hub knows it still
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
     o = rig_commit(r, "fleet", "workload web w three c");
     assert_true(runs(rig_change(o, "paris-1")->publication, "reg/three"));
