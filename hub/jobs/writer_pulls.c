@@ -668,6 +668,8 @@ void hub_flush_pulls(struct hub_flush *f) {
     enum cm_rc rc = CM_OK;
 
     f->err.code = CM_OK;
+    f->most = 0; // what commits went through says nothing of branches
+    f->moved = 0;
     if (hub_flush_fetch(f, NULL, &f->err) < 0 || hub_tip_open(f->folder, &tip, &f->err) < 0 ||
         hub_flush_history(f, &tip, &f->err) < 0) {
         return;

@@ -256,6 +256,21 @@ static void what_asks_for_one_goes_there_though_others_are_commits(void **state)
 static void what_asks_for_one_is_no_commit_where_there_are_none_any_more(void **state) {
     struct fixture *f = *state;
 
+// Commits may have gone one by one, to find the one that can never be pushed.
+static void what_narrows_commits_takes_nothing_out_of_one(void **state) {
+    struct fixture *f = *state;
+
+    f->flush.by_pulls = false;
+    f->flush.most = 1;
+    add(f, "freeze", "web", "freezes/b.yaml", "b");
+    add(f, "freeze", "web", "freezes/c.yaml", "c");
+    f->flush.items[0].writing->asks_pull = true;
+    f->flush.items[1].writing->asks_pull = true;
+    run(f);
+    expect(f, "git -C fleet.git ls-tree -r --name-only " BRANCH " freezes | tr '\\n' ' '",
+           "freezes/b.yaml freezes/c.yaml ");
+}
+
     f->flush.by_pulls = false;
     f->flush.forge = NULL;
     add(f, "ban", "web", "bans/b.yaml", "b");
@@ -844,5 +859,6 @@ int main(int argc, char **argv) {
     };
 
     hub_repo_child_main(argc, argv);
+        TEST(what_narrows_commits_takes_nothing_out_of_one),
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
