@@ -158,6 +158,7 @@ static enum cm_rc read_chain(struct reading *r, const struct hub_repo_id *tip, s
     bool more = true;
     enum cm_rc rc = hub_repo_history(r->repo, tip, add_link, c, err);
 
+    rc = rc == CM_EINVAL ? CM_OK : rc; // it ends there
     for (size_t i = 0; rc == CM_OK && more && i + 1 < c->count; i++) {
         rc = read_one(r, &c->links[i], &c->links[i + 1], &more, err);
     }
@@ -175,7 +176,7 @@ enum cm_rc hub_found_read(const struct hub_found_place *place, struct hub_found 
 
     r.repo = repo;
     rc = rc < 0 ? rc : hub_repo_resolve(repo, "HEAD", &tip, err);
-    rc = rc < 0 ? rc : read_chain(&r, &tip.id, err);
+    rc = rc == CM_EINVAL ? CM_OK : rc < 0 ? rc : read_chain(&r, &tip.id, err);
     if (rc == CM_OK) {
         *out = CM_TAKE(found);
     }
@@ -192,12 +193,18 @@ enum cm_rc hub_found_fetch(const struct hub_repo_source *from, const struct hub_
 
     source.branch = HUB_HOLDS_BRANCH;
     enum cm_rc rc = hub_repo_fetch(&source, job, &fetched, &trouble, err);
-    if (rc < 0) {
-        return trouble == HUB_REPO_BRANCH_GONE
-                   ? CM_OK
-                   : cm_wrap(err, "look for what '" HUB_HOLDS_BRANCH "' keeps out");
+    if (rc < 0 && trouble == HUB_REPO_BRANCH_GONE) {
+        return CM_OK;
     }
-    rc = hub_found_read(place, out, err);
+    if (rc < 0 && trouble != HUB_REPO_TOO_LARGE) {
+        return cm_wrap(err, "look for what '" HUB_HOLDS_BRANCH "' keeps out");
+    }
+    if (rc < 0) { // who pushes that keeps nothing else from being taken in
+        *out = cm_new(1, sizeof(**out));
+        rc = CM_OK;
+    } else {
+        rc = hub_found_read(place, out, err);
+    }
     (void)!hub_repo_discard(place->folder, &ignored);
     if (rc == CM_OK && (*out)->sealed == 0) {
         cm_log(CM_LOG_WARN, "release.not_found",

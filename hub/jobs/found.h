@@ -51,7 +51,8 @@ CM_MUSTUSE enum cm_rc hub_found_read(const struct hub_found_place *place, struct
                                      struct cm_err *err);
 
 // hub_found_fetch fetches the branch first, and removes the mirror afterwards; what is not there is
-// nothing. It fails as hub_repo_fetch.
+// nothing, and what is too large, or cannot be read for what it is, has no seal. It fails as
+// hub_repo_fetch.
 CM_MUSTUSE enum cm_rc hub_found_fetch(const struct hub_repo_source *source,
                                       const struct hub_repo_job *job,
                                       const struct hub_found_place *place, struct hub_found **out,

@@ -31,6 +31,7 @@ struct fixture {
     int port;
     struct hub_forge *forge;
     struct hub_flush flush;
+    const struct hub_repo_limits *limits; // of what is found; NULL: those that it has
 };
 
 static int start_server(struct fixture *f) {
@@ -253,9 +254,6 @@ static void what_asks_for_one_goes_there_though_others_are_commits(void **state)
     expect(f, "git -C fleet.git ls-tree -r --name-only holdfast/ban/web bans", "bans/b.yaml");
 }
 
-static void what_asks_for_one_is_no_commit_where_there_are_none_any_more(void **state) {
-    struct fixture *f = *state;
-
 // Commits may have gone one by one, to find the one that can never be pushed.
 static void what_narrows_commits_takes_nothing_out_of_one(void **state) {
     struct fixture *f = *state;
@@ -270,6 +268,9 @@ static void what_narrows_commits_takes_nothing_out_of_one(void **state) {
     expect(f, "git -C fleet.git ls-tree -r --name-only " BRANCH " freezes | tr '\\n' ' '",
            "freezes/b.yaml freezes/c.yaml ");
 }
+
+static void what_asks_for_one_is_no_commit_where_there_are_none_any_more(void **state) {
+    struct fixture *f = *state;
 
     f->flush.by_pulls = false;
     f->flush.forge = NULL;
@@ -647,7 +648,7 @@ static const uint8_t secret[CM_SHA256_SIZE] = "what is among the hub's keys";
 static struct hub_found *find(struct fixture *f, const uint8_t *with) {
     CM_AUTOFREE char *folder = scratch_path(f->scratch, "found");
     const struct hub_repo_source source = {.name = "fleet", .url = f->url};
-    const struct hub_repo_job job = {.folder = folder, .cancel_fd = -1};
+    const struct hub_repo_job job = {.folder = folder, .limits = f->limits, .cancel_fd = -1};
     const struct hub_found_place place = {.folder = folder, .root = "", .secret = with};
     struct hub_found *found = NULL;
     struct cm_err err;
@@ -719,6 +720,32 @@ static void what_others_put_onto_the_branch_of_holds_does_not_count(void **state
                 " git commit --quiet --amend --no-edit\n"
                 "git push --quiet --force o y:holdfast/holds");
     expect_found(f, secret, 0); // it is of two files
+}
+
+// Whoever may push there must not keep the hub from taking in anything new.
+static void what_cannot_be_read_there_has_no_seal(void **state) {
+    struct fixture *f = *state;
+    static const struct hub_repo_limits few = {.deadline_ms = TIMEOUT_MS,
+                                               .silence_ms = TIMEOUT_MS,
+                                               .max_received_bytes = 1 << 20,
+                                               .max_objects = 1000,
+                                               .max_object_bytes = 1 << 20,
+                                               .max_memory_bytes = (uint64_t)2 << 30};
+
+    f->flush.secret = secret;
+    add_decided(f, "web", "c1", "");
+    run(f);
+    scratch_run(f->scratch, "cd work; git fetch --quiet o; git checkout --quiet -b y "
+                            "o/holdfast/holds; head -c 2000000 /dev/zero | tr '\\0' x >message\n"
+                            "git commit --quiet --allow-empty -F message\n"
+                            "git push --quiet --force o y:holdfast/holds");
+    expect_found(f, secret, 0);
+    scratch_run(f->scratch, "cd work; git reset --quiet --hard o/holdfast/holds~1\n"
+                            "head -c 2000000 /dev/urandom >large; git add large\n"
+                            "git commit --quiet -m large\n"
+                            "git push --quiet --force o y:holdfast/holds");
+    f->limits = &few;
+    expect_found(f, secret, 0);
 }
 
 static void what_a_document_is_to_say_is_found_as_the_hold_that_it_is(void **state) {
@@ -827,6 +854,7 @@ int main(int argc, char **argv) {
         TEST(a_branch_that_is_as_it_shall_be_is_left_alone),
         TEST(others_go_into_others),
         TEST(what_asks_for_one_goes_there_though_others_are_commits),
+        TEST(what_narrows_commits_takes_nothing_out_of_one),
         TEST(what_asks_for_one_is_no_commit_where_there_are_none_any_more),
         TEST(none_is_closed_while_what_is_in_it_is_not_at_hand),
         TEST(merged_it_is_done),
@@ -844,6 +872,7 @@ int main(int argc, char **argv) {
         TEST(a_branch_with_commits_of_others_is_theirs),
         TEST(what_waits_on_the_branch_of_holds_is_found_by_the_hub_that_wrote_it),
         TEST(what_others_put_onto_the_branch_of_holds_does_not_count),
+        TEST(what_cannot_be_read_there_has_no_seal),
         TEST(what_a_document_is_to_say_is_found_as_the_hold_that_it_is),
         TEST(what_was_found_and_people_closed_meanwhile_is_not_proposed_again),
         TEST(what_was_found_and_waits_still_goes_on_in_its_pull_request),
@@ -859,6 +888,5 @@ int main(int argc, char **argv) {
     };
 
     hub_repo_child_main(argc, argv);
-        TEST(what_narrows_commits_takes_nothing_out_of_one),
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
