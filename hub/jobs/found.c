@@ -14,10 +14,11 @@
 #include "hub/repo/tree.h"
 #include "hub/write/write.h"
 
-void hub_found_seal(const uint8_t *secret, const char *path, const char *text,
-                    char out[CM_SHA256_HEX_MAX]) {
+void hub_found_seal(const uint8_t *secret, const char *repository, const char *path,
+                    const char *text, char out[CM_SHA256_HEX_MAX]) {
     static const char purpose[] = "holdfast holds v1";
-    CM_AUTOFREE char *all = cm_strf("%s\n%s", path, text); // a path has no line feed
+    CM_AUTOFREE char *all =
+        cm_strf("%s\n%s\n%s", repository, path, text); // neither name has a line feed
     struct cm_sha256 key = cm_hmac_sha256(secret, CM_SHA256_SIZE, purpose, strlen(purpose));
     struct cm_sha256 seal = cm_hmac_sha256(key.bytes, sizeof(key.bytes), all, strlen(all));
 
@@ -99,7 +100,7 @@ static bool is_sealed(const struct reading *r, const char *seal, const char *pat
     CM_AUTOFREE char *copy = cm_strndup((const char *)text->data, text->size);
     char hex[CM_SHA256_HEX_MAX];
 
-    hub_found_seal(r->place->secret, path, copy, hex);
+    hub_found_seal(r->place->secret, r->place->repository, path, copy, hex);
     return strlen(copy) == text->size && strlen(seal) == sizeof(hex) - 1 &&
            cm_equal_secret(hex, seal, sizeof(hex) - 1);
 }

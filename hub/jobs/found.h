@@ -27,12 +27,13 @@ struct hub_repo_source;
 #define HUB_FOUND_SEAL "Seal" // the trailer
 #define HUB_FOUND_MAX 1000    // commits that are looked at
 
-// hub_found_seal makes the seal of a file at a path, told from the top of the repository. secret:
-// 32 bytes (hub_authority_secret_key).
-void hub_found_seal(const uint8_t *secret, const char *path, const char *text,
-                    char out[CM_SHA256_HEX_MAX]);
+// hub_found_seal makes the seal of a file at a path, told from the top of the repository that has
+// this name. secret: 32 bytes (hub_authority_secret_key).
+void hub_found_seal(const uint8_t *secret, const char *repository, const char *path,
+                    const char *text, char out[CM_SHA256_HEX_MAX]);
 
 struct hub_found_place {
+    const char *repository;
     const char *folder; // of a mirror of that branch alone
     const char *root;   // of the fleet in the repository; ""
     const uint8_t *secret;

@@ -41,7 +41,8 @@ static enum cm_rc find_holds(void *ctx, int cancel_fd, struct cm_err *err) {
     struct hub_repo_limits limits = hub_repo_limits_default;
     CM_AUTOFREE char *folder = cm_strf("%s" HOLDS, t->folder);
     const struct hub_repo_job job = {.folder = folder, .limits = &limits, .cancel_fd = cancel_fd};
-    const struct hub_found_place place = {.folder = folder,
+    const struct hub_found_place place = {.repository = t->config->name,
+                                          .folder = folder,
                                           .root = t->config->path,
                                           .secret =
                                               hub_authority_secret_key(t->owner->config.authority)};

@@ -348,7 +348,7 @@ static char *seal(const struct hub_flush *f, const struct hub_repo_edit *edit, c
     if (at == NULL || edit->text == NULL) {
         return message;
     }
-    hub_found_seal(f->secret, edit->path, edit->text, hex);
+    hub_found_seal(f->secret, f->repository->name, edit->path, edit->text, hex);
     char *sealed =
         cm_strf("%.*s\nHoldfast-" HUB_FOUND_SEAL ": %s%s", (int)(at - message), message, hex, at);
     free(message);

@@ -31,6 +31,7 @@ struct fixture {
     int port;
     struct hub_forge *forge;
     struct hub_flush flush;
+    const char *found_as;                 // the repository's name there
     const struct hub_repo_limits *limits; // of what is found; NULL: those that it has
 };
 
@@ -85,6 +86,7 @@ static int set_up(void **state) {
                                             .timeout_ms = TIMEOUT_MS,
                                             .committer = texts[3],
                                             .committer_email = texts[4]};
+    f->found_as = texts[0];
     f->port = start_server(f);
     f->flush = (struct hub_flush){.repository = &f->repository,
                                   .folder = f->folder,
@@ -649,7 +651,8 @@ static struct hub_found *find(struct fixture *f, const uint8_t *with) {
     CM_AUTOFREE char *folder = scratch_path(f->scratch, "found");
     const struct hub_repo_source source = {.name = "fleet", .url = f->url};
     const struct hub_repo_job job = {.folder = folder, .limits = f->limits, .cancel_fd = -1};
-    const struct hub_found_place place = {.folder = folder, .root = "", .secret = with};
+    const struct hub_found_place place = {
+        .repository = f->found_as, .folder = folder, .root = "", .secret = with};
     struct hub_found *found = NULL;
     struct cm_err err;
 
@@ -702,6 +705,8 @@ static void what_waits_on_the_branch_of_holds_is_found_by_the_hub_that_wrote_it(
     assert_string_equal(web->event, "e1");
     hub_found_free(found);
     expect_found(f, other, 0);
+    f->found_as = "another"; // that it was pushed to
+    expect_found(f, secret, 0);
 }
 
 static void what_others_put_onto_the_branch_of_holds_does_not_count(void **state) {
