@@ -246,8 +246,9 @@ struct agent_proof_ask {
 
 // text: what differs, without values, or why it cannot be told; good until the call returns.
 typedef void (*agent_proof_fn)(void *ctx, enum agent_proof proof, const char *text);
-// form: canonical, borrowed; NULL: it is not known, and `why` says why.
-typedef void (*agent_good_fn)(void *ctx, struct cm_buf *form, const char *why);
+// form: canonical, borrowed; NULL: it is not known, and `why` says why. `later`: the target did not
+// answer now, so the same question may have an answer another time.
+typedef void (*agent_good_fn)(void *ctx, struct cm_buf *form, bool later, const char *why);
 
 // An object at the target by which somebody there allows a change by hand for a time. What it says
 // is whatever he wrote (agent/plan/exempt.h reads it). What is here is good until the call returns.

@@ -46,16 +46,22 @@ struct proving {
     void *ctx;
     struct cm_task task; // where there is nothing to ask for
     const char *why;     // then
+    bool later;          // good: the server did not answer, which says nothing
 };
 
 static void finish(struct proving *p, enum agent_proof proof, const char *text) {
     if (p->good_done != NULL) {
-        p->good_done(p->ctx, NULL, text);
+        p->good_done(p->ctx, NULL, p->later, text);
     } else {
         p->done(p->ctx, proof, text);
     }
     cm_arena_free(p->arena);
     free(p);
+}
+
+// is_no_answer tells whether the server may say something else a moment later.
+static bool is_no_answer(const struct kube_answer *answer) {
+    return answer->status == 0 || answer->status == 429 || answer->status >= 500;
 }
 
 static bool is_kind(const char *key, const char *kind) {
@@ -125,7 +131,7 @@ static void finish_good(struct proving *p, const struct cm_json *theirs) {
     }
     cm_json_write_canonical(p->form, &text);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = cm_buf_copy(cm_str_get(&text), text.len);
-    p->good_done(p->ctx, form, "");
+    p->good_done(p->ctx, form, false, "");
     cm_arena_free(p->arena);
     free(p);
 }
@@ -147,6 +153,7 @@ static void on_reference(void *ctx, const struct kube_answer *answer) {
         kube_answer_ok(answer) && answer->json != NULL ? template_of(p, answer->json) : NULL;
 
     if (theirs == NULL) {
+        p->later = is_no_answer(answer) || p->k->stopping;
         finish(p, AGENT_PROOF_NONE,
                kube_answer_ok(answer) || answer->status == 404
                    ? "what its controller runs as the good one is not there"
@@ -341,6 +348,7 @@ static void on_leader(void *ctx, const struct kube_answer *answer) {
             : cm_json_string(cm_json_path(answer->json, "status", "stableRS", NULL));
 
     if (!kube_answer_ok(answer) || stable == NULL || stable[0] == '\0' || p->k->stopping) {
+        p->later = is_no_answer(answer) || p->k->stopping;
         finish(p, AGENT_PROOF_NONE, "its Rollout does not say what is stable");
         return;
     }
@@ -358,6 +366,7 @@ static void ask_leader(struct proving *p, const struct agent_proof_ask *what) {
             : NULL;
 
     if (r == NULL) {
+        p->later = kube_resources_stale(p->k->resources);
         end_unasked(p, "it is not known what its controller runs as the good one");
         return;
     }
@@ -386,6 +395,7 @@ void kube_good(struct agent_kube *k, const struct agent_proof_ask *what, agent_g
 
     p->good_done = done;
     if (read_form(p, what, &err) < 0) {
+        p->later = err.code == CM_EIO;
         end_unasked(p, err.msg);
     } else if (p->flagger) {
         ask_primary(p);

@@ -518,7 +518,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
 struct packing {
     struct agent_watch *w;
     bool unnamed; // it may still become known who decided
-    bool waits;   // until it is known what was good
+    bool waits;   // until it is known what was good; what comes after it, too
     struct cm_arena *arena;
     Holdfast__V1__Decisions m;
     size_t bytes;
@@ -552,9 +552,12 @@ static bool pack_one(void *ctx, const struct agent_decided *d) {
         m = cm_arena_get(p->arena, sizeof(*m));
         holdfast__v1__decision__init(m);
     }
-    name_author(p, m);
-    p->waits |= !watch_add_good(p->w, p->arena, m);
     m->number = d->number;
+    p->waits |= !watch_add_good(p->w, p->arena, m);
+    if (p->waits) { // it is asked of the others meanwhile
+        return true;
+    }
+    name_author(p, m);
     p->m.decisions[p->m.n_decisions++] = m;
     p->bytes += d->size + m->good_object.len;
     return true;
@@ -576,7 +579,7 @@ void watch_tell_decisions(struct agent_watch *w) {
     p.m.run = cm_arena_strdup(arena, agent_cache_report_run(w->cache));
     p.m.decisions = cm_arena_get(arena, WIRE_DECISIONS_MAX * sizeof(void *));
     agent_cache_decided_each(w->cache, pack_one, &p);
-    if (p.waits) {
+    if (p.m.n_decisions == 0) {
         return;
     }
     if (p.unnamed && cm_clock_now_ms() < w->author_until_ms) {
@@ -601,7 +604,7 @@ void agent_watch_decisions_acked(struct agent_watch *w, const char *run, uint64_
     }
     w->decisions_sent = false;
     agent_cache_decided_told(w->cache, number);
-    watch_forget_goods(w);
+    watch_forget_goods(w, number);
     watch_tell_journal(w); // if one gave way
     watch_tell_decisions(w);
     watch_schedule(w);

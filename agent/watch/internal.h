@@ -162,6 +162,7 @@ struct agent_watch {
     int64_t author_until_ms; // monotonic, since the first that is not told; 0: all are
     struct watch_shares shares;
     struct cm_map *goods; // by the id of a decision: what was good (good.c)
+    struct cm_timer good; // when that is asked again
 
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
@@ -262,11 +263,13 @@ void watch_tell_share(void *watch, const struct agent_decision *what); // that w
 bool watch_waits_for_decisions(const struct agent_watch *w);
 
 // good.c: watch_add_good adds what runs to a rejection of which nothing is known that was good;
-// false: it is still being found out, and watch_tell_decisions follows. watch_forget_goods forgets
-// what was told.
+// false: it is still being found out, and watch_tell_decisions follows. watch_good_again asks again
+// what the target could not answer; it is the timer's, too. watch_forget_goods forgets what was
+// told up to a number.
 struct cm_map *watch_goods_new(void);
 bool watch_add_good(struct agent_watch *w, struct cm_arena *a, Holdfast__V1__Decision *m);
-void watch_forget_goods(struct agent_watch *w);
+void watch_good_again(void *watch);
+void watch_forget_goods(struct agent_watch *w, uint64_t number);
 
 // watch_happened takes down what an apply did besides; watch_drop_happened forgets it all.
 void watch_happened(struct agent_watch *w, struct seen *s, enum happened what, const char *who,

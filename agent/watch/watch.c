@@ -362,6 +362,9 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why) {
         agent_apply_reachable(w->apply);
         agent_apply_woken(w->apply);
     }
+    if (yes) {
+        watch_good_again(w);
+    }
 }
 
 // ---- From apply
@@ -526,6 +529,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     w->correct = (struct cm_timer){.run = watch_correct, .ctx = w};
     w->lateness = (struct cm_timer){.run = watch_late, .ctx = w};
     w->author = (struct cm_timer){.run = watch_author, .ctx = w};
+    w->good = (struct cm_timer){.run = watch_good_again, .ctx = w};
     w->last_sent_ms = cm_clock_now_ms() - report_interval_ms;
     w->acked = agent_cache_reports_acked(cache);
     w->full = true; // what was told before this process began is not known
@@ -540,6 +544,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->correct);
     cm_timer_stop(w->loop, &w->lateness);
     cm_timer_stop(w->loop, &w->author);
+    cm_timer_stop(w->loop, &w->good);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     watch_shares_done(&w->shares);
@@ -571,6 +576,7 @@ void agent_watch_shut(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->correct);
     cm_timer_stop(w->loop, &w->lateness);
     cm_timer_stop(w->loop, &w->author);
+    cm_timer_stop(w->loop, &w->good);
     watch_shares_stop(&w->shares);
 }
 

@@ -2188,7 +2188,7 @@ static void of_a_rejection_before_its_time_it_is_found_out_what_runs(void **stat
     assert_int_equal(f->tellings, 0);
     const char *asked = SVC " flagger Canary.flagger.app/shop/web {"; // and its form
     assert_memory_equal(f->asked_good, asked, strlen(asked));
-    f->tell_good(f->tell_good_ctx, form, "");
+    f->tell_good(f->tell_good_ctx, form, false, "");
     settle(f);
     assert_int_equal(f->tellings, 1);
     assert_int_equal(decided(f)->good_object.len, form->size);
@@ -2205,7 +2205,7 @@ static void what_cannot_be_found_out_makes_nobody_wait(void **state) {
     first.first = true;
     agent_watch_decided(f->watch, &first);
     settle(f);
-    f->tell_good(f->tell_good_ctx, NULL, "there is no primary");
+    f->tell_good(f->tell_good_ctx, NULL, false, "there is no primary");
     settle(f);
     assert_int_equal(f->tellings, 1);
     assert_int_equal(decided(f)->good_object.len, 0);
@@ -2220,7 +2220,7 @@ static void what_runs_is_found_out_again_for_a_hub_that_is_told_again(void **sta
     first.first = true;
     agent_watch_decided(f->watch, &first);
     settle(f);
-    f->tell_good(f->tell_good_ctx, NULL, "there is no primary");
+    f->tell_good(f->tell_good_ctx, NULL, false, "there is no primary");
     f->tell_good = NULL;
     settle(f);
     acknowledge_decisions(f);
@@ -2228,9 +2228,104 @@ static void what_runs_is_found_out_again_for_a_hub_that_is_told_again(void **sta
     come_back(f);
     assert_int_equal(f->tellings, 1);
     assert_non_null(f->tell_good);
-    f->tell_good(f->tell_good_ctx, NULL, "there is no primary");
+    f->tell_good(f->tell_good_ctx, NULL, false, "there is no primary");
     settle(f);
     assert_int_equal(f->tellings, 2);
+}
+
+// reject_before_its_time also takes down whom to tell what was good.
+static void reject_before_its_time(struct fixture *f) {
+    struct agent_decision first = rejection;
+
+    start(f, &shop);
+    connect(f);
+    first.first = true;
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    assert_non_null(f->tell_good);
+}
+
+static void answer_good(struct fixture *f, struct cm_buf *form, bool later) {
+    agent_good_fn tell = f->tell_good;
+
+    assert_non_null(tell);
+    f->tell_good = NULL;
+    tell(f->tell_good_ctx, form, later, form == NULL ? "nobody knows" : "");
+    settle(f);
+}
+
+static void a_target_that_does_not_answer_is_asked_again_what_runs(void **state) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = cm_buf_copy("{\"good\":1}", 10);
+    struct fixture *f = *state;
+
+    reject_before_its_time(f);
+    answer_good(f, NULL, true);
+    assert_int_equal(f->tellings, 0);
+    assert_null(f->tell_good); // not at once
+    cm_clock_advance(5000);
+    settle(f);
+    answer_good(f, NULL, true);
+    agent_watch_reachable(f->watch, true, NULL);
+    answer_good(f, form, false);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->good_object.len, form->size);
+}
+
+static void a_target_that_never_answers_what_runs_is_not_waited_for_for_ever(void **state) {
+    struct fixture *f = *state;
+
+    reject_before_its_time(f);
+    for (int i = 0; i < 120; i++) {
+        answer_good(f, NULL, true);
+        assert_int_equal(f->tellings, 0);
+        cm_clock_advance(5000);
+        settle(f);
+    }
+    answer_good(f, NULL, true);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->good_object.len, 0);
+}
+
+static void what_was_decided_before_one_that_waits_does_not_wait(void **state) {
+    struct agent_decision before = rejection;
+    struct agent_decision first = rejection;
+    struct agent_decision after = rejection;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    before.verdict = AGENT_VERDICT_STARTED;
+    agent_watch_decided(f->watch, &before);
+    first.first = true;
+    agent_watch_decided(f->watch, &first);
+    after.verdict = AGENT_VERDICT_PROMOTED;
+    after.at_ms += 1;
+    agent_watch_decided(f->watch, &after);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__STARTED);
+    acknowledge_decisions(f);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    answer_good(f, NULL, false);
+    assert_int_equal(f->tellings, 2);
+    assert_int_equal(f->decisions->n_decisions, 2);
+    assert_int_equal(f->decisions->decisions[0]->verdict, HOLDFAST__V1__VERDICT__REJECTED);
+    assert_int_equal(f->decisions->decisions[1]->verdict, HOLDFAST__V1__VERDICT__PROMOTED);
+}
+
+static void of_a_rejected_configuration_it_is_not_asked_what_runs(void **state) {
+    struct agent_decision config = rejection;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    config.verdict = AGENT_VERDICT_CONFIG_REJECTED;
+    agent_watch_decided(f->watch, &config);
+    settle(f);
+    assert_null(f->tell_good);
+    assert_int_equal(f->tellings, 1);
+    assert_true(decided(f)->provisional);
 }
 
 static void an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back(void **state) {
@@ -2314,6 +2409,10 @@ static const struct CMUnitTest tests[] = {
     TEST(of_a_rejection_before_its_time_it_is_found_out_what_runs),
     TEST(what_cannot_be_found_out_makes_nobody_wait),
     TEST(what_runs_is_found_out_again_for_a_hub_that_is_told_again),
+    TEST(a_target_that_does_not_answer_is_asked_again_what_runs),
+    TEST(a_target_that_never_answers_what_runs_is_not_waited_for_for_ever),
+    TEST(what_was_decided_before_one_that_waits_does_not_wait),
+    TEST(of_a_rejected_configuration_it_is_not_asked_what_runs),
     TEST(an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back),
     TEST(what_was_only_observed_is_news_once_the_agent_applies),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
