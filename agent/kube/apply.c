@@ -129,7 +129,6 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
     if (applied.written && strncmp(op->key, DEFINITION, sizeof(DEFINITION) - 1) == 0) {
         op->k->definition_ms = cm_clock_now_ms();
     }
-    op->entry->woken |= op->wakes;
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
     if (may_still_differ(op, note, answer->json)) {
         op->drift = cm_arena_get(op->arena, sizeof(*op->drift));
@@ -231,22 +230,51 @@ static void complain(struct kube_op *op, const struct kube_answer *answer, const
 }
 
 static void send_apply(struct kube_op *op);
+static void look(struct kube_op *op);
+static void found(struct kube_op *op, const struct cm_json *live);
 
-// wake gives pods to what somebody who is gone has left with none.
-static void wake(struct kube_op *op, const struct cm_json *live) {
+static void on_woken(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        op->entry->woken = true;
+        found(op, answer->json);
+    } else if (answer->status == 409 && op->looks < LOOKS_MAX) {
+        look(op);
+    } else {
+        complain(op, answer, "patch");
+    }
+}
+
+// wake gives pods to what somebody who is gone has left with none, as another manager: so it takes
+// nothing by force, and no apply of ours takes away again what Git does not say. It tells whether
+// it does.
+static bool wake(struct kube_op *op, const struct cm_json *live) {
     int64_t least = op->entry->asleep ? kube_owners_wake(op->entry, live) : 0;
 
-    op->wakes = least > 0;
-    op->takes = false;
-    if (op->wakes) {
-        op->given &= ~(unsigned)KUBE_RIGHT_REPLICAS;
-        op->takes = kube_right_wake(op->arena, op->desired, live, op->k->field_manager, least);
+    if (least == 0) {
+        return false;
     }
+    CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
+    CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s-wake", op->path, manager);
+    struct kube_request request = {
+        .method = "PATCH",
+        .path = path,
+        .content_type = "application/merge-patch+json",
+        .body = kube_right_wake(op->arena, op->desired, live, least),
+        .account = op->account,
+        .done = on_woken,
+        .ctx = op,
+    };
+
+    op->given &= ~(unsigned)KUBE_RIGHT_REPLICAS;
+    op->call = kube_call(op->k, &request);
+    return true;
 }
 
 // give_way leaves out what others have by right.
 static void give_way(struct kube_op *op, const struct cm_json *live) {
-    wake(op, live);
     const struct kube_right_gift gift = {.manager = op->k->field_manager,
                                          .rights = op->given,
                                          .terms = kube_owners_terms(op->entry, op->arena),
@@ -312,7 +340,10 @@ static void found(struct kube_op *op, const struct cm_json *live) {
     if (op->whole != NULL) { // it may have been looked at before
         op->desired = cm_json_copy(op->arena, op->whole);
     }
-    if (op->given != 0 || op->entry->asleep) {
+    if (wake(op, live)) {
+        return;
+    }
+    if (op->given != 0) {
         give_way(op, live);
     }
     if (spares(op)) {
@@ -508,10 +539,7 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
     op->call = NULL;
-    if (kube_answer_ok(answer) && answer->json != NULL && op->takes && op->looks < LOOKS_MAX) {
-        op->looks++;
-        found(op, answer->json); // as it shall be
-    } else if (kube_answer_ok(answer) && answer->json != NULL) {
+    if (kube_answer_ok(answer) && answer->json != NULL) {
         succeed(op, answer);
     } else if (is_overtaken(op, answer)) {
         look(op);

@@ -184,8 +184,6 @@ struct kube_op {
     struct kube_drift *drift;   // apply: how it still differs; the arena's; NULL: not compared
     bool only_new;              // apply: must not change an object that is there
     unsigned given;             // apply: rights of others, whose fields are left out
-    bool wakes;                 // apply: gives pods to what was left with none
-    bool takes;                 // apply: only takes a field from who left it so; it goes then
     enum agent_besides besides; // apply
     char *whose;                // apply: whose it was
     char *said;                 // apply: what was done besides; NULL: nothing

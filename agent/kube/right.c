@@ -416,37 +416,16 @@ bool kube_right_is_asleep(const struct cm_json *live, const char *manager) {
     return asleep;
 }
 
-// has_nodes tells whether somebody else than we says which nodes pods go to; that is one field.
-static bool has_nodes(const struct cm_json *live, const char *manager) {
-    for (const struct cm_json *m = managers_of(live); m != NULL; m = m->next) {
-        const struct cm_json *its =
-            cm_json_path(m, "fieldsV1", "f:spec", "f:template", "f:spec", "f:nodeSelector", NULL);
+const char *kube_right_wake(struct cm_arena *a, const struct cm_json *desired,
+                            const struct cm_json *live, int64_t least) {
+    const char *version = cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL));
+    int64_t replicas = cm_json_int(cm_json_path(desired, "spec", "replicas", NULL), least);
+    const char *spec = is_a(desired, "apps", "DaemonSet")
+                           ? "{\"template\":{\"spec\":{\"nodeSelector\":{\"" NO_NODE "\":null}}}}"
+                           : cm_arena_strf(a, "{\"replicas\":%lld}", (long long)replicas);
 
-        if (its != NULL && strcmp(text_of(m, "manager"), manager) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
-bool kube_right_wake(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
-                     const char *manager, int64_t least) {
-    struct cm_json *spec = cm_json_get(desired, "spec");
-    struct cm_json *pod = cm_json_get(cm_json_get(spec, "template"), "spec");
-
-    if (!is_a(desired, "apps", "DaemonSet")) {
-        if (cm_json_get(spec, "replicas") == NULL) {
-            cm_json_set_int(a, spec, "replicas", least);
-        }
-        return false;
-    }
-    if (pod == NULL || node_selector(desired) != NULL || !has_nodes(live, manager)) {
-        return false;
-    }
-    struct cm_json *selector = cm_json_new(a, CM_OBJECT);
-    cm_json_set_string(a, selector, NO_NODE, "false"); // who says otherwise has it no longer
-    cm_json_set(a, pod, "nodeSelector", selector);
-    return true;
+    return cm_arena_strf(a, "{\"metadata\":{\"resourceVersion\":\"%s\"},\"spec\":%s}",
+                         version == NULL ? "" : version, spec);
 }
 
 static void give_replicas(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,

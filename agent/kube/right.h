@@ -75,11 +75,11 @@ struct kube_right_terms kube_right_terms_of(struct cm_arena *a, const struct cm_
 // fits no node. An autoscaler leaves such an object alone.
 bool kube_right_is_asleep(const struct cm_json *live, const char *manager);
 
-// kube_right_wake has a desired form give such an object pods again: as many replicas as Git says,
-// else `least`. It returns whether the form only takes a field from whoever has it, which goes with
-// the next apply that is without it.
-bool kube_right_wake(struct cm_arena *a, struct cm_json *desired, const struct cm_json *live,
-                     const char *manager, int64_t least);
+// kube_right_wake returns a merge patch that gives such an object pods again, if it is still as it
+// was seen: as many replicas as Git says, else `least`. It is no apply: what Git does not say shall
+// not be ours, for a later apply without it would take it away. The text is the arena's.
+const char *kube_right_wake(struct cm_arena *a, const struct cm_json *desired,
+                            const struct cm_json *live, int64_t least);
 
 // What is given, to whom.
 struct kube_right_gift {

@@ -1087,20 +1087,27 @@ static void leave_asleep(struct fixture *f, const char *replicas, const char *ma
     wait_asked(f, ANY_GET, looks + 1);
 }
 
-// assert_woken has it applied again, with so many replicas.
+#define APPLY_WEB "web?fieldManager=holdfast&"
+#define WAKE "fieldManager=holdfast-wake"
+#define OF_VERSION "{\"metadata\":{\"resourceVersion\":\"21\"},\"spec\":"
+
+// assert_woken has it woken, with so many replicas, and applied again.
 static void assert_woken(struct fixture *f, const char *replicas) {
-    CM_AUTOFREE char *what = cm_strf("\"replicas\":%s", replicas);
-    size_t before = fake_api_count(f->api, what);
+    CM_AUTOFREE char *what = cm_strf(OF_VERSION "{\"replicas\":%s}}", replicas);
 
     assert_true(turn_until(f->loop, is_due, f));
+    size_t applies = fake_api_count(f->api, APPLY_WEB);
+    fake_api_answer(f->api, WAKE, 1, 409, "{}"); // somebody changed it meanwhile
     apply_key(f, WEB);
-    assert_int_equal(fake_api_count(f->api, what), before + 1);
+    assert_int_equal(fake_api_count(f->api, what), 2);
+    assert_int_equal(fake_api_count(f->api, WAKE), 2);
+    assert_int_equal(fake_api_count(f->api, APPLY_WEB), applies + 1);
     // Whoever keeps it at none after that shall have it so.
     see(f, 23, "\"spec\":" SPEC_OF("one", "\"replicas\":0,"), REPLICAS_OF("flagger"));
     let_pass(f, SECOND_MS);
     f->due = false;
     apply_key(f, WEB);
-    assert_int_equal(fake_api_count(f->api, what), before + 1);
+    assert_int_equal(fake_api_count(f->api, WAKE), 2);
 }
 
 static void what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with(void **state) {
@@ -1122,6 +1129,7 @@ static void what_flagger_left_with_none_gets_one_where_nobody_says_more(void **s
 
     leave_asleep(f, "", REPLICAS_OF("flagger"), "", "");
     assert_woken(f, "1");
+    assert_int_equal(fake_api_count(f->api, "\"replicas\":1"), 2); // none of it by an apply
 }
 
 static void what_rests_because_somebody_wants_it_so_is_let_be(void **state) {
@@ -1185,8 +1193,11 @@ static void a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again(vo
     assert_true(turn_until(f->loop, is_due, f));
     size_t before = fake_api_count(f->api, "PATCH " EDGE_PATH);
     apply_key(f, EDGE);
-    assert_int_equal(fake_api_count(f->api, NO_NODE "\"false\""), 1); // it is ours alone then
-    assert_int_equal(fake_api_count(f->api, "PATCH " EDGE_PATH), before + 2); // and goes
+    assert_int_equal(fake_api_count(f->api,
+                                    OF_VERSION "{\"template\":{\"spec\":{\"nodeSelector\":{" NO_NODE
+                                               "null}}}}}"),
+                     1);
+    assert_int_equal(fake_api_count(f->api, "PATCH " EDGE_PATH), before + 2); // and the apply
 }
 
 // ---- What goes while it is applied
