@@ -344,6 +344,7 @@ struct kube_entry {
     uint32_t round;                    // of the watch's list that had it
     unsigned pins;                     // who still needs it after calling the core
     unsigned rights;                   // that others may have to its fields
+    unsigned to_wake;                  // of these: to what is not desired, for when nobody has it
     unsigned had;                      // of these, what somebody had since it was applied last
     struct kube_condition *conditions; // of its rules; NULL: none
     struct kube_releases *releases;    // NULL: nothing is known of any
@@ -366,6 +367,7 @@ struct kube_entry {
     bool by_hand;    // somebody set by hand what is given for now
     bool undecided;  // differs in what perhaps somebody has by right
     bool asleep;     // a controller of releases took it to no pods
+    bool slept;      // it was once: with each release it may be again
     bool woken;      // was given some when nobody decided about its releases any more
     bool guessed;    // was compared while it was not known which of its rules hold
     bool look_says;  // the look ends with an observation in any case
@@ -476,7 +478,7 @@ void kube_owners_want(struct kube_entry *e, unsigned rights);
 enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
 // kube_owners_rights tells which rights to an object count: of those that others could have to
 // fields that a desired form sets, and to its replicas while it is asleep.
-unsigned kube_owners_rights(const struct kube_entry *e, const struct cm_json *desired);
+unsigned kube_owners_rights(struct kube_entry *e, const struct cm_json *desired);
 // kube_owners_wake tells how many replicas a live object needs that has none, for it was left so by
 // somebody who is gone; 0: it is let be.
 int64_t kube_owners_wake(const struct kube_entry *e, const struct cm_json *live);

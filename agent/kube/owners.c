@@ -422,8 +422,12 @@ struct kube_right_terms kube_owners_terms(const struct kube_entry *e, struct cm_
 
 // ---- What somebody left with no replicas
 
-unsigned kube_owners_rights(const struct kube_entry *e, const struct cm_json *desired) {
-    return kube_right_of(desired) | (e->asleep ? KUBE_RIGHT_REPLICAS : 0U);
+unsigned kube_owners_rights(struct kube_entry *e, const struct cm_json *desired) {
+    unsigned its = kube_right_of(desired);
+
+    e->slept |= e->asleep;
+    e->to_wake = e->slept ? ~its & KUBE_RIGHT_REPLICAS : 0U;
+    return its | e->to_wake;
 }
 
 struct waking {
@@ -450,7 +454,8 @@ static bool ask_owner(void *ctx, const char *key, void *value) {
 int64_t kube_owners_wake(const struct kube_entry *e, const struct cm_json *live) {
     struct waking w = {.target = place_of(e), .least = 1};
 
-    if (e->woken || !kube_right_is_asleep(live, e->k->field_manager) ||
+    if (e->woken || kube_owners_leader(e) != NULL ||
+        !kube_right_is_asleep(live, e->k->field_manager) ||
         knowledge_of(e, KUBE_RIGHT_REPLICAS) != KUBE_KNOWN) {
         return 0;
     }
@@ -476,9 +481,10 @@ static bool decide(void *ctx, const char *key, void *value) {
     if (!e->tracked) {
         return true;
     }
-    bool rights =
-        e->rights != 0 && kube_owners_of(e, &owned) != KUBE_PENDING &&
-        (e->undecided || e->asleep || owned != ((kube_entry_given(e) | e->had) & e->rights));
+    bool rests = e->asleep && kube_owners_leader(e) == NULL; // who may have it so
+    bool rights = e->rights != 0 && kube_owners_of(e, &owned) != KUBE_PENDING &&
+                  (e->undecided || rests ||
+                   ((owned ^ (kube_entry_given(e) | e->had)) & e->rights & ~e->to_wake) != 0);
     if (rights || kube_releases_wait(e) ||
         (e->guessed && kube_conditions_known(e) != KUBE_PENDING)) {
         kube_entry_judge_anew(e);

@@ -1060,9 +1060,9 @@ static void apply_key(struct fixture *f, const char *key) {
     assert_int_equal(f->error.code, CM_OK);
 }
 
-// leave_asleep has a Deployment whose Canary goes when `manager` has set no replicas.
-static void leave_asleep(struct fixture *f, const char *replicas, const char *manager,
-                         const char *autoscalers, const char *scaled_objects) {
+// fall_asleep has a Deployment whose Canary is there when `manager` has set no replicas.
+static void fall_asleep(struct fixture *f, const char *replicas, const char *manager,
+                        const char *autoscalers, const char *scaled_objects) {
     CM_AUTOFREE char *json =
         cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
                 "\"web\"},\"spec\":" SPEC_OF("one", "%s") "}",
@@ -1081,6 +1081,12 @@ static void leave_asleep(struct fixture *f, const char *replicas, const char *ma
     see(f, 21, "\"spec\":" SPEC_OF("one", "\"replicas\":0,"), manager);
     let_pass(f, SECOND_MS);
     assert_false(f->due); // it is the Canary's
+}
+
+// leave_asleep has the Canary go then.
+static void leave_asleep(struct fixture *f, const char *replicas, const char *manager,
+                         const char *autoscalers, const char *scaled_objects) {
+    fall_asleep(f, replicas, manager, autoscalers, scaled_objects);
     size_t looks = fake_api_count(f->api, ANY_GET);
     fake_api_event(f->api, CANARY_WATCH,
                    "{\"type\":\"DELETED\",\"object\":" CANARY("good", "22") "}");
@@ -1130,6 +1136,24 @@ static void what_flagger_left_with_none_gets_one_where_nobody_says_more(void **s
     leave_asleep(f, "", REPLICAS_OF("flagger"), "", "");
     assert_woken(f, "1");
     assert_int_equal(fake_api_count(f->api, "\"replicas\":1"), 2); // none of it by an apply
+}
+
+#define SCALER_LIST "GET /apis/autoscaling/v2/horizontalpodautoscalers?limit"
+#define SCALER_WATCH "GET /apis/autoscaling/v2/horizontalpodautoscalers?watch=1"
+
+static void what_a_canary_keeps_at_none_is_looked_at_for_nobody_else(void **state) {
+    struct fixture *f = *state;
+
+    fall_asleep(f, "", REPLICAS_OF("flagger"), AUTOSCALER, "");
+    wait_asked(f, SCALER_WATCH, 1);
+    let_pass(f, SECOND_MS);
+    assert_int_equal(fake_api_count(f->api, ANY_GET), 0);
+    see(f, 22, "\"spec\":" SPEC_OF("one", "\"replicas\":2,"), REPLICAS_OF("flagger"));
+    let_pass(f, SECOND_MS);
+    see(f, 23, "\"spec\":" SPEC_OF("one", "\"replicas\":0,"), REPLICAS_OF("flagger"));
+    let_pass(f, SECOND_MS);
+    assert_int_equal(fake_api_count(f->api, SCALER_LIST), 1); // not anew with each release
+    assert_int_equal(fake_api_count(f->api, ANY_GET), 0);
 }
 
 static void what_rests_because_somebody_wants_it_so_is_let_be(void **state) {
@@ -1766,6 +1790,7 @@ int main(void) {
         TEST(what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with),
         TEST(what_flagger_left_with_none_gets_as_many_as_git_says),
         TEST(what_flagger_left_with_none_gets_one_where_nobody_says_more),
+        TEST(what_a_canary_keeps_at_none_is_looked_at_for_nobody_else),
         TEST(what_rests_because_somebody_wants_it_so_is_let_be),
         TEST(what_keda_lets_rest_is_let_be),
         TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
