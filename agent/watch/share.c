@@ -44,9 +44,9 @@ static void keep(struct share *s, const struct agent_decision *what) {
     s->last->actor = cm_arena_strdup(s->arena, what->actor);
 }
 
-// start: where the timer runs already it is for one that is due earlier.
+// start: where the timer runs already it may be for one that is due later, which was kept first.
 static void start(struct watch_shares *all, int64_t in_ms) {
-    if (all->timer.at == 0) {
+    if (all->timer.at == 0 || all->timer.due_ms > cm_clock_now_ms() + in_ms) {
         cm_timer_start(all->loop, &all->timer, in_ms);
     }
 }

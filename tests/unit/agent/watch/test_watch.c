@@ -2134,6 +2134,32 @@ static void of_shares_of_the_traffic_the_last_is_told_when_the_pause_is_over(voi
     assert_int_equal(decided(f)->weight, 50);
 }
 
+static void a_share_that_was_kept_first_makes_no_other_late(void **state) {
+    struct agent_decision share = rejection;
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    share.verdict = AGENT_VERDICT_WEIGHT;
+    share.weight = 10;
+    agent_watch_decided(f->watch, &share);
+    settle(f);
+    acknowledge_decisions(f);
+    cm_clock_advance(20000);
+    share.key = CFG;
+    agent_watch_decided(f->watch, &share);
+    share.weight = 20; // is kept until 50 s
+    agent_watch_decided(f->watch, &share);
+    share.key = SVC; // until 30 s
+    agent_watch_decided(f->watch, &share);
+    settle(f);
+    acknowledge_decisions(f);
+    cm_clock_advance(10000);
+    settle(f);
+    assert_int_equal(f->tellings, 3);
+    assert_string_equal(decided(f)->key, SVC);
+}
+
 static void
 a_share_that_waits_is_nothing_any_more_when_the_release_has_come_to_its_end(void **state) {
     struct fixture *f = *state;
@@ -2403,6 +2429,7 @@ static const struct CMUnitTest tests[] = {
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
     TEST(a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since),
     TEST(a_release_that_was_promoted_is_not_late),
+    TEST(a_share_that_was_kept_first_makes_no_other_late),
     TEST(of_shares_of_the_traffic_the_last_is_told_when_the_pause_is_over),
     TEST(a_share_that_waits_is_nothing_any_more_when_the_release_has_come_to_its_end),
     TEST(a_program_that_finds_a_release_on_its_way_tells_its_share),
