@@ -5,15 +5,22 @@
 
 #include "agent/cache/cache.h"
 #include "agent/link/internal.h"
+#include "common/clock.h"
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/map.h"
 #include "proto/wire.h"
 
-enum { LOOK_MS = 60000 };
+enum { LOOK_MS = 60000, UNHEARD_MS = 120000 };
+
+int64_t link_rules_ms(const struct agent_link *l) {
+    bool may_be_heard = l->hub_ms == 0 && cm_clock_now_ms() - l->began_ms < UNHEARD_MS;
+
+    return may_be_heard ? 0 : link_hub_ms(l);
+}
 
 struct agent_allowed link_allowed(const struct agent_link *l) {
-    struct agent_allowed allowed = {.now_ms = link_hub_ms(l)};
+    struct agent_allowed allowed = {.now_ms = link_rules_ms(l)};
 
     allowed.all = agent_cache_exemptions(l->cache, &allowed.count);
     return allowed;
@@ -73,19 +80,27 @@ void link_await_end(struct agent_link *l) {
 
     cm_timer_stop(l->loop, &l->ends);
     if (e.any && !l->stopping) {
-        wait(l, e.until_ms - link_hub_ms(l));
+        wait(l, e.until_ms - link_rules_ms(l));
+    }
+}
+
+static void say_over(struct agent_link *l, int64_t until_ms) {
+    if (until_ms <= link_rules_ms(l) && until_ms != l->said_over_ms) { // else a clock was set back
+        l->said_over_ms = until_ms;
+        cm_log(CM_LOG_INFO, "agent.exemption_over", "the time of an Exemption in Git is over",
+               "cluster", agent_link_cluster(l), NULL);
     }
 }
 
 void link_end_exemptions(void *ctx) {
     struct agent_link *l = ctx;
+    const struct ending e = look(l);
 
-    if (!look(l).otherwise) {
+    if (!e.otherwise) {
         link_await_end(l);
         return;
     }
-    cm_log(CM_LOG_INFO, "agent.exemption_over", "the time of an Exemption in Git is over",
-           "cluster", agent_link_cluster(l), NULL);
+    say_over(l, e.until_ms);
     wait(l, LOOK_MS); // should they not be read
     agent_link_exempted(l);
 }

@@ -123,6 +123,8 @@ struct agent_link {
     bool is_missing; // the hub said so of something
     struct cm_timer again;
     struct cm_timer ends;  // of what is allowed for a time
+    int64_t began_ms;      // monotonic: when this process did
+    int64_t said_over_ms;  // the end of an Exemption that was logged last
     struct cm_buf *signer; // certificate that came last on this connection; NULL: none
     bool whole;            // what is in force is on disk, all of it, and not doubted
     bool proven;           // what the disk says is in force was signed by our hub for us
@@ -158,6 +160,9 @@ void link_save_text(struct agent_link *l, char *text,
 
 // ---- renew.c
 void link_hear_clock(struct agent_link *l, int64_t hub_ms);
+// link_rules_ms is the time by which rules end: before the hub had two minutes to say what time it
+// is, none does (0), for our own clock may be wrong.
+int64_t link_rules_ms(const struct agent_link *l);
 int64_t link_hub_ms(const struct agent_link *l); // now, by the hub's clock as far as it is known
 int64_t link_renew_due_ms(int64_t begins_ms, int64_t ends_ms, const struct cm_sha256 *key);
 bool link_has_expired(const struct agent_link *l);

@@ -643,6 +643,7 @@ enum cm_rc agent_link_new(const struct agent_link_config *config, struct agent_l
     l->enroll_hub = cm_strdup(config->enroll_hub);
     l->driver = cm_strdup(config->driver);
     l->observes = config->observes;
+    l->began_ms = cm_clock_now_ms();
     l->first_retry = true;
     cm_random(l->instance, sizeof(l->instance));
     l->backoff =
