@@ -240,6 +240,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.journal = true;
     welcome.decisions = true;
     welcome.exempted = true;
+    welcome.observed = true;
     if (s->config.tells_actual) {
         const uint8_t *key = hub_authority_value_key(s->config.authority);
 

@@ -52,6 +52,7 @@ struct fake_hub {
     size_t kept_count;
     bool ahead;
     bool older;
+    bool knows_observed;
     char *frozen; // App; NULL: none
     int64_t frozen_until_ms;
     uint64_t freezes; // that were told
@@ -471,6 +472,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     m.full_report = h->want_full;
     m.cluster_name = name;
     m.decisions = !h->older;
+    m.observed = h->knows_observed;
     m.renews = h->renewal != FAKE_NO_RENEWAL;
     h->want_full = false;
     h->welcomed = true;
@@ -872,6 +874,10 @@ void fake_hub_lie(struct fake_hub *h, enum fake_lie lie) {
 
 size_t fake_hub_keeps(const struct fake_hub *h) {
     return h->kept_count;
+}
+
+void fake_hub_knows_observed(struct fake_hub *h) {
+    h->knows_observed = true;
 }
 
 void fake_hub_older(struct fake_hub *h) {

@@ -104,6 +104,9 @@ void fake_hub_drop_root(struct fake_hub *h); // the first one, afterwards
 // until it is told), if it is connected.
 void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms);
 
+// fake_hub_knows_observed has it know, from the next connection on, decisions that nobody acts
+// upon.
+void fake_hub_knows_observed(struct fake_hub *h);
 void fake_hub_older(struct fake_hub *h); // it takes no decisions, from the next connection on
 
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);

@@ -56,6 +56,7 @@ struct fixture {
     bool stopped;
     const char *what; // of the present wait
     uint64_t number;
+    bool observes; // the agent that is started next
 };
 
 // ---- What stands before a function of others: the linker's --wrap
@@ -92,7 +93,10 @@ static void start_agent_that_pauses(struct fixture *f, int64_t most_ms) {
                                         .reconnect_max_ms = most_ms};
     struct cm_err err;
 
-    if (agent_new(f->loop, f->disk, &config, agent_sim_driver_new(f->sim), &f->agent, &err) < 0) {
+    struct agent_driver *driver = agent_sim_driver_new(f->sim);
+
+    driver->observes |= f->observes;
+    if (agent_new(f->loop, f->disk, &config, driver, &f->agent, &err) < 0) {
         fail_msg("%s", err.msg);
     }
     agent_start(f->agent);
@@ -868,6 +872,32 @@ static void what_is_let_go_by_an_older_hub_is_fetched_and_applied(void **state) 
     fake_hub_up(f->hub);
     f->what = "third";
     assert_true(turn_until(f->loop, web_is_what, f));
+}
+
+// hears_what_is_decided decides again and again: the agent may have begun just now.
+static bool hears_what_is_decided(void *ctx) {
+    decide_against(ctx);
+    return hub_heard_decisions(ctx);
+}
+
+// A hub that knows no decisions that are only observed would act upon some.
+static void who_observes_tells_decisions_to_a_hub_that_knows_what_that_is(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    run_second(f);
+    end_agent(f, false);
+    f->observes = true;
+    start_agent(f);
+    wait_a_while(f);
+    decide_against(f);
+    wait_a_while(f);
+    assert_int_equal(fake_hub_counts(f->hub).decisions, 0);
+    fake_hub_knows_observed(f->hub);
+    fake_hub_down(f->hub);
+    fake_hub_up(f->hub);
+    f->number = 1;
+    assert_true(turn_until(f->loop, hears_what_is_decided, f));
 }
 
 // A job that keeps a worker of the disk from all others.
@@ -1725,6 +1755,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_rejected_release_stays_until_a_manifest_answers_and_others_go_on),
     TEST(what_is_rejected_while_the_hub_is_away_is_held_before_anything_newer),
     TEST(what_is_let_go_by_an_older_hub_is_fetched_and_applied),
+    TEST(who_observes_tells_decisions_to_a_hub_that_knows_what_that_is),
     TEST(what_is_not_on_disk_is_not_in_force_whatever_is_held_back),
     TEST(an_app_that_goes_is_held_no_more),
     TEST(what_is_frozen_stays_as_it_is_over_kills_and_without_the_hub),
