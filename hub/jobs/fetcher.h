@@ -68,8 +68,8 @@ struct hub_fetcher *hub_fetcher_new(const struct hub_fetcher_config *config);
 // hub_fetcher_now fetches as soon as possible: if a fetch is under way, once more after it.
 void hub_fetcher_now(struct hub_fetcher *f);
 
-// hub_fetcher_in_force says, before the first fetch, which commit is on record as taken in ("": none
-// is): a branch that is found at one from which it came is not followed.
+// hub_fetcher_in_force says, before the first fetch, which commit is on record as taken in ("":
+// none is): a branch that is found at one from which it came is not followed.
 void hub_fetcher_in_force(struct hub_fetcher *f, const char *revision);
 
 // hub_fetcher_taken says that a commit was taken in; hub_fetcher_refused that it could not be.
