@@ -323,7 +323,8 @@ static bool take(struct hub_planner *p, struct hub_outcome *o, const struct hub_
         return false;
     }
     const struct hub_pair *pair = find_pair(state->desired, d->row.app);
-    bool known = pair != NULL && hub_fleet_repo_of(p->fleet, d->row.app) != NULL;
+    bool asks = !hub_rollback_is_over(&d->row); // what people say of it
+    bool known = pair != NULL && (!asks || hub_fleet_repo_of(p->fleet, d->row.app) != NULL);
     if (!known && !hub_fleet_is_loaded(p->fleet)) {
         p->undecided = true; // what is not read yet looks as if it was gone, or said nothing
         return false;
