@@ -37,8 +37,8 @@ static bool same(const char *at, const struct cm_json *a, const struct cm_json *
     return cm_json_equal(a, b);
 }
 
-static const struct hub_hold_delta *delta_of(const struct hub_hold *hold,
-                                             const struct hub_hold_identity *id) {
+const struct hub_hold_delta *hub_hold_delta_of(const struct hub_hold *hold,
+                                               const struct hub_hold_identity *id) {
     for (size_t i = 0; i < hold->delta_count; i++) {
         if (strcmp(hold->delta[i].object, id->object) == 0 &&
             strcmp(hold->delta[i].at, id->at) == 0) {
@@ -72,7 +72,7 @@ static bool has_rejected_lines(struct cm_arena *a, const struct hub_hold_delta *
 
 static bool is_rejected(const struct hub_hold *hold, const struct hub_hold_identity *id,
                         const struct hub_hold_objects *objects) {
-    const struct hub_hold_delta *d = delta_of(hold, id);
+    const struct hub_hold_delta *d = hub_hold_delta_of(hold, id);
     struct field f = find_field(objects, id->object, id->at);
     const char *text = cm_json_string(f.at.node);
 

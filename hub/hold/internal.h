@@ -55,6 +55,10 @@ const char *hub_hold_name(struct cm_arena *a, const struct hub_hold *hold);
 bool hub_hold_refers(struct cm_arena *a, const struct cm_json *workload, const char *key);
 
 bool hub_hold_is_image(const char *at);
+
+// hub_hold_delta_of finds what is restored in the place of a part of the identity; NULL: nothing.
+const struct hub_hold_delta *hub_hold_delta_of(const struct hub_hold *hold,
+                                               const struct hub_hold_identity *id);
 bool hub_hold_is_secret(const char *key);
 
 // hub_merge_value merges three states of a value: what somebody changed since the bad one stays,

@@ -46,20 +46,9 @@ static bool has(struct renewing *r, const struct hub_hold *hold,
     return hub_hold_in_force(&part, &objects);
 }
 
-static const struct hub_hold_delta *delta_of(const struct hub_hold *hold,
-                                             const struct hub_hold_identity *id) {
-    for (size_t i = 0; i < hold->delta_count; i++) {
-        if (strcmp(hold->delta[i].object, id->object) == 0 &&
-            strcmp(hold->delta[i].at, id->at) == 0) {
-            return &hold->delta[i];
-        }
-    }
-    return NULL;
-}
-
 // is_restored tells whether what was promoted has there what the Hold restores anyway.
 static bool is_restored(struct renewing *r, const struct hub_hold_identity *id) {
-    const struct hub_hold_delta *d = delta_of(r->hold, id);
+    const struct hub_hold_delta *d = hub_hold_delta_of(r->hold, id);
     struct hub_hold none = *r->hold;
 
     none.delta_count = 0;
@@ -150,7 +139,7 @@ static size_t choose_identity(struct renewing *r, const struct hub_hold *made,
 
         if (has(r, r->hold, id) == has(r, made, id)) {
             out[count++] = *id;
-            restores |= delta_of(made, id) != NULL;
+            restores |= hub_hold_delta_of(made, id) != NULL;
         }
     }
     return restores ? count : 0;
