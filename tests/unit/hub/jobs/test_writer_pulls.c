@@ -291,6 +291,8 @@ static void none_is_closed_while_what_is_in_it_is_not_at_hand(void **state) {
     add(f, "freeze", "web", "freezes/a.yaml", "a");
     run(f);
     hub_writing_free(f->flush.items[0].writing);
+    hub_write_edit_done(&f->flush.items[0].edit);
+    free(f->flush.items[0].branch);
     f->flush.count = 0;
     f->flush.cut = true;
     run(f);
