@@ -272,18 +272,25 @@ static void a_key_that_a_person_decided_against_holds_the_agent_no_more(void **s
     assert_int_equal(events(r, "agent.held"), 1);
 }
 
-static void two_processes_that_replace_each_other_are_held(void **state) {
-    struct rig *r = *state;
-    struct peer *one = enroll(r);
-    struct peer *two = rig_copy(one);
+// replace_each_other connects them in turn until both are held.
+static void replace_each_other(struct peer *one, struct peer *two) {
+    struct rig *r = one->rig;
 
-    two->instance = 2;
     for (int i = 0; i < 4 && events(r, "agent.held") == 0; i++) {
         greet(two);
         greet(one);
     }
     RIG_UNTIL(r, one->closed && two->closed);
     assert_int_equal(events(r, "agent.held"), 1);
+}
+
+static void two_processes_that_replace_each_other_are_held(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *two = rig_copy(one);
+
+    two->instance = 2;
+    replace_each_other(one, two);
     assert_int_equal(r->evicted, 1);
     assert_false(is_let_in(one));
     assert_int_equal(approve(r), CM_OK);
@@ -298,12 +305,7 @@ static void a_process_that_does_not_say_which_it_is_is_another_one(void **state)
     struct peer *two = rig_copy(one);
 
     two->instance = 0;
-    for (int i = 0; i < 4 && events(r, "agent.held") == 0; i++) {
-        greet(two);
-        greet(one);
-    }
-    RIG_UNTIL(r, one->closed && two->closed);
-    assert_int_equal(events(r, "agent.held"), 1);
+    replace_each_other(one, two);
 }
 
 static void an_agent_of_a_version_before_never_says_it_and_is_one(void **state) {
