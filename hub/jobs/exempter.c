@@ -5,6 +5,7 @@
 
 #include "common/arena.h"
 #include "common/clock.h"
+#include "common/fault.h"
 #include "common/json.h"
 #include "common/log.h"
 #include "common/loop.h"
@@ -330,6 +331,7 @@ static enum cm_rc run_asked(struct hub_store_job *job, struct hub_db *db, struct
 static void asked_done(struct hub_store_job *job, const struct cm_err *err) {
     struct site *s = CM_CONTAINER(job, struct site, asked);
 
+    CM_FAULT_POINT("exemption-noted");
     (void)err; // then it is asked for again, and is on record already
     site_free(s);
 }
@@ -344,6 +346,7 @@ static void site_added(void *ctx, const struct cm_err *err,
     struct site *s = ctx;
     bool on_record = err->code == CM_OK && answer->state != HUB_WRITER_OFF;
 
+    CM_FAULT_POINT("exemption-recorded");
     if (on_record && s->text != NULL) {
         s->asked = (struct hub_store_job){.run = run_asked, .done = asked_done};
         hub_store_submit(s->owner->store, &s->asked);

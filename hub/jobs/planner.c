@@ -19,7 +19,9 @@
 #include "hub/jobs/running.h"
 #include "hub/jobs/seed.h"
 #include "hub/store/db.h"
+#include "hub/store/intents.h"
 #include "hub/store/past.h"
+#include "hub/write/write.h"
 
 static void free_state(void *value) {
     struct hub_cluster_state *state = value;
@@ -256,6 +258,22 @@ static void seed_decision(void *ctx, const struct hub_decision_row *row) {
     }
 }
 
+// seed_asked: what was asked for and waits still, in a pull request say, may have to be dropped;
+// the next look asks for what is wanted as if it had not been.
+static void seed_asked(void *ctx, const struct hub_intent_row *row) {
+    const struct hub_intent intent = {.kind = row->kind, .app = row->app, .args = row->args};
+    struct hub_planner *p = ctx;
+    CM_AUTOFREE char *path = strcmp(row->kind, "hold") == 0 ? hub_write_path(&intent) : NULL;
+
+    for (size_t i = 0; path != NULL && i < p->source_count; i++) {
+        size_t root = strlen(p->sources[i].prefix);
+
+        if (strcmp(p->sources[i].name, row->repository) == 0 && strlen(path) > root) {
+            cm_map_put(p->asked, path + (root > 0 ? root + 1 : 0), cm_strdup(""));
+        }
+    }
+}
+
 static bool is_held(const struct hub_desired *desired, const char *app) {
     for (size_t i = 0; desired != NULL && i < desired->pair_count; i++) {
         if (strcmp(desired->pairs[i].app, app) == 0) {
@@ -337,6 +355,7 @@ enum cm_rc hub_planner_seed(struct hub_planner *p, struct hub_db *db, struct cm_
 
     enum cm_rc rc = hub_seed_load(db, &visitor, err);
     rc = rc < 0 ? rc : seed_proven(p, db, err);
+    rc = rc < 0 ? rc : hub_intents_each(db, seed_asked, p, err);
     return rc < 0 ? rc : begin_past(p, db, err);
 }
 

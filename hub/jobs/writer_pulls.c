@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fault.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
@@ -351,6 +352,7 @@ static enum cm_rc push_branch(struct hub_flush *f, struct hub_tip *tip, struct h
     const struct hub_flush_target to = {.branch = p->branch, .expected = *expected};
     enum cm_rc rc = hub_flush_push_to(group, tip, &to, err);
 
+    CM_FAULT_POINT("branch-pushed");
     f->trouble = group->trouble;
     if (rc == CM_OK) {
         hub_repo_id_hex(&group->commit, p->head);
@@ -389,6 +391,7 @@ static enum cm_rc say(struct hub_flush *f, struct hub_pull *p, struct hub_flush 
     if (call(f, &ask, &answer, err) < 0) {
         return err->code;
     }
+    CM_FAULT_POINT("pull-told");
     take_link(p, &answer.pull);
     if (p->state == HUB_FORGE_IS_OPEN) {
         note_items(group, p->number);
@@ -486,6 +489,7 @@ static enum cm_rc take_back(struct hub_flush *f, struct hub_pull *p, struct hub_
         ask.verb = HUB_FORGE_CLOSE;
         rc = rc < 0 ? rc : call(f, &ask, &answer, err);
     }
+    CM_FAULT_POINT("pull-closed");
     if (rc == CM_OK) {
         end_pull(f, p, HUB_FORGE_CLOSED, seen);
     }
@@ -650,6 +654,7 @@ static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm
     rc = rc < 0               ? rc
          : content[0] == '\0' ? drop_holds(f, &expected, err)
                               : push_holds(f, tip, &expected, err);
+    CM_FAULT_POINT("holds-shown");
     f->again = f->again || rc == CM_EEXISTS;
     if (rc == CM_OK) {
         free(f->holds);

@@ -12,7 +12,8 @@ endfunction()
 add_fault_part(hub_backup hub/backup/backup.c)
 add_fault_part(hub_session hub/session/enroll.c hub/session/keys.c hub/session/link.c
     hub/session/sessions.c)
-add_fault_part(hub_jobs hub/jobs/freezer.c hub/jobs/identity.c hub/jobs/prover.c hub/jobs/writer.c hub/jobs/writer_flush.c)
+add_fault_part(hub_jobs hub/jobs/exempter.c hub/jobs/freezer.c hub/jobs/identity.c hub/jobs/prover.c hub/jobs/writer.c
+    hub/jobs/writer_flush.c hub/jobs/writer_pulls.c)
 add_fault_part(hub_repo hub/repo/send.c hub/repo/state.c)
 add_executable(holdfast-hub.points ${PROJECT_SOURCE_DIR}/hub/main.c ${PROJECT_SOURCE_DIR}/hub/hub.c
     ${PROJECT_SOURCE_DIR}/tests/fault/points.c ${fault_parts})

@@ -11,6 +11,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
+from sim_fault_points import HUB, SITES  # noqa: E402
 from support import manifests as m, story  # noqa: E402
 from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
@@ -293,6 +294,9 @@ class Granted(Site):
 
 
 class Killed(Served, Site):
+    hub_binary = HUB
+    sim_options = ("--reconnect-max", "1s")
+
     def test_killed_anywhere_on_the_way_into_git_it_is_written_once(self):
         for number, moment in enumerate((None, "pre-receive", "post-receive")):
             name = f"inc-{number}"
@@ -306,13 +310,24 @@ class Killed(Served, Site):
                     wait_for(lambda: self.events("site.exempted"), SOON, "it to be on record", 0.01)
                 self.hub.kill()
                 self.hub.start_and_wait()
-                wait_for(lambda n=name: any(n in path for path in self.files_of()), PATIENT,
-                         "the Exemption in Git", 0.2)
-                self.wait_connected("c01")
-                said = self.git("log", "--format=%B", "origin/main")
-                self.assertEqual(said.count(f"Holdfast-Site-Object: {name}\n"), 1, said)
-                self.assertEqual(len([e for e in self.events("site.exempted")
-                                      if f"'{name}'" in e["message"]]), 1)
+                self.assert_written_once(name)
+
+    def assert_written_once(self, name):
+        wait_for(lambda: any(name in path for path in self.files_of()), PATIENT, "the Exemption in Git", 0.2)
+        self.wait_connected("c01")
+        self.wait_written()
+        said = self.git("log", "--format=%B", "origin/main")
+        self.assertEqual(said.count(f"Holdfast-Site-Object: {name}\n"), 1, said)
+        self.assertEqual(len([e for e in self.events("site.exempted") if f"'{name}'" in e["message"]]), 1)
+
+    def test_so_it_is_at_each_named_point_of_the_exempter(self):
+        self.wait_connected("c01")
+        for point in SITES:
+            with self.subTest(point=point):
+                with self.killed_at(point, self.hub):
+                    self.allow("c01", point, reason=point)
+                self.hub.start_and_wait()
+                self.assert_written_once(point)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
+from support.simstory import PATIENT, SimStory, files, fleet  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 HUB = os.environ.get("HOLDFAST_HUB_POINTS") or ROOT / "build/release/tests/e2e/holdfast-hub.points"
@@ -21,6 +21,9 @@ POINTS = ("before-ack", "proof-asked", "intent-recorded", "before-push", "commit
           "before-record")
 # Where what goes back together could come apart.
 TOGETHER = ("before-ack", "intent-recorded", "before-record")
+# Into pull requests: sim_fault_points_pulls.py; of what a site allows itself: sim_exempt_offline.py.
+PULLS = ("branch-pushed", "pull-told", "pull-closed", "holds-shown")
+SITES = ("exemption-recorded", "exemption-noted")
 # Of the state repository: sim_state_months.py.
 MONTHS = ("month-ends", "month-named", "months-dropped")
 # Between the hub and its agents: sim_fault_points_link.py.
@@ -61,31 +64,19 @@ class FaultPoints(SimStory):
     def holds(self, app):
         return self.git("ls-tree", "-r", "--name-only", "origin/main", f"holds/{app}").split()
 
-    def kill_at(self, point):
-        """The next time that the hub comes there, once it is there."""
-        wanted, reached = (self.folder / f"fault-point{more}" for more in ("", ".reached"))
-        reached.unlink(missing_ok=True)
-        wanted.write_text(point, encoding="ascii")
-
-        def kill():
-            wait_for(reached.exists, SOON, f"the hub to be at {point}", 0.02)
-            self.hub.kill()
-        return kill
-
     def test_each_point_is_in_this_list(self):
         found = set()
         for path in (path for room in ("agent", "common", "hub") for path in (ROOT / room).rglob("*.c")):
             found |= set(re.findall(r'CM_FAULT_POINT\("([a-z-]+)"\)', path.read_text(encoding="utf-8")))
-        self.assertEqual(found, {*POINTS, *MONTHS, *LINK})
+        self.assertEqual(found, {*POINTS, *PULLS, *SITES, *MONTHS, *LINK})
 
     def test_killed_there_no_commit_is_lost_and_none_is_doubled(self):
         self.deliver(all_of("bad"))
         for point in POINTS:
             with self.subTest(point=point):
                 self.wait_connected("c01")
-                kill = self.kill_at(point)
-                self.sim.ask("decide", "c01", f"Deployment.apps/default/{point}", "rejected", WORDS)
-                kill()
+                with self.killed_at(point, self.hub):
+                    self.sim.ask("decide", "c01", f"Deployment.apps/default/{point}", "rejected", WORDS)
                 self.hub.start_and_wait()
                 wait_for(lambda p=point: self.holds(p), PATIENT, "the Hold in Git", 0.1)
         wait_for(lambda: {row["state"] for row in self.hub.get("writes")} == {"done"}, PATIENT,
@@ -102,10 +93,9 @@ class FaultPoints(SimStory):
             with self.subTest(point=point):
                 apps = (f"{point}-web", f"{point}-pay")
                 self.wait_connected("c02")
-                kill = self.kill_at(point)
-                self.sim.ask("decide", "c02", f"Deployment.apps/default/{apps[0]}", "timed-out", LATE,
-                             "deployment")
-                kill()
+                with self.killed_at(point, self.hub):
+                    self.sim.ask("decide", "c02", f"Deployment.apps/default/{apps[0]}", "timed-out", LATE,
+                                 "deployment")
                 self.hub.start_and_wait()
                 for app in apps:
                     wait_for(lambda a=app: self.images(a, 2) == ["bad", "good"], PATIENT,

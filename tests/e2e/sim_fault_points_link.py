@@ -1,7 +1,6 @@
 #!/usr/bin/env python3
 """Killed at each named point (common/fault.h) between the hub and its agents, hub and agents lose nothing that was
 recorded, tell it once and do it once."""
-import contextlib
 import os
 import pathlib
 import shutil
@@ -57,16 +56,6 @@ class Points(SimStory):
     @classmethod
     def make_sim(cls, *_which, name="sim"):
         return super().make_sim(*(HERE if name == "sim" else ("late",)), name=name)
-
-    @contextlib.contextmanager
-    def killed_at(self, point, program):
-        """What is done within brings a program to the point; there it is killed."""
-        wanted, reached = (self.folder / f"fault-point{more}" for more in ("", ".reached"))
-        reached.unlink(missing_ok=True)
-        wanted.write_text(point, encoding="ascii")
-        yield
-        wait_for(reached.exists, SOON, f"{program.name} to be at {point}", 0.02)
-        program.kill()
 
     def ask(self, *words):
         """A verb whose answer nobody waits for: the hub is killed meanwhile."""

@@ -92,12 +92,8 @@ class Months(SimStory):
 
     def stop_at(self, point):
         """Kills the hub that starts once it is there."""
-        wanted, reached = (self.folder / f"fault-point{more}" for more in ("", ".reached"))
-        reached.unlink(missing_ok=True)
-        wanted.write_text(point, encoding="ascii")
-        self.hub.start_and_wait()
-        wait_for(reached.exists, SOON, f"the hub to be at {point}", 0.02)
-        self.hub.kill()
+        with self.killed_at(point, self.hub):
+            self.hub.start_and_wait()
 
     def test_killed_at_the_end_of_a_month_nothing_is_lost_and_nothing_is_there_twice(self):
         self.deliver_and_wait(1)

@@ -6,6 +6,7 @@
 
 Apps and their objects are given as dicts (manifests.py). The real programs run, over mutual TLS.
 """
+import contextlib
 import json
 import socket
 import time
@@ -178,6 +179,18 @@ class SimStory(story.Story):
         """Until nothing is left to be written: what a verb waits for is then a push of its own."""
         wait_for(lambda: all(row["state"] != "waiting" for row in self.hub.get("writes")), PATIENT,
                  "all to be in Git", 0.1)
+
+    # Killed at named points (common/fault.h)
+
+    @contextlib.contextmanager
+    def killed_at(self, point, program):
+        """What is done within brings a program to the point; there it is killed."""
+        wanted, reached = (self.folder / f"fault-point{more}" for more in ("", ".reached"))
+        reached.unlink(missing_ok=True)
+        wanted.write_text(point, encoding="ascii")
+        yield
+        wait_for(reached.exists, PATIENT, f"{program.name} to be at {point}", 0.02)
+        program.kill()
 
     # What the hub knows
 

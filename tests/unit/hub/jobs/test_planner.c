@@ -7,6 +7,7 @@
 #include "hub/jobs/publication.h"
 #include "hub/jobs/seed.h"
 #include "hub/render/bundle.h"
+#include "hub/store/intents.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
 
@@ -348,6 +349,47 @@ static void what_was_asked_for_is_dropped_when_git_makes_it_void(void **state) {
     assert_int_equal(o->ask_count, 1);
     assert_non_null(o->asks[0].text);
     assert_string_not_equal(o->asks[0].id, first);
+}
+
+// wait_for_git puts on record that what was asked for is to be written.
+static void wait_for_git(struct rig *r, const struct hub_hold_ask *ask) {
+    CM_AUTOFREE char *args = cm_strf("{\"path\":\"%s\"}", ask->path);
+    const struct hub_intent_row row = {.id = ask->id,
+                                       .repository = ask->repo,
+                                       .kind = "hold",
+                                       .app = ask->app,
+                                       .cluster = "",
+                                       .cause = "",
+                                       .args = args,
+                                       .actor = "",
+                                       .automatic = true};
+    struct cm_err err;
+    bool is_new = false;
+
+    assert_int_equal(hub_intents_add(r->db, &row, 1, &is_new, &err), CM_OK);
+}
+
+static void what_waits_for_git_is_dropped_by_a_hub_that_was_killed_before_it_asked(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    wait_for_git(r, &rig_decide(r, &row)->asks[0]);
+    (void)rig_commit(r, "fleet", "workload web w three b"); // nobody hears what it asks for
+    rig_start(r, fleet);
+    struct hub_outcome *o = rig_resume(r, "fleet");
+    assert_int_equal(o->ask_count, 1);
+    assert_null(o->asks[0].text);
+    assert_int_equal(strncmp(o->asks[0].path, "holds/web/", 10), 0);
+}
+
+static void what_waits_for_nothing_is_not_dropped_after_a_restart(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    (void)rig_decide(r, &row);
+    (void)rig_commit(r, "fleet", "workload web w three b");
+    rig_start(r, fleet);
+    assert_int_equal(rig_resume(r, "fleet")->ask_count, 0);
 }
 
 static void what_people_do_not_want_held_is_tried_again(void **state) {
@@ -1448,6 +1490,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(what_a_hold_makes_may_be_promoted_and_the_hold_stays_as_it_is),
     RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
     RIG_TEST(what_was_asked_for_is_dropped_when_git_makes_it_void),
+    RIG_TEST(what_waits_for_git_is_dropped_by_a_hub_that_was_killed_before_it_asked),
+    RIG_TEST(what_waits_for_nothing_is_not_dropped_after_a_restart),
     RIG_TEST(what_people_do_not_want_held_is_tried_again),
     RIG_TEST(a_hold_that_was_in_git_is_missed_after_a_restart_too),
     RIG_TEST(what_people_wanted_to_be_tried_again_is_not_kept_out_after_a_restart),
