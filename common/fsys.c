@@ -132,12 +132,11 @@ static char *folder_of(const char *path) {
     return slash == path ? cm_strdup("/") : cm_strndup(path, (size_t)(slash - path));
 }
 
-// sync_folder makes the names in a folder durable.
-static enum cm_rc sync_folder(const char *path, struct cm_err *err) {
-    CM_CLEANUP(close_fdp) int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+enum cm_rc cm_fsys_sync(const char *path, struct cm_err *err) {
+    CM_CLEANUP(close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC);
 
     if (fd < 0 || fsync(fd) != 0) {
-        return fail_errno(err, "sync folder", path);
+        return fail_errno(err, "sync", path);
     }
     return CM_OK;
 }
@@ -162,7 +161,7 @@ enum cm_rc cm_fsys_replace(const char *path, const void *bytes, size_t size, mod
         (void)unlink(temporary);
         return rc;
     }
-    return sync_folder(folder, err);
+    return cm_fsys_sync(folder, err);
 }
 
 static bool is_folder(const char *path) {
@@ -176,7 +175,7 @@ static enum cm_rc make_one(const char *path, mode_t mode, struct cm_err *err) {
     if (mkdir(path, mode) == 0) {
         CM_AUTOFREE char *parent = folder_of(path);
 
-        return sync_folder(parent, err);
+        return cm_fsys_sync(parent, err);
     }
     if (errno == EEXIST && is_folder(path)) {
         return CM_OK;

@@ -22,6 +22,9 @@ CM_MUSTUSE enum cm_rc cm_fsys_read(const char *path, size_t max, struct cm_buf *
 CM_MUSTUSE enum cm_rc cm_fsys_replace(const char *path, const void *bytes, size_t size, mode_t mode,
                                       struct cm_err *err);
 
+// cm_fsys_sync makes what is in a file durable, or the names in a folder.
+CM_MUSTUSE enum cm_rc cm_fsys_sync(const char *path, struct cm_err *err);
+
 // cm_fsys_make_dir makes a folder and its parents; an existing one is fine.
 CM_MUSTUSE enum cm_rc cm_fsys_make_dir(const char *path, mode_t mode, struct cm_err *err);
 

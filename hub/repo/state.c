@@ -1,8 +1,10 @@
 #include "hub/repo/state.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <git2/sys/mempack.h>
 #include <git2/sys/odb_backend.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -48,17 +50,45 @@ struct hub_state {
 
 // ---- Opening
 
+static enum cm_rc sync_below(const char *folder, const char *name, struct cm_err *err) {
+    CM_AUTOFREE char *path = cm_strf("%s/%s", folder, name);
+
+    return cm_fsys_sync(path, err);
+}
+
+// put_in_place: what libgit2 makes a repository of is not durable by itself.
+static enum cm_rc put_in_place(const char *fresh, const char *path, struct cm_err *err) {
+    if (sync_below(fresh, "HEAD", err) < 0 || sync_below(fresh, "config", err) < 0 ||
+        sync_below(fresh, "", err) < 0) {
+        return err->code;
+    }
+    if (rename(fresh, path) != 0) {
+        return cm_fail(err, CM_EIO, "make the state repository '%s': %s", path, strerror(errno));
+    }
+    return sync_below(path, "..", err);
+}
+
 static enum cm_rc make(const char *path, git_repository **out, struct cm_err *err) {
     git_repository_init_options options = {.version = GIT_REPOSITORY_INIT_OPTIONS_VERSION};
+    CM_AUTOFREE char *fresh = cm_strf("%s.new", path);
+    CM_CLEANUP(hub_git_repositoryp) git_repository *made = NULL;
 
     options.flags =
         GIT_REPOSITORY_INIT_BARE | GIT_REPOSITORY_INIT_MKPATH | GIT_REPOSITORY_INIT_NO_REINIT;
     options.mode = 0700;
     options.initial_head = "desired";
-    if (git_repository_init_ext(out, path, &options) < 0) {
+    if (cm_fsys_remove_tree(fresh, err) < 0) {
+        return err->code;
+    }
+    if (git_repository_init_ext(&made, fresh, &options) < 0) {
         return hub_git_fail(err, CM_EIO, "make the state repository '%s'", path);
     }
-    return CM_OK;
+    if (put_in_place(fresh, path, err) < 0) {
+        return err->code;
+    }
+    return git_repository_open_bare(out, path) < 0
+               ? hub_git_fail(err, CM_EIO, "open the state repository '%s'", path)
+               : CM_OK;
 }
 
 static enum cm_rc open_or_make(const char *path, git_repository **out, struct cm_err *err) {

@@ -40,7 +40,7 @@ class Backups:
             env["HOLDFAST_FAULTS"] = str(faults.path)
         return subprocess.run([program("holdfast-hub"), *map(str, words), "--data-dir",
                                self.hub.data / "data"], capture_output=True, text=True, check=False,
-                              env=env, timeout=PATIENT)
+                              env=env, cwd=self.folder, timeout=PATIENT)
 
     # Backups
 

@@ -25,6 +25,7 @@ A history is a file of JSON lines in the order in which things happened, written
     let_in   somebody with a copy of an agent's key was let in by the hub
     revoked  the hub has acknowledged that this key is good no more
     leak     a secret text was found where it does not belong
+    broken   what the hub has on its disk cannot be read
 
 The invariants:
 
@@ -302,6 +303,9 @@ class Checker:
 
     def on_leak(self, entry):
         self.violate("I6", f"a secret is in {entry['where']}")
+
+    def on_broken(self, entry):
+        self.violate("I2", f"{entry['where']} is broken: {entry['words']}")
 
     def on_died(self, entry):
         self.violate("I1", f"{entry['name']} ended by itself: {entry['words']}")

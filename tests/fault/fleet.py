@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import sqlite3
+import subprocess
 import time
 import uuid
 
@@ -68,7 +69,7 @@ class Fleet(Identities, Backups):
         self.network = network  # network.py
         self.history = folder / "history.jsonl"
         self.history.touch(0o700)  # executable: no fault takes a line away (shim.c)
-        self.synced = folder / "synced"
+        self.synced = folder / "synced"  # shim.c fills it
         self.synced.mkdir()
         self.canaries = {name: f"only-for-{name}-{uuid.uuid4().hex}" for name in self.clusters}
         self.secret = f"hidden-{uuid.uuid4().hex}"
@@ -326,6 +327,8 @@ class Fleet(Identities, Backups):
         self.hub_faults.set(Faults.KILL_IN, self.random.randint(1, 120))
         self.commit()
         self.wait_for_the_kill(self.hub, self.hub_faults)
+        if self.random.random() < 0.7:  # or the process alone
+            self.lose_what_was_not_synced(self.hub.data / "data")
         self.begin_hub()
 
     def wait_for_the_kill(self, program, faults):
@@ -385,15 +388,13 @@ class Fleet(Identities, Backups):
         self.sim_faults.set(Faults.KILL_IN, self.random.randint(1, 40))
         self.commit()
         self.wait_for_the_kill(self.sim, self.sim_faults)
-        self.lose_what_was_not_synced()
+        self.lose_what_was_not_synced(self.sim.data)
         self.begin_sim()
 
-    def lose_what_was_not_synced(self):
-        """From the ends of the agents' logs, as when their machine goes."""
-        for name in self.clusters:
-            log = self.agent_folder(name) / "log"
-            if log.exists():
-                os.truncate(log, len(self.durable(log)))
+    def lose_what_was_not_synced(self, *folders):
+        """From the ends of all files, as when their machine goes."""
+        for path in (path for folder in folders if SHIM for path in folder.rglob("*") if path.is_file()):
+            os.truncate(path, len(self.durable(path)))
 
     def durable(self, path):
         """The bytes of a file that no fault can take away; without a shim nobody knows."""
@@ -411,7 +412,7 @@ class Fleet(Identities, Backups):
         self.pause(0, 0.4)
         self.kill(self.hub)
         self.kill(self.sim)
-        self.lose_what_was_not_synced()
+        self.lose_what_was_not_synced(self.hub.data / "data", self.sim.data)
         self.begin_hub()
         self.begin_sim()
 
@@ -547,7 +548,7 @@ class Fleet(Identities, Backups):
             "--reconnect-max", "1s", "--latency", "2ms"))
         self.sim.argv = self.network.command(self.sim.argv)
         self.sim_faults = Faults(self.folder / "sim.faults")
-        self.sim_faults.give(self.sim, self.synced)
+        self.sim_faults.give(self.sim)
         self.sim.start()
         self.sim.wait_ready(lambda: self.answers(self.sim), 60, "answering")
         self.wait_for_rest("the fleet to be as Git says")
@@ -574,6 +575,7 @@ class Fleet(Identities, Backups):
         self.note("hub", drift=self.told_drift(), unsettled=waits)
         self.note_events()
         self.note_leaks()
+        self.note_broken()
 
     def note_events(self):
         gaps = {}
@@ -630,6 +632,14 @@ class Fleet(Identities, Backups):
             folder = {str(p): p.read_bytes() for p in self.agent_folder(name).iterdir()}
             for place, _text in checker.find_leaks(others, folder):
                 self.note("leak", where=place)
+
+    def note_broken(self):
+        """What Git says of the state repository: nothing, if all that its branches need is there."""
+        folder = self.hub.data / "data" / "state.git"
+        for words in (("fsck", "--full", "--no-dangling"), ("diff", "--quiet", "desired", "actual")):
+            done = subprocess.run(["git", "-C", folder, *words], capture_output=True, text=True, check=False)
+            if done.stderr or done.returncode not in (0, 1):
+                self.note("broken", where="the state repository", words=done.stderr)
 
     def agent_folder(self, name):
         return self.sim.data / name

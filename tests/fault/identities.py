@@ -47,7 +47,7 @@ class Identities:
         env = {**self.hub.env, "HOLDFAST_FAULTS": str(faults.path)}
         return subprocess.run([program("holdfast-hub"), "rotate", "--data-dir",
                                self.hub.data / "data"], capture_output=True, text=True, check=False,
-                              env=env, timeout=60)
+                              env=env, cwd=self.folder, timeout=60)
 
     def revoke(self):
         """Who is revoked is gone for good; another one is enrolled in its place."""

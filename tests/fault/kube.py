@@ -119,7 +119,7 @@ class KubeFleet(Fleet):
                              "--hub", self.network.hub_address, "--reconnect-max", "1s",
                              "--report-interval", "100ms"))
         self.sim_faults = Faults(self.folder / "agent.faults")
-        self.sim_faults.give(self.sim, self.synced)
+        self.sim_faults.give(self.sim)
         self.sim.start()
         self.wait_for_rest("the cluster to be as Git says")
 

@@ -80,8 +80,10 @@ class Run:
     def go(self, steps):
         weights, deeds = zip(*self.changes(), *self.faults())
         self.fleet.start()
-        for _ in range(steps):
+        for number in range(steps):
             deed = self.random.choices(deeds, weights)[0]
+            if number == steps - 1 and not isinstance(self.fleet, KubeFleet):
+                deed = self.fleet.kill_both  # each run has one
             self.fleet.say(deed.__name__)
             deed()
         self.fleet.come_to_rest()

@@ -11,9 +11,10 @@
 // something. Only files below the working folder of a data directory are meant: descriptors 0 to 2
 // never are, and nor is an executable file, into which a test has the program write what it did.
 //
-// $HOLDFAST_SYNCED names a folder: there, in a file named after a file's inode, stands how long
-// that was when it was last made durable (64 bits, little-endian). What is behind that a machine
-// that goes may lose, though a process that is killed does not.
+// Where the working folder has a folder `synced`, there stands, in a file named after a file's
+// inode, how long that was when it was last made durable (64 bits, little-endian). What is behind
+// that a machine that goes may lose, though a process that is killed does not. A folder, for a
+// child of the hub has not its environment.
 //
 // Threads: any.
 #include <dlfcn.h>
@@ -72,6 +73,43 @@ static void count_down(void) {
     }
 }
 
+// open_note opens what is noted of a file past our own open: it is no deed of the program.
+static int open_note(const struct stat *st, int how) {
+    char path[64];
+
+    if (!S_ISREG(st->st_mode)) {
+        return -1;
+    }
+    (void)snprintf(path, sizeof(path), "synced/%llu", (unsigned long long)st->st_ino);
+    return (int)syscall(SYS_openat, AT_FDCWD, path, O_RDWR | O_CLOEXEC | how, 0600);
+}
+
+static void note_synced(const struct stat *st) {
+    int64_t size = st->st_size;
+    int note = open_note(st, O_CREAT);
+
+    if (note >= 0) {
+        (void)syscall(SYS_pwrite64, note, &size, sizeof(size), 0);
+        (void)close(note);
+    }
+}
+
+// note_no_longer: what is behind a file's end now is not durable when it is written anew. An empty
+// file's inode may have been another file's.
+static void note_no_longer(const struct stat *st) {
+    int64_t size = st->st_size;
+    int64_t was = 0;
+    int note = open_note(st, 0);
+
+    if (note >= 0 && syscall(SYS_pread64, note, &was, sizeof(was), 0) == sizeof(was) &&
+        was > size) {
+        (void)syscall(SYS_pwrite64, note, &size, sizeof(size), 0);
+    }
+    if (note >= 0) {
+        (void)close(note);
+    }
+}
+
 // fails tells whether the call is to fail, with errno.
 static int fails(int fd, int which) {
     if (!is_file(fd)) {
@@ -83,23 +121,6 @@ static int fails(int fd, int which) {
         errno = (int)number;
     }
     return number != 0;
-}
-
-// note_synced writes past our own write: it is no deed of the program.
-static void note_synced(const struct stat *st) {
-    const char *folder = getenv("HOLDFAST_SYNCED");
-    int64_t size = st->st_size;
-    char path[4096];
-
-    if (folder == NULL || !S_ISREG(st->st_mode)) {
-        return;
-    }
-    (void)snprintf(path, sizeof(path), "%s/%llu", folder, (unsigned long long)st->st_ino);
-    int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-    if (fd >= 0) {
-        (void)syscall(SYS_pwrite64, fd, &size, sizeof(size), 0);
-        (void)close(fd);
-    }
 }
 
 // sync_with makes a file durable; what is written meanwhile does not count. Two at a time could
@@ -131,29 +152,58 @@ int fdatasync(int fd) {
     return sync_with(fd, next);
 }
 
+static int fails_to_write(int fd) {
+    struct stat st;
+
+    if (fstat(fd, &st) == 0 && st.st_size == 0) {
+        note_no_longer(&st);
+    }
+    return fails(fd, WRITE_ERRNO);
+}
+
 ssize_t write(int fd, const void *bytes, size_t size) {
     NEXT(write)
-    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, bytes, size);
+    return fails_to_write(fd) ? -1 : next(fd, bytes, size);
 }
 
 ssize_t pwrite(int fd, const void *bytes, size_t size, off_t at) {
     NEXT(pwrite)
-    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, bytes, size, at);
+    return fails_to_write(fd) ? -1 : next(fd, bytes, size, at);
 }
 
 ssize_t pwrite64(int fd, const void *bytes, size_t size, off64_t at) {
     NEXT(pwrite64)
-    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, bytes, size, at);
+    return fails_to_write(fd) ? -1 : next(fd, bytes, size, at);
 }
 
 ssize_t writev(int fd, const struct iovec *parts, int count) {
     NEXT(writev)
-    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, parts, count);
+    return fails_to_write(fd) ? -1 : next(fd, parts, count);
 }
 
 ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
     NEXT(pwritev)
-    return fails(fd, WRITE_ERRNO) ? -1 : next(fd, parts, count, at);
+    return fails_to_write(fd) ? -1 : next(fd, parts, count, at);
+}
+
+static int cut(int fd, off_t size, int (*next)(int fd, off_t size)) {
+    struct stat st;
+    int rc = next(fd, size);
+
+    if (rc == 0 && fstat(fd, &st) == 0) {
+        note_no_longer(&st);
+    }
+    return rc;
+}
+
+int ftruncate(int fd, off_t size) {
+    NEXT(ftruncate)
+    return cut(fd, size, next);
+}
+
+int ftruncate64(int fd, off64_t size) {
+    NEXT(ftruncate64)
+    return cut(fd, size, next);
 }
 
 // ---- The clock that people read; the one that only goes on is left alone

@@ -112,6 +112,10 @@ class Histories(unittest.TestCase):
         self.assertEqual(self.violated(*BEGIN, {"what": "died", "name": "hub", "words": ""}, *ALL,
                                        *END), ["I1"])
 
+    def test_i2_what_is_on_the_hubs_disk_cannot_be_read(self):
+        broken = {"what": "broken", "where": "the state repository", "words": "bad HEAD"}
+        self.assertEqual(self.violated(*BEGIN, *ALL, broken, *END), ["I2"])
+
     def test_i2_an_acknowledged_report_is_lost(self):
         acked = {"what": "acked", "cluster": "a", "run": "r", "number": 7}
         known = {"what": "known", "cluster": "a", "run": "r", "number": 7}

@@ -18,11 +18,9 @@ class Faults:
     def set(self, which, number):
         struct.pack_into("<q", self.map, 8 * which, number)
 
-    def give(self, program, synced=None):
-        """Lets a process have them, if there is a shim; this says in a folder what it synced."""
+    def give(self, program):
+        """Lets a process have them, if there is a shim."""
         program.env["HOLDFAST_FAULTS"] = str(self.path)
-        if synced:
-            program.env["HOLDFAST_SYNCED"] = str(synced)
         if SHIM:
             program.env["LD_PRELOAD"] = SHIM
 
