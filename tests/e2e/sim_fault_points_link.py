@@ -168,6 +168,7 @@ class HubKilled(Points):
         self.assertEqual(len(said), 1, said)
         self.hub.run("unfreeze", "stop")
         self.wait_version(revision)
+        wait_for(lambda: not self.in_git("freezes"), SOON, "the file to go", 0.1)  # else it comes between a push
 
     def test_z_a_restore_is_begun_anew_and_counts_once(self):
         data, backup = self.hub.data / "data", self.folder / "hub.backup"
