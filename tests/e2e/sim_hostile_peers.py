@@ -2,6 +2,7 @@
 """Strangers and agents that misbehave: each of them is sent away, and all others are served."""
 import contextlib
 import functools
+import itertools
 import os
 import pathlib
 import re
@@ -16,11 +17,11 @@ import uuid
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
-from support import raw_agent as raw, story  # noqa: E402
+from support import manifests as m, raw_agent as raw, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.raw_agent import RawAgent, field  # noqa: E402
-from support.simstory import SOON, SimStory, cluster, fleet  # noqa: E402
+from support.simstory import PATIENT, SOON, SimStory, cluster, files, fleet  # noqa: E402
 from support.tls_peer import TLS_1_2, TlsPeer  # noqa: E402
 
 AGENTS = 20
@@ -51,6 +52,8 @@ class HostilePeers(SimStory):
     clusters = {**fleet(2), **cluster("evil", number="8"), **cluster("late", number="9")}
     hub_options = ("--max-agents", AGENTS)
     begins = None
+    served = 0  # commits that went round while somebody attacked
+    over = None  # that they did
 
     @classmethod
     def make_sim(cls, *_which, name="sim"):
@@ -100,6 +103,7 @@ class HostilePeers(SimStory):
             self.strangers(stack, self.hub.agent_port)
             self.strangers(stack, self.hub.enroll_port)
             wait_for(self.is_welcome, SOON, "an agent to be let in among them")
+            self.serve()
             late = Agent(self.folder, self.hub, "late", self.hub.join_token("late")).start()
             self.wait_connected("late", "c01", "c02")
             late.kill()
@@ -131,7 +135,8 @@ class HostilePeers(SimStory):
                 "an old version": self.client_hello(ssl.TLSVersion.TLSv1_2)}
 
     def flood(self, port, said):
-        for _ in range(FLOOD):
+        """Goes on until others have been served, and until it is enough."""
+        for _ in itertools.takewhile(lambda n: n < FLOOD or not self.over.is_set(), itertools.count()):
             with socket.socket() as plain:
                 plain.settimeout(10)
                 plain.connect(("127.0.0.1", port))
@@ -140,9 +145,19 @@ class HostilePeers(SimStory):
                     plain.sendall(said)
         return ()
 
+    def serve(self):
+        """A commit goes round: the hub tells who is connected, and takes in what they report of it."""
+        type(self).served += 1
+        revision = self.commit(files("web", m.config_map("web", version=str(self.served)), namespace="shop"))
+        for name in ("c01", "c02"):
+            wait_for(lambda n=name: self.events("app.applied", cluster=n, revision=revision), PATIENT,
+                     f"{name} to run it", 0.1)
+
     def attack(self, *attacks):
-        """Lets an agent in while they run, each in a thread; they give out what they found wrong."""
+        """Lets an agent in, and serves the others, while they run, each in a thread; they give out what they
+        found wrong."""
         wrong = []
+        type(self).over = threading.Event()
 
         def run(attack):
             try:
@@ -152,16 +167,19 @@ class HostilePeers(SimStory):
         threads = [threading.Thread(target=run, args=(attack,)) for attack in attacks]
         for thread in threads:
             thread.start()
-        wait_for(self.is_welcome, SOON, "an agent to be let in meanwhile")
-        for thread in threads:
-            thread.join()
+        try:
+            wait_for(self.is_welcome, SOON, "an agent to be let in meanwhile")
+            self.serve()
+        finally:
+            self.over.set()
+            for thread in threads:
+                thread.join()
         self.assertEqual(wrong, [])
 
     def test_broken_handshakes_on_any_port_do_no_harm(self):
         before = self.hub.rss_kib()
         for port in (self.hub.agent_port, self.hub.enroll_port, self.hub.api_port):
-            for said in self.attacks().values():
-                self.attack(functools.partial(self.flood, port, said))
+            self.attack(*(functools.partial(self.flood, port, said) for said in self.attacks().values()))
         self.wait_given_back()
         self.assertLess(self.hub.rss_kib() - before, MEMORY_KIB)
         self.assertTrue(self.hub.get("clusters"))
@@ -293,7 +311,9 @@ class HostilePeers(SimStory):
 
     def test_nobody_else_noticed(self):
         self.wait_connected("c01", "c02")
-        self.assertEqual(self.events("agent.disconnected", cluster="c01"), [])
+        for name in ("c01", "c02"):  # the hub never missed a sign of life, nor sent one away
+            self.assertEqual(self.events("agent.disconnected", cluster=name), [])
+        self.assertGreater(self.served, 5)
         self.wait_given_back()
 
 
