@@ -113,8 +113,10 @@ static enum cm_rc read_file(void *ctx, const char *repo, const uint8_t oid[HUB_O
         return ctl_sources_read(&o->sources, repo, oid, max_bytes, out, err);
     }
     memcpy(id.bytes, oid, sizeof(id.bytes));
-    if (o->tree != NULL) {
-        return hub_tree_read_id(o->tree, &id, max_bytes, out, err);
+    enum cm_rc rc =
+        o->tree == NULL ? CM_ENOTFOUND : hub_tree_read_id(o->tree, &id, max_bytes, out, err);
+    if (o->tree != NULL && (rc != CM_ENOTFOUND || o->repo == NULL)) {
+        return rc;
     }
     hub_repo_id_hex(&id, hex);
     const char *path = cm_map_get(o->work, hex);
@@ -172,12 +174,10 @@ static void look_for_root(struct ctl *c, struct ctl_offline *o, const struct hub
 
 // take feeds the fleet what is in the repository itself, then what its Apps want from others.
 static enum cm_rc take(struct ctl *c, struct ctl_offline *o, const struct hub_entries *entries,
-                       const char *revision, bool complete) {
-    struct hub_fleet_commit commit = {
-        .repo = HUB_PLAN_HERE, .revision = revision, .complete = complete};
-
+                       const char *skip, struct hub_fleet_commit commit) {
+    commit.repo = HUB_PLAN_HERE;
     look_for_root(c, o, entries);
-    ctl_offline_take(c, o, entries, o->tree == NULL ? o->in_repo : "", &commit);
+    ctl_offline_take(c, o, entries, skip, &commit);
     return ctl_sources_feed(c, o);
 }
 
@@ -257,33 +257,7 @@ void ctl_offline_hint(const struct ctl_offline *o) {
                   root != NULL ? "'?)" : "");
 }
 
-static enum cm_rc load_folder(struct ctl *c, struct ctl_offline *o) {
-    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
-
-    if (ctl_sources_feed_others(c, o) < 0 || hub_folder_open(o->dir, &o->tree, &c->err) < 0 ||
-        hub_tree_list(o->tree, "", NULL, &entries, &c->err) < 0) {
-        return c->err.code;
-    }
-    return take(c, o, &entries, "", true);
-}
-
-enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
-                             const struct hub_repo_id *commit) {
-    CM_CLEANUP(hub_tree_freep) struct hub_tree *tree = NULL;
-    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
-    char revision[HUB_REPO_ID_HEX_MAX];
-
-    if (ctl_sources_feed_others(c, o) < 0 || hub_repo_tree(o->repo, commit, &tree, &c->err) < 0) {
-        return c->err.code;
-    }
-    enum cm_rc rc = hub_tree_list(tree, o->prefix, NULL, &entries, &c->err);
-    if (rc < 0 && rc != CM_ENOTFOUND) { // a folder that is not there yet is empty
-        return rc;
-    }
-    c->err = (struct cm_err){.code = CM_OK};
-    hub_repo_id_hex(commit, revision);
-    return take(c, o, &entries, revision, true);
-}
+// ---- Holds that wait to be merged
 
 // find_holds finds the branch that shows what is in force beyond the tip; *say NULL: it is not
 // here.
@@ -308,39 +282,108 @@ static enum cm_rc find_holds(struct ctl *c, const struct ctl_offline *o, struct 
     return CM_OK;
 }
 
-// leave_added: what the branch lacks came after it.
-static void leave_added(struct hub_entries *entries) {
+static bool has_path(const struct hub_entries *entries, const char *path) {
+    for (size_t i = 0; i < entries->count; i++) {
+        if (strcmp(entries->items[i].path, path) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// leave_waiting: what the branch lacks came after it, and what somebody has changed in the working
+// copy is as it is there.
+static void leave_waiting(struct hub_entries *entries, const struct hub_entries *changed) {
     size_t kept = 0;
 
     for (size_t i = 0; i < entries->count; i++) {
-        if (entries->items[i].change != HUB_ENTRY_REMOVED) {
+        if (entries->items[i].change != HUB_ENTRY_REMOVED &&
+            !has_path(changed, entries->items[i].path)) {
             entries->items[kept++] = entries->items[i];
         }
     }
     entries->count = kept;
 }
 
-enum cm_rc ctl_offline_add_holds(struct ctl *c, struct ctl_offline *o,
-                                 const struct hub_repo_id *commit, const char **say) {
+// add_holds takes in, after a commit or the working copy on top of it was read, the Holds that
+// count and wait to be merged, as this clone has fetched the branch that shows them.
+static enum cm_rc add_holds(struct ctl *c, struct ctl_offline *o,
+                            const struct hub_repo_id *commit) {
     CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+    CM_CLEANUP(hub_entries_done) struct hub_entries changed = {0};
     const char *folder = cm_arena_strf(c->arena, "%sholds", o->in_repo);
     struct hub_repo_range range = {.old = *commit, .prefix = folder};
     char revision[HUB_REPO_ID_HEX_MAX];
     struct cm_err ignored; // histories that were cut off have no such commit
+    const char *say;
 
-    if (find_holds(c, o, &range.now, say) < 0 || *say == NULL) {
+    if (find_holds(c, o, &range.now, &say) < 0 || say == NULL) {
         return c->err.code;
     }
     (void)!hub_repo_merge_base(o->repo, commit, &range.now, &range.old, &ignored);
-    if (hub_repo_diff(o->repo, &range, NULL, &entries, &c->err) < 0) {
+    if (hub_repo_diff(o->repo, &range, NULL, &entries, &c->err) < 0 ||
+        (o->tree != NULL && hub_repo_work_diff(o->repo, commit, folder, &changed, &c->err) < 0)) {
         return c->err.code;
     }
-    leave_added(&entries);
+    leave_waiting(&entries, &changed);
+    if (entries.count == 0) {
+        return CM_OK;
+    }
     hub_repo_id_hex(&range.now, revision);
-    *say = entries.count == 0 ? NULL
-                              : cm_arena_strf(c->arena, "%zu Hold%s of %s (%.7s)", entries.count,
-                                              entries.count == 1 ? "" : "s", *say, revision);
-    return entries.count == 0 ? CM_OK : take(c, o, &entries, revision, false);
+    o->holds = cm_arena_strf(c->arena, "%zu Hold%s of %s (%.7s)", entries.count,
+                             entries.count == 1 ? "" : "s", say, revision);
+    return take(c, o, &entries, o->in_repo, (struct hub_fleet_commit){.revision = revision});
+}
+
+// add_holds_to_work: without a commit there is nothing that a branch could be ahead of.
+static enum cm_rc add_holds_to_work(struct ctl *c, struct ctl_offline *o) {
+    CM_CLEANUP(hub_commit_done) struct hub_commit head = {0};
+
+    if (o->repo == NULL || o->names_only) {
+        return CM_OK;
+    }
+    enum cm_rc rc = hub_repo_resolve(o->repo, "HEAD", &head, &c->err);
+    if (rc == CM_ENOTFOUND) {
+        c->err = (struct cm_err){.code = CM_OK};
+        return CM_OK;
+    }
+    return rc < 0 ? rc : add_holds(c, o, &head.id);
+}
+
+// ---- A folder, a commit, and what comes after it
+
+static enum cm_rc load_folder(struct ctl *c, struct ctl_offline *o) {
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+
+    if (ctl_sources_feed_others(c, o) < 0 || hub_folder_open(o->dir, &o->tree, &c->err) < 0 ||
+        hub_tree_list(o->tree, "", NULL, &entries, &c->err) < 0) {
+        return c->err.code;
+    }
+    return take(c, o, &entries, "", (struct hub_fleet_commit){.revision = "", .complete = true}) < 0
+               ? c->err.code
+               : add_holds_to_work(c, o);
+}
+
+enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
+                             const struct hub_repo_id *commit) {
+    CM_CLEANUP(hub_tree_freep) struct hub_tree *tree = NULL;
+    CM_CLEANUP(hub_entries_done) struct hub_entries entries = {0};
+    char revision[HUB_REPO_ID_HEX_MAX];
+
+    if (ctl_sources_feed_others(c, o) < 0 || hub_repo_tree(o->repo, commit, &tree, &c->err) < 0) {
+        return c->err.code;
+    }
+    enum cm_rc rc = hub_tree_list(tree, o->prefix, NULL, &entries, &c->err);
+    if (rc < 0 && rc != CM_ENOTFOUND) { // a folder that is not there yet is empty
+        return rc;
+    }
+    c->err = (struct cm_err){.code = CM_OK};
+    hub_repo_id_hex(commit, revision);
+    return take(c, o, &entries, o->in_repo,
+                (struct hub_fleet_commit){.revision = revision, .complete = true}) < 0 ||
+                   o->names_only
+               ? c->err.code
+               : add_holds(c, o, commit);
 }
 
 bool ctl_offline_wants_commit(const struct ctl *c) {
@@ -400,5 +443,5 @@ enum cm_rc ctl_offline_advance(struct ctl *c, struct ctl_offline *o, const struc
         }
         hub_repo_id_hex(to, revision);
     }
-    return take(c, o, &entries, revision, false);
+    return take(c, o, &entries, o->in_repo, (struct hub_fleet_commit){.revision = revision});
 }

@@ -1,8 +1,10 @@
 // offline: a fleet read from files on this machine, for the verbs that need no hub.
 //
 // It is a plain folder, or a folder of a Git repository: of its working copy, or of a commit, whose
-// files are read from the object store without checking it out. A second state (a later commit, the
-// working copy) is taken in as the difference, as a hub does: what is wrong in it stays as it was.
+// files are read from the object store without checking it out. Holds that count and wait to be
+// merged are part of it, as far as this clone has fetched the branch that shows them. A second
+// state (a later commit, the working copy) is taken in as the difference, as a hub does: what is
+// wrong in it stays as it was.
 //
 // Threads: one.
 #pragma once
@@ -32,8 +34,9 @@ struct ctl_offline {
     struct hub_tree *tree; // the plain folder, if it is read
     struct cm_map *work;   // made-up ids -> paths of the working copy
     struct ctl_sources sources;
-    bool names_only;  // manifests are left out: what is wrong, or on which clusters, is not known
-    const char *root; // a folder with clusters/ in it that was seen below this one; NULL: none
+    bool names_only;   // manifests are left out: what is wrong, or on which clusters, is not known
+    const char *holds; // that count and wait to be merged, in words; NULL: none
+    const char *root;  // a folder with clusters/ in it that was seen below this one; NULL: none
 };
 
 // ctl_offline_open looks at a folder: the fleet's root folder, or a bare repository, with the
@@ -54,12 +57,6 @@ CM_MUSTUSE enum cm_rc ctl_offline_begin(struct ctl *c, struct ctl_offline *o,
 CM_MUSTUSE enum cm_rc ctl_offline_advance(struct ctl *c, struct ctl_offline *o,
                                           const struct hub_repo_id *from,
                                           const struct hub_repo_id *to);
-
-// ctl_offline_add_holds takes in, after a commit was read, the Holds that count and wait to be
-// merged, as this clone has fetched the branch that shows them; *say is how to call that, NULL:
-// there is no such branch, or nothing on it.
-CM_MUSTUSE enum cm_rc ctl_offline_add_holds(struct ctl *c, struct ctl_offline *o,
-                                            const struct hub_repo_id *commit, const char **say);
 
 // ctl_offline_is_empty tells whether there is no document, right or wrong.
 bool ctl_offline_is_empty(const struct hub_fleet *fleet);

@@ -65,15 +65,12 @@ static struct hub_plan *make(struct ctl *c, struct ctl_offline *o, struct ctl_ra
     const struct hub_plan_filter filter = {
         .app = c->options.app, .wants = ctl_scope_wants, .ctx = scope};
     struct hub_plan *plan = NULL;
-    const char *holds;
 
-    if (ctl_offline_begin(c, o, &range->from) < 0 ||
-        ctl_offline_add_holds(c, o, &range->from, &holds) < 0 ||
-        ctl_scope_add(c, scope, o->fleet) < 0) {
+    if (ctl_offline_begin(c, o, &range->from) < 0 || ctl_scope_add(c, scope, o->fleet) < 0) {
         return NULL;
     }
-    if (holds != NULL) {
-        range->from_say = cm_arena_strf(c->arena, "%s with %s", range->from_say, holds);
+    if (o->holds != NULL) {
+        range->from_say = cm_arena_strf(c->arena, "%s with %s", range->from_say, o->holds);
     }
     struct hub_plan_before *before = hub_plan_remember(o->fleet);
     if (take_second(c, o, range, scope) == CM_OK) {

@@ -172,6 +172,9 @@ static int print_app(struct ctl *c, const struct ctl_offline *o, const char *app
     if (pair == NULL) {
         return problems > 0 ? CTL_NO : fail_without(c, o, app);
     }
+    if (o->holds != NULL) {
+        (void)fprintf(stderr, "holdfast: with %s\n", o->holds);
+    }
     int code = print_bundle(c, &pair->bundle->spec);
     return code == CTL_DONE && pair->stale ? CTL_NO : code;
 }

@@ -189,11 +189,15 @@ static const char *plural(size_t count) {
 }
 
 static void add_verdict(struct report *r) {
+    const char *holds = r->o->holds; // may be what is wrong
+
     if (r->errors == 0) {
-        cm_str_addf(&r->text, "%zu App%s on %zu cluster%s: no problems", cm_map_len(r->apps),
-                    plural(cm_map_len(r->apps)), r->clusters, plural(r->clusters));
+        cm_str_addf(&r->text, "%zu App%s on %zu cluster%s%s%s: no problems", cm_map_len(r->apps),
+                    plural(cm_map_len(r->apps)), r->clusters, plural(r->clusters),
+                    holds != NULL ? ", with " : "", holds != NULL ? holds : "");
     } else {
-        cm_str_addf(&r->text, "%zu problem%s", r->errors, plural(r->errors));
+        cm_str_addf(&r->text, "%zu problem%s%s%s", r->errors, plural(r->errors),
+                    holds != NULL ? ", with " : "", holds != NULL ? holds : "");
     }
     if (r->warnings > 0) {
         cm_str_addf(&r->text, ", %zu warning%s", r->warnings, plural(r->warnings));
