@@ -203,6 +203,7 @@ enum agent_verdict {
     AGENT_VERDICT_TIMED_OUT,       // it does not come up in its time; nothing was rolled back
     AGENT_VERDICT_UNDONE,          // somebody went back to another release by hand
     AGENT_VERDICT_RESTARTED,       // somebody had its pods replaced by hand
+    AGENT_VERDICT_WAITING,         // its controller waits until somebody lets it go on
 };
 
 // A controller calls releases by names of its own, which mean nothing to anybody else: tokens. A

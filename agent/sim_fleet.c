@@ -417,6 +417,7 @@ static enum cm_rc read_verdict(const char *word, struct agent_sim_decision *out,
         [AGENT_VERDICT_TIMED_OUT] = "timed-out",
         [AGENT_VERDICT_UNDONE] = "undone",
         [AGENT_VERDICT_RESTARTED] = "restarted",
+        [AGENT_VERDICT_WAITING] = "waiting",
     };
     char *end = NULL;
     long weight = strtol(word, &end, 10);

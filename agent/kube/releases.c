@@ -130,7 +130,7 @@ static void hear(struct kube_entry *e, struct cm_arena *a, const struct cm_json 
     }
     releases->heard = true;
     if (is_rollout(key)) {
-        kube_rollout_argo(leader, &releases->leader, &r);
+        kube_rollout_argo(a, leader, &releases->leader, &r);
     } else {
         kube_rollout_flagger(a, leader, &releases->leader, &r);
     }
@@ -219,7 +219,7 @@ static void saw_rollout(struct kube_entry *e, struct cm_arena *a, const struct c
     struct kube_rollout r;
 
     if (e->tracked && is_looked_at(e) && !refers(e, a, live)) {
-        kube_rollout_argo(live, &releases_of(e)->own, &r);
+        kube_rollout_argo(a, live, &releases_of(e)->own, &r);
         tell(e, &r, "");
     }
 }

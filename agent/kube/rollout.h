@@ -24,6 +24,7 @@ struct kube_rollout_seen {
     int weight;
     int64_t edge_ms;     // when it came to an end last; 0: not known
     int64_t undone_ms;   // when somebody did something by hand
+    int64_t waits_ms;    // since when its controller waits for somebody; 0: it does not
     uint64_t late;       // kube_rollout_print of the revision that is past its deadline
     uint64_t token;      // kube_rollout_print of it
     uint64_t promoted;   // kube_rollout_print of what was found to be good last
@@ -51,8 +52,8 @@ struct kube_rollout_time {
 // Each fills *out and brings *seen up to date.
 void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
                           struct kube_rollout_seen *seen, struct kube_rollout *out);
-void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *seen,
-                       struct kube_rollout *out);
+void kube_rollout_argo(struct cm_arena *a, const struct cm_json *rollout,
+                       struct kube_rollout_seen *seen, struct kube_rollout *out);
 // kube_rollout_deployment: `led`: another controller decides about its releases.
 void kube_rollout_deployment(const struct cm_json *deployment, bool led,
                              struct kube_rollout_seen *seen, struct kube_rollout *out);

@@ -7,10 +7,13 @@
 // stableRS goes on, currentPodHash is the one that was rejected. A deadline that is exceeded aborts
 // nothing by itself. Going back to what stableRS is takes no steps, and is no promotion: stableRS
 // did not change. What is installed first is promoted: it is what others are compared with. An undo
-// (of the kubectl plugin, the dashboard) only replaces the template.
+// (of the kubectl plugin, the dashboard) only replaces the template. A pause without a duration,
+// one of a person, and an analysis that has found nothing out last until somebody promotes or
+// aborts.
 #include <string.h>
 
 #include "agent/kube/rollout.h"
+#include "common/arena.h"
 #include "common/json.h"
 
 #define CONTROLLER "argo-rollouts"
@@ -132,9 +135,95 @@ static void fail(const struct cm_json *rollout, const struct status *s,
     seen->edge_ms = s->aborted || late ? edge_ms : seen->edge_ms;
 }
 
-static void go_on(const struct status *s, struct kube_rollout_seen *seen,
-                  struct kube_rollout *out) {
-    if (seen->token != kube_rollout_print(s->current) || !seen->running) {
+// ---- Waiting for somebody
+
+struct wait {
+    int64_t since_ms;
+    const char *reason; // NULL: it does not wait
+    const char *actor;
+};
+
+static const struct cm_json *step_of(const struct cm_json *rollout, int64_t index) {
+    const struct cm_json *steps =
+        cm_json_path(rollout, "spec", "strategy", "canary", "steps", NULL);
+    const struct cm_json *step = steps == NULL || steps->type != CM_ARRAY ? NULL : steps->first;
+
+    while (step != NULL && index-- > 0) {
+        step = step->next;
+    }
+    return index < 0 ? step : NULL;
+}
+
+static int64_t index_of(const struct status *s) {
+    return cm_json_int(cm_json_get(s->status, "currentStepIndex"), -1);
+}
+
+// is_for_good tells whether nobody but a person ends a pause of that reason.
+static bool is_for_good(const struct cm_json *rollout, const struct status *s, const char *reason) {
+    if (strcmp(reason, "CanaryPauseStep") == 0) {
+        const struct cm_json *pause = cm_json_get(step_of(rollout, index_of(s)), "pause");
+
+        return pause != NULL && cm_json_get(pause, "duration") == NULL;
+    }
+    if (strcmp(reason, "BlueGreenPause") == 0) {
+        return cm_json_int(cm_json_path(rollout, "spec", "strategy", "blueGreen",
+                                        "autoPromotionSeconds", NULL),
+                           0) == 0;
+    }
+    return strncmp(reason, "Inconclusive", strlen("Inconclusive")) == 0;
+}
+
+static struct wait wait_of(const struct cm_json *rollout, const struct status *s) {
+    static const char *const paused[] = {"f:spec", "f:paused", NULL};
+    const struct cm_json *all = cm_json_get(s->status, "pauseConditions");
+    int64_t at_ms;
+
+    for (const struct cm_json *c = all == NULL || all->type != CM_ARRAY ? NULL : all->first;
+         c != NULL; c = c->next) {
+        const char *reason = kube_rollout_text(c, "reason");
+
+        if (is_for_good(rollout, s, reason)) {
+            at_ms = kube_rollout_time(c, "startTime");
+            return (struct wait){at_ms != 0 ? at_ms : changed_ms(s), reason, "rollouts-controller"};
+        }
+    }
+    if (!cm_json_true(cm_json_path(rollout, "spec", "paused", NULL))) {
+        return (struct wait){.reason = NULL};
+    }
+    const char *actor = kube_rollout_manager(rollout, paused, NULL, &at_ms);
+    return (struct wait){changed_ms(s), "spec.paused", actor};
+}
+
+static void wait(struct cm_arena *a, const struct cm_json *rollout, const struct status *s,
+                 const struct wait *w, struct kube_rollout *out) {
+    const struct cm_json *meta = cm_json_get(rollout, "metadata");
+    const char *name = kube_rollout_text(meta, "name");
+    const char *ns = kube_rollout_text(meta, "namespace");
+    int64_t index = index_of(s);
+    const char *step = index < 0 ? "" : cm_arena_strf(a, " at step %lld", (long long)index + 1);
+
+    decide(out, s, AGENT_VERDICT_WAITING, w->since_ms, w->actor);
+    out->decision.text = cm_arena_strf(a,
+                                       "%.100s%s; to go on: kubectl argo rollouts promote %s -n %s;"
+                                       " to go back: kubectl argo rollouts abort %s -n %s",
+                                       w->reason, step, name, ns, name, ns);
+}
+
+static void go_on(struct cm_arena *a, const struct cm_json *rollout, const struct status *s,
+                  struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    bool same = seen->running && seen->token == kube_rollout_print(s->current);
+    const struct wait w = wait_of(rollout, s);
+    bool waited = seen->waits_ms != 0;
+
+    if (w.reason != NULL) {
+        if (!same || w.since_ms != seen->waits_ms) {
+            wait(a, rollout, s, &w, out);
+        }
+        seen->waits_ms = w.since_ms;
+        return;
+    }
+    seen->waits_ms = 0;
+    if (!same || waited) {
         decide(out, s, AGENT_VERDICT_STARTED, changed_ms(s), "rollouts-controller");
     } else if (s->weight != seen->weight) {
         decide(out, s, AGENT_VERDICT_WEIGHT, kube_rollout_time(s->progressing, "lastUpdateTime"),
@@ -161,8 +250,8 @@ static void find_undo(const struct cm_json *rollout, const struct status *s,
     seen->undone_ms = at_ms;
 }
 
-void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *seen,
-                       struct kube_rollout *out) {
+void kube_rollout_argo(struct cm_arena *a, const struct cm_json *rollout,
+                       struct kube_rollout_seen *seen, struct kube_rollout *out) {
     struct status s = status_of(rollout);
 
     *out = (struct kube_rollout){.token = ""};
@@ -179,13 +268,18 @@ void kube_rollout_argo(const struct cm_json *rollout, struct kube_rollout_seen *
     } else if (!stable && (s.aborted || late)) {
         fail(rollout, &s, seen, out);
     } else if (!stable && s.stable[0] != '\0') {
-        go_on(&s, seen, out);
+        go_on(a, rollout, &s, seen, out);
     }
     find_undo(rollout, &s, seen, out);
+    if (stable && seen->running && seen->token != kube_rollout_print(s.current) && !out->decided) {
+        // what was on its way is there no more
+        decide(out, &s, AGENT_VERDICT_STARTED, changed_ms(&s), "rollouts-controller");
+    }
     kube_rollout_date(rollout, out);
     out->decision.first = !seen->known;
     seen->known = true;
     seen->running = !stable && !s.aborted && !late;
+    seen->waits_ms = seen->running ? seen->waits_ms : 0;
     seen->weight = s.weight;
     seen->token = kube_rollout_print(s.current);
 }

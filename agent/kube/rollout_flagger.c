@@ -8,8 +8,9 @@
 // nothing of ConfigMaps and Secrets; these are in trackedConfigs, so both together are the token. A
 // Canary whose primary did not become ready at its promotion is Failed with all traffic on the
 // canary: that release is live, not rolled back. Of the condition `Promoted` the transition time is
-// that of the edge; status.lastTransitionTime changes with every write. What is installed first
-// (Initialized) is promoted: it is what runs.
+// that of the edge, and the time of its update that of the phase; status.lastTransitionTime changes
+// with every write. What is installed first (Initialized) is promoted: it is what runs. A Canary
+// waits where a webhook of the kind that gates its start, or its promotion, does not allow that.
 #include <string.h>
 
 #include "agent/kube/object.h"
@@ -137,11 +138,58 @@ static void end(const struct cm_json *canary, const struct status *s, int64_t ed
     seen->edge_ms = edge_ms;
 }
 
-static void go_on(const struct cm_json *canary, const struct status *s, int64_t edge_ms,
-                  const struct kube_rollout_seen *seen, struct kube_rollout *out) {
-    if (!seen->running || seen->token != kube_rollout_print(s->token)) {
-        decide(out, canary, s, AGENT_VERDICT_STARTED, edge_ms);
-    } else if (s->weight != seen->weight) {
+// gate_of is the kind of webhook that is to let a Canary in this phase go on; NULL: none.
+static const char *gate_of(const char *phase) {
+    return strcmp(phase, "Waiting") == 0            ? "confirm-rollout"
+           : strcmp(phase, "WaitingPromotion") == 0 ? "confirm-promotion"
+                                                    : NULL;
+}
+
+// hook_of is what the first webhook of that kind is called, "" if there is none.
+static const char *hook_of(const struct cm_json *canary, const char *gate) {
+    const struct cm_json *hooks = cm_json_path(canary, "spec", "analysis", "webhooks", NULL);
+
+    if (hooks == NULL || hooks->type != CM_ARRAY) {
+        return "";
+    }
+    for (const struct cm_json *h = hooks->first; h != NULL; h = h->next) {
+        if (strcmp(kube_rollout_text(h, "type"), gate) == 0) {
+            return kube_rollout_text(h, "name");
+        }
+    }
+    return "";
+}
+
+// wait tells how to go on. In some phases Flagger does not say which share the release has.
+static void wait(struct cm_arena *a, const struct cm_json *canary, const struct status *s,
+                 int64_t since_ms, struct kube_rollout *out) {
+    const char *gate = gate_of(s->phase);
+    const char *hook = hook_of(canary, gate);
+    const char *words = kube_rollout_text(s->condition, "message");
+
+    decide(out, canary, s, AGENT_VERDICT_WAITING, since_ms);
+    out->decision.weight = s->weight > 0 ? s->weight : -1;
+    out->decision.text =
+        cm_arena_strf(a, "%.200s; to go on let its webhook %.100s%s(%s) allow it",
+                      words[0] == '\0' ? s->phase : words, hook, hook[0] == '\0' ? "" : " ", gate);
+}
+
+static void go_on(struct cm_arena *a, const struct cm_json *canary, const struct status *s,
+                  int64_t edge_ms, struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    int64_t updated_ms = kube_rollout_time(s->condition, "lastUpdateTime");
+    int64_t phase_ms = updated_ms > edge_ms ? updated_ms : edge_ms;
+    bool same = seen->running && seen->token == kube_rollout_print(s->token);
+    bool waits = gate_of(s->phase) != NULL;
+
+    if (waits && (!same || seen->waits_ms == 0)) {
+        wait(a, canary, s, phase_ms, out);
+        seen->waits_ms = phase_ms;
+    } else if (!waits && (!same || seen->waits_ms != 0)) {
+        bool waited = seen->waits_ms != 0 || strcmp(s->phase, "Progressing") == 0;
+
+        decide(out, canary, s, AGENT_VERDICT_STARTED, waited ? phase_ms : edge_ms);
+        seen->waits_ms = 0;
+    } else if (!waits && s->weight != seen->weight) {
         const struct cm_json *status = cm_json_get(canary, "status");
 
         decide(out, canary, s, AGENT_VERDICT_WEIGHT,
@@ -161,9 +209,10 @@ void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
     }
     out->promoted = is_good(s.phase) && strcmp(s.applied, s.promoted) == 0;
     if (running) {
-        go_on(canary, &s, edge_ms, seen, out);
+        go_on(a, canary, &s, edge_ms, seen, out);
     } else {
         end(canary, &s, edge_ms, seen, out);
+        seen->waits_ms = 0;
     }
     kube_rollout_date(canary, out);
     out->decision.first = !seen->known;

@@ -10,8 +10,8 @@
 //
 // An edge is told once: by its time, which is the controller's, also after a restart. Of what was
 // so when the driver first looked, and of which nothing is known from before, only counts that a
-// release is rejected (that Git still asks for it is so, whenever it happened) or promoted (a
-// cluster that was built anew waits for that).
+// release is rejected (that Git still asks for it is so, whenever it happened), promoted (a
+// cluster that was built anew waits for that), or waits for somebody, who is to know.
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,6 +144,7 @@ void agent_watch_released(void *watch, const char *key, const char *token, bool 
 static enum agent_edge edge_of(enum agent_verdict verdict) {
     switch (verdict) {
     case AGENT_VERDICT_STARTED:
+    case AGENT_VERDICT_WAITING: // and goes on, which is told as its start
         return AGENT_EDGE_BEGUN;
     case AGENT_VERDICT_TIMED_OUT:
         return AGENT_EDGE_LATE;
@@ -169,9 +170,10 @@ static bool is_news_at_first(const struct agent_releases *all, const struct agen
     if (what->verdict == AGENT_VERDICT_RESTARTED) {
         return newest_ms != 0 && what->at_ms > newest_ms;
     }
-    return newest_ms != 0
-               ? what->at_ms > all->edges[edge_of(what->verdict)]
-               : what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_PROMOTED;
+    return newest_ms != 0 ? what->at_ms > all->edges[edge_of(what->verdict)]
+                          : what->verdict == AGENT_VERDICT_REJECTED ||
+                                what->verdict == AGENT_VERDICT_PROMOTED ||
+                                what->verdict == AGENT_VERDICT_WAITING;
 }
 
 // is_news: who only observes keeps no edges: to the agent that applies one day what is so then is
@@ -206,6 +208,7 @@ static Holdfast__V1__Verdict verdict_of(enum agent_verdict verdict) {
         [AGENT_VERDICT_TIMED_OUT] = HOLDFAST__V1__VERDICT__TIMED_OUT,
         [AGENT_VERDICT_UNDONE] = HOLDFAST__V1__VERDICT__UNDONE,
         [AGENT_VERDICT_RESTARTED] = HOLDFAST__V1__VERDICT__RESTARTED,
+        [AGENT_VERDICT_WAITING] = HOLDFAST__V1__VERDICT__WAITING,
     };
 
     return all[verdict];
@@ -361,6 +364,7 @@ static void log_decision(const struct known *k) {
         [AGENT_VERDICT_TIMED_OUT] = "timed out",
         [AGENT_VERDICT_UNDONE] = "undone by hand",
         [AGENT_VERDICT_RESTARTED] = "restarted by hand",
+        [AGENT_VERDICT_WAITING] = "waits for somebody",
     };
 
     cm_log(is_rejection(k->what->verdict) ? CM_LOG_WARN : CM_LOG_INFO, "agent.decided",

@@ -28,8 +28,9 @@ static const struct {
 } wrongs[] = {
     {"degraded", "cluster is degraded", "clusters are degraded"},
     {"offline", "cluster is offline", "clusters are offline"},
-    {"waiting", "cluster waits for the Confirmation of a removal",
-     "clusters wait for the Confirmation of a removal"},
+    {"pairsWaiting", "removal waits for its Confirmation", "removals wait for their Confirmation"},
+    {"releasesWaiting", "release waits for somebody to let it go on: 'holdfast get problems'",
+     "releases wait for somebody to let them go on: 'holdfast get problems'"},
     {"problems", "problem in Git", "problems in Git"},
     {"needsHuman", "release was rejected or failed, and only people can settle it",
      "releases were rejected or failed, and only people can settle that"},

@@ -51,6 +51,8 @@ static const struct {
      "Workloads on clusters whose release was rejected and is not kept out, or failed and serves "
      "all the same: only people can settle that.",
      0},
+    {true, "releasesWaiting", "holdfast_releases_waiting",
+     "Workloads on clusters whose controller waits for somebody to let a release go on.", 0},
     {false, "drifted", "holdfast_objects_drifted", "Objects that somebody changed in a cluster.",
      0},
     {false, "fought", "holdfast_objects_fought",

@@ -79,7 +79,7 @@ static const struct hub_member past_log_params[] = {
     {"kind", HUB_MEMBER_TEXT, false, "Only of this kind; all but `progressing` unless said.", 0, 0,
      "release removal suspend healthy progressing degraded failed drifted suspended connected "
      "disconnected"
-     " promoted rejected failed_forward timed_out undone restarted frozen unfrozen exempted"
+     " promoted rejected failed_forward timed_out undone restarted waiting frozen unfrozen exempted"
      " unexempted hold retry void unhold ban unban not_held rollback not_written pull_request "
      "upgraded",
      NULL},
@@ -259,7 +259,8 @@ static const struct hub_member health_answer[] = {
     NUMBER("unknown", "Of those, without an agent that was ever connected."),
     NUMBER("offline", "Of those, not connected now."),
     NUMBER("degraded", "Of those, with an App that could not be applied, or is ill."),
-    NUMBER("waiting", "Of those, where a removal waits for a Confirmation in Git."),
+    NUMBER("waiting",
+           "Of those, where a removal waits for a Confirmation, or a release for somebody."),
     NUMBER("progressing", "Of those, where something is not applied or not healthy yet."),
     NUMBER("observed", "Of those, with an agent that changes nothing, and nothing ill."),
     NUMBER("inSync", "Of those, with all as Git says, and healthy."),
@@ -272,6 +273,9 @@ static const struct hub_member health_answer[] = {
     NUMBER("pairsWaiting", "Pairs of an App and a cluster that wait for a Confirmation."),
     NUMBER("pairsStale", "Pairs that are held at their last good state."),
     NUMBER("needsHuman", "Workloads on clusters whose release only people can settle."),
+    NUMBER("releasesWaiting", "Workloads on clusters whose controller waits for somebody."),
+    {"waits", HUB_MEMBER_TEXTS, true, "The first five of those: since when, and how to go on.", 0,
+     0, NULL, NULL},
     NUMBER("freezes", "Freezes that are in force."),
     NUMBER("holds", "Holds that are in force."),
     NUMBER("holdsSinceMs", "Since when the oldest of those is; 0: none is, or nobody knows."),
@@ -350,7 +354,9 @@ static const struct hub_member past_show_answer[] = {
      "`source`, "
      "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`; "
      "`weight`, while a controller shifts traffic to a release: per cent at the last step within "
-     "seven days. A commit has `held` where Holds make something else of it: what Git says is the "
+     "seven days; `waits`, while one waits for somebody (state `waiting`, if nothing worse is so): "
+     "for what, and how to go on. A commit has `held` where Holds make something else of it: what "
+     "Git says is the "
      "commit, what is in effect these words.",
      0, 0, NULL, NULL},
     MEMBERS_NOW,

@@ -91,6 +91,7 @@ static const struct line app_lines[] = {
     {"Stale", "stale", CTL_NUMBER},
     {"Held", "held", CTL_NUMBER},
     {"Needs human", "needsHuman", CTL_NUMBER},
+    {"Waiting", "releasesWaiting", CTL_NUMBER},
     {"To confirm", "waits", CTL_NUMBER},
     {"Offline", "offline", CTL_NUMBER},
     {"Drifted", "drifted", CTL_NUMBER},
@@ -130,14 +131,23 @@ static const struct section revision_sections[] = {
 };
 
 static const struct line status_lines[] = {
-    {"App", "app", CTL_TEXT},           {"Cluster", "cluster", CTL_TEXT},
-    {"Revision", "revision", CTL_TEXT}, {"Up to date", "upToDate", CTL_CURRENT},
-    {"Applied", "applied", CTL_STATE},  {"Message", "message", CTL_TEXT},
-    {"Health", "health", CTL_STATE},    {"Why", "healthMessage", CTL_TEXT},
-    {"Drifted", "drifted", CTL_NUMBER}, {"Connected", "connected", CTL_YES},
-    {"Suspended", "suspend", CTL_YES},  {"Reported", "atMs", CTL_AGE},
-    {"Held", "held", CTL_TEXT},         {"Frozen", "frozen", CTL_TEXT},
-    {"To confirm", "waits", CTL_TEXT},  {"Needs human", "needsHuman", CTL_TEXT},
+    {"App", "app", CTL_TEXT},
+    {"Cluster", "cluster", CTL_TEXT},
+    {"Revision", "revision", CTL_TEXT},
+    {"Up to date", "upToDate", CTL_CURRENT},
+    {"Applied", "applied", CTL_STATE},
+    {"Message", "message", CTL_TEXT},
+    {"Health", "health", CTL_STATE},
+    {"Why", "healthMessage", CTL_TEXT},
+    {"Drifted", "drifted", CTL_NUMBER},
+    {"Connected", "connected", CTL_YES},
+    {"Suspended", "suspend", CTL_YES},
+    {"Reported", "atMs", CTL_AGE},
+    {"Held", "held", CTL_TEXT},
+    {"Frozen", "frozen", CTL_TEXT},
+    {"To confirm", "waits", CTL_TEXT},
+    {"Needs human", "needsHuman", CTL_TEXT},
+    {"Waits", "releaseWaits", CTL_TEXT},
 };
 
 static const struct section status_sections[] = {

@@ -42,6 +42,7 @@ static const struct part problems[] = {
     {"problemsOfDocuments", "of other documents", true},
     {"pairsStale", "Apps on clusters held at their last good state", false},
     {"needsHuman", "workloads whose release needs a human", true},
+    {"releasesWaiting", "whose release waits for somebody", true},
 };
 
 static const struct part repositories[] = {
@@ -118,6 +119,7 @@ static void print_health(struct ctl *c, const struct cm_json *health, bool well)
     print_first(c, health);
     print_parts("agents", health, agents, COUNT(agents));
     print_parts("problems", health, problems, COUNT(problems));
+    print_lines(c, cm_json_get(health, "waits"), "  waits: ");
     print_parts("repositories", health, repositories, COUNT(repositories));
     print_lines(c, cm_json_get(health, "failures"), "  ");
     print_hub(c, cm_json_get(health, "hub"));

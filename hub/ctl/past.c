@@ -163,6 +163,7 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "held", text_of(desired, "held"));
     cm_json_set_string(c->arena, row, "frozen", frozen_words(c, item));
     cm_json_set_string(c->arena, row, "weight", weight_words(c, item));
+    cm_json_set_string(c->arena, row, "waits", text_of(item, "waits"));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     return row;
 }
@@ -256,7 +257,7 @@ static bool any_has(const struct cm_json *rows, const char *member) {
 // is any: a row that looks well without it would mislead.
 static size_t take_columns(const struct cm_json *rows, const struct ctl_column *columns,
                            size_t count, struct ctl_column *out) {
-    static const char *const if_any[] = {"weight", "held", "frozen", "runs"};
+    static const char *const if_any[] = {"weight", "waits", "held", "frozen", "runs"};
     size_t taken = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -283,6 +284,7 @@ static int print_show(struct ctl *c, const struct cm_json *answer) {
         {"SINCE", "toMs", CTL_TIME, CTL_ALWAYS},
         {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
         {"CANARY", "weight", CTL_TEXT, CTL_ALWAYS},
+        {"WAITS", "waits", CTL_TEXT, CTL_ALWAYS},
         {"HELD", "held", CTL_TEXT, CTL_ALWAYS},
         {"FROZEN", "frozen", CTL_TEXT, CTL_ALWAYS},
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
@@ -457,6 +459,9 @@ static void print_state(struct ctl *c, const struct cm_json *item) {
     }
     (void)printf("  actual   %s\n",
                  ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "actual"))));
+    if (text_of(item, "waits")[0] != '\0') {
+        (void)printf("  waits    %s\n", ctl_one_line(c->arena, text_of(item, "waits")));
+    }
     if (frozen[0] != '\0') {
         (void)printf("  frozen   %s\n", ctl_one_line(c->arena, frozen));
     }

@@ -42,7 +42,10 @@ struct decisions_job {
     struct hub_decisions_result result;
 };
 
-enum { PLACE_RESTARTED = HOLDFAST__V1__VERDICT__CONFIG_REJECTED }; // which has none of its own
+enum {
+    PLACE_RESTARTED = HOLDFAST__V1__VERDICT__CONFIG_REJECTED, // which has none of its own
+    PLACE_WAITING,
+};
 
 static const struct {
     const char *name;
@@ -58,6 +61,7 @@ static const struct {
     [HOLDFAST__V1__VERDICT__STARTED] = {"started", "began with"},
     [HOLDFAST__V1__VERDICT__WEIGHT] = {"weight", "gave another share of the traffic to"},
     [PLACE_RESTARTED] = {"restarted", "was told to replace the pods of"},
+    [PLACE_WAITING] = {"waiting", "waits for somebody to let it go on with"},
 };
 
 const char *hub_verdict_name(size_t i) {
@@ -73,6 +77,9 @@ static size_t place_of(const Holdfast__V1__Decision *d) {
     }
     if (d->verdict == HOLDFAST__V1__VERDICT__RESTARTED) {
         return PLACE_RESTARTED;
+    }
+    if (d->verdict == HOLDFAST__V1__VERDICT__WAITING) {
+        return PLACE_WAITING;
     }
     return at < PLACE_RESTARTED ? at : 0;
 }
@@ -292,6 +299,23 @@ static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
     return rc;
 }
 
+// put_wait: a controller waits until it does anything else with the workload's releases.
+static enum cm_rc put_wait(const struct decisions_job *j, struct hub_db *db,
+                           const Holdfast__V1__Decision *d, const struct hub_decision_row *row,
+                           struct cm_err *err) {
+    char since[CM_CLOCK_TEXT_MAX];
+
+    if (d->verdict == HOLDFAST__V1__VERDICT__RESTARTED) {
+        return CM_OK;
+    }
+    if (d->verdict != HOLDFAST__V1__VERDICT__WAITING) {
+        return hub_needs_end_wait(db, j->cluster, d->app, d->key, err);
+    }
+    cm_clock_format(row->at_ms, since);
+    return hub_needs_wait(
+        db, row, cm_arena_strf(j->arena, "since %s %s", since, message_of(j->arena, d)), err);
+}
+
 // put_need: what failed and serves all the same only people can settle; a release that is promoted
 // settles what was before.
 static enum cm_rc put_need(const struct decisions_job *j, struct hub_db *db,
@@ -306,7 +330,7 @@ static enum cm_rc put_need(const struct decisions_job *j, struct hub_db *db,
                                               "%s: commit another release, or the one before",
                                               message_of(j->arena, d)),
                                 err)
-               : CM_OK;
+               : put_wait(j, db, d, row, err);
 }
 
 static bool is_whole(const Holdfast__V1__Decision *d) {

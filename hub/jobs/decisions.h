@@ -18,7 +18,7 @@
 struct cm_arena;
 struct hub_store;
 
-#define HUB_VERDICTS 9 // that are counted apart; hub_verdict_name
+#define HUB_VERDICTS 10 // that are counted apart; hub_verdict_name
 
 struct hub_decisions_result {
     size_t counts[HUB_VERDICTS]; // that were new

@@ -33,8 +33,8 @@ static void form_of(const struct cm_buf *object, char hex[CM_SHA256_HEX_MAX]) {
     }
 }
 
-enum cm_rc hub_needs_note(struct hub_db *db, const struct hub_decision_row *row, const char *why,
-                          struct cm_err *err) {
+static enum cm_rc note(struct hub_db *db, const struct hub_decision_row *row,
+                       struct hub_need_row need, struct cm_err *err) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *object = NULL;
     char form[CM_SHA256_HEX_MAX];
     enum cm_rc rc = hub_desired_find_blob(db, &row->bad, &object, err);
@@ -43,16 +43,24 @@ enum cm_rc hub_needs_note(struct hub_db *db, const struct hub_decision_row *row,
         return rc;
     }
     form_of(object, form);
-    return hub_needs_put(db,
-                         &(struct hub_need_row){.cluster = row->cluster,
-                                                .app = row->app,
-                                                .key = row->key,
-                                                .why = why,
-                                                .revision = row->bad_revision,
-                                                .form = form,
-                                                .bundle = row->bad_bundle,
-                                                .at_ms = cm_clock_unix_ms()},
-                         err);
+    need.cluster = row->cluster;
+    need.app = row->app;
+    need.key = row->key;
+    need.revision = row->bad_revision;
+    need.form = form;
+    need.bundle = row->bad_bundle;
+    return hub_needs_put(db, &need, err);
+}
+
+enum cm_rc hub_needs_note(struct hub_db *db, const struct hub_decision_row *row, const char *why,
+                          struct cm_err *err) {
+    return note(db, row, (struct hub_need_row){.why = why, .at_ms = cm_clock_unix_ms()}, err);
+}
+
+enum cm_rc hub_needs_wait(struct hub_db *db, const struct hub_decision_row *row, const char *why,
+                          struct cm_err *err) {
+    return note(db, row, (struct hub_need_row){.why = why, .at_ms = row->at_ms, .waits = true},
+                err);
 }
 
 // ---- When it is over

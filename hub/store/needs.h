@@ -2,7 +2,8 @@
 // serves all the same.
 //
 // There is one for a workload of an App on a cluster, from when it was decided until a release of
-// that workload is promoted there, is kept out, or Git says another one.
+// that workload is promoted there, is kept out, or Git says another one. One that `waits` is that a
+// controller waits for somebody to let it go on: until it does.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
@@ -24,6 +25,7 @@ struct hub_need_row {
     const char *form;        // digest of its pod template, hex; "": not known
     struct cm_sha256 bundle; // of the release
     int64_t at_ms;
+    bool waits;
 };
 
 #define HUB_NEEDS_MAX 64 // of a cluster
@@ -36,6 +38,10 @@ CM_MUSTUSE enum cm_rc hub_needs_put(struct hub_db *db, const struct hub_need_row
 // hub_needs_end forgets those of an App on a cluster; with a key that of one workload.
 CM_MUSTUSE enum cm_rc hub_needs_end(struct hub_db *db, const char *cluster, const char *app,
                                     const char *key, struct cm_err *err);
+
+// hub_needs_end_wait forgets that the controller of a workload waits.
+CM_MUSTUSE enum cm_rc hub_needs_end_wait(struct hub_db *db, const char *cluster, const char *app,
+                                         const char *key, struct cm_err *err);
 
 // hub_needs_end_cluster forgets those of a cluster that left Git.
 CM_MUSTUSE enum cm_rc hub_needs_end_cluster(struct hub_db *db, const char *cluster,

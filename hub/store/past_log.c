@@ -59,8 +59,8 @@ static bool may_be_asked(const struct past_log *l, const char *kind,
 }
 
 // What controllers decided: kinds as they are on record.
-static const char *const decisions[] = {"promoted",  "rejected", "failed_forward",
-                                        "timed_out", "undone",   "restarted"};
+static const char *const decisions[] = {"promoted", "rejected",  "failed_forward", "timed_out",
+                                        "undone",   "restarted", "waiting"};
 
 static const char *decision_kind(const char *verdict) {
     for (size_t i = 0; i < sizeof(decisions) / sizeof(decisions[0]); i++) {

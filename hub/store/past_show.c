@@ -10,8 +10,9 @@
 #include "hub/store/past_read.h"
 
 #define RECENT 64
+#define WAITING "waiting"
 #define WEIGHTS_MS ((int64_t)7 * 24 * 3600 * 1000) // so old may the last step of a canary be
-#define WEIGHTS_MAX 20000                          // of an App
+#define WEIGHTS_MAX 20000                          // of an App, and as many that wait
 
 // Clusters on which an App was alike.
 struct alike {
@@ -20,9 +21,17 @@ struct alike {
     struct past_info *actual;
     uint32_t value; // of the first of them
     const char *state;
-    uint64_t frozen; // by which freezes
-    int weight;      // per cent of the traffic that a release has; -1: none is being shifted
+    uint64_t frozen;   // by which freezes
+    int weight;        // per cent of the traffic that a release has; -1: none is being shifted
+    const char *waits; // what a controller waits for; NULL: for nobody
     struct past_fold fold;
+};
+
+// What a controller is at with a release of an App on a cluster.
+struct shift {
+    int weight;        // -1: it shifts no traffic
+    const char *waits; // for what; NULL: for nobody
+    int64_t since_ms;
 };
 
 struct showing {
@@ -30,15 +39,17 @@ struct showing {
     struct past_scope scope;
     struct hub_past_state seen;
     struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
-    int *weights;                              // of it; -1: none
+    struct shift *shifts;                      // of it, by cluster
     struct past_frozen frozen;
     struct cm_map *alike;
+    struct cm_map *waits; // texts; each is itself
     struct recent {
         const struct past_info *desired;
         const struct past_info *actual;
         const char *state;
         uint64_t frozen;
         int weight;
+        const char *waits;
         struct alike *alike;
     } recent[RECENT]; // of the present App: most clusters are like one before
 };
@@ -82,15 +93,22 @@ static const char *state_of(const struct showing *s, size_t cluster,
     if (!is_same(desired, actual)) {
         return "converging";
     }
+    if (s->shifts[cluster].waits != NULL && verdict != HUB_VERDICT_DEGRADED) {
+        return WAITING;
+    }
     if (verdict == HUB_VERDICT_HEALTHY && desired->held[0] != '\0') {
         return "held";
     }
-    bool shifts = s->weights[cluster] >= 0; // it is applied, and not yet what all meet
+    bool shifts = s->shifts[cluster].weight >= 0; // it is applied, and not yet what all meet
     return verdict == HUB_VERDICT_HEALTHY && shifts ? "converging" : verdict_word(verdict);
 }
 
-static int64_t since(const struct showing *s, size_t cluster) {
+static int64_t since(const struct showing *s, size_t cluster, const char *state) {
     int64_t latest = 0;
+
+    if (strcmp(state, WAITING) == 0) {
+        return s->shifts[cluster].since_ms;
+    }
 
     for (size_t i = 0; i < HUB_PAST_SEEN; i++) {
         int64_t ms = s->axes[i].cells[cluster].since_ms;
@@ -101,9 +119,10 @@ static int64_t since(const struct showing *s, size_t cluster) {
 }
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
-    const char *key = cm_arena_strf(s->read->arena, "%s %s %s %s %llx %d", like->app,
-                                    like->desired->release, like->actual->release, like->state,
-                                    (unsigned long long)like->frozen, like->weight);
+    const char *key =
+        cm_arena_strf(s->read->arena, "%s %s %s %s %llx %d %s", like->app, like->desired->release,
+                      like->actual->release, like->state, (unsigned long long)like->frozen,
+                      like->weight, like->waits == NULL ? "" : like->waits);
     struct alike *found = cm_map_get(s->alike, key);
 
     if (found == NULL) {
@@ -120,9 +139,9 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
 
     if (recent->desired != like->desired || recent->actual != like->actual ||
         recent->state != like->state || recent->frozen != like->frozen ||
-        recent->weight != like->weight) {
-        *recent = (struct recent){like->desired, like->actual, like->state,
-                                  like->frozen,  like->weight, make_alike(s, like)};
+        recent->weight != like->weight || recent->waits != like->waits) {
+        *recent = (struct recent){like->desired, like->actual, like->state,        like->frozen,
+                                  like->weight,  like->waits,  make_alike(s, like)};
     }
     return recent->alike;
 }
@@ -141,8 +160,9 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
     if (rc == CM_OK) {
         like.state = state_of(s, cluster, like.desired, like.actual);
         like.frozen = past_frozen_of(&s->frozen, app, cluster);
-        like.weight = s->weights[cluster];
-        past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster));
+        like.weight = s->shifts[cluster].weight;
+        like.waits = s->shifts[cluster].waits;
+        past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster, like.state));
     }
     return rc;
 }
@@ -158,39 +178,64 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
     return rc;
 }
 
-// The share of the traffic that a controller gave to a release last, unless it has done anything
-// else since: then it shifts no more.
-static enum cm_rc read_weights(struct showing *s, const char *app, struct cm_err *err) {
+// What a controller did last, unless it has done anything else since: then it shifts no more, and
+// waits for nobody. That somebody has pods replaced is nothing of that.
+#define LAST(VERDICT)                                                                              \
+    "SELECT c.number, d.weight, d.controller || ': ' || d.text, d.at_ms FROM (SELECT * FROM"       \
+    " decision WHERE app = ?1 AND verdict = '" VERDICT "' AND at_ms BETWEEN ?2 AND ?3 AND"         \
+    " seen_ms <= ?4 ORDER BY at_ms DESC LIMIT ?5) d JOIN past_cluster c ON c.name = d.cluster"     \
+    " WHERE NOT EXISTS (SELECT 1 FROM decision e WHERE e.cluster = d.cluster AND e.key = d.key"    \
+    " AND e.number > d.number AND e.at_ms <= ?3 AND e.seen_ms <= ?4 AND e.verdict <> 'restarted')"
+
+static const char *one_text(struct showing *s, const char *text) {
+    const char *found = cm_map_get(s->waits, text);
+
+    if (found == NULL) {
+        char *copy = cm_arena_strdup(s->read->arena, text);
+
+        cm_map_put(s->waits, copy, copy);
+        found = copy;
+    }
+    return found;
+}
+
+static enum cm_rc read_last(struct showing *s, const char *app, bool waits, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     const struct hub_past_when *when = &s->scope.when;
     int64_t heard_by = when->known ? when->at_ms : INT64_MAX;
-    enum cm_rc rc = hub_db_query(
-        s->read->db, &stmt, err,
-        "SELECT c.number, d.weight FROM (SELECT * FROM decision WHERE app = ?1 AND"
-        " verdict = 'weight' AND at_ms BETWEEN ?2 AND ?3 AND seen_ms <= ?4 ORDER BY at_ms DESC"
-        " LIMIT ?5) d JOIN past_cluster c ON c.name = d.cluster WHERE NOT EXISTS (SELECT 1 FROM"
-        " decision e WHERE e.cluster = d.cluster AND e.key = d.key AND e.number > d.number AND"
-        " e.at_ms <= ?3 AND e.seen_ms <= ?4)",
-        "tiiii", app, when->at_ms - WEIGHTS_MS, when->at_ms, heard_by, (int64_t)WEIGHTS_MAX);
+    int64_t from_ms = waits ? 0 : when->at_ms - WEIGHTS_MS;
+    enum cm_rc rc =
+        hub_db_query(s->read->db, &stmt, err, waits ? LAST("waiting") : LAST("weight"), "tiiii",
+                     app, from_ms, when->at_ms, heard_by, (int64_t)WEIGHTS_MAX);
 
-    for (size_t i = 0; i < s->read->count; i++) {
-        s->weights[i] = -1;
-    }
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         size_t cluster = (size_t)hub_stmt_int(stmt, 0);
 
         if (cluster < s->read->count) {
-            s->weights[cluster] = (int)hub_stmt_int(stmt, 1);
+            s->shifts[cluster] =
+                (struct shift){.weight = (int)hub_stmt_int(stmt, 1),
+                               .waits = waits ? one_text(s, hub_stmt_text(stmt, 2)) : NULL,
+                               .since_ms = hub_stmt_int(stmt, 3)};
         }
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// read_shifts: of several workloads of an App one that waits is told rather than one that shifts.
+static enum cm_rc read_shifts(struct showing *s, const char *app, struct cm_err *err) {
+    for (size_t i = 0; i < s->read->count; i++) {
+        s->shifts[i] = (struct shift){.weight = -1};
+    }
+    enum cm_rc rc = read_last(s, app, false, err);
+
+    return rc < 0 ? rc : read_last(s, app, true, err);
 }
 
 static enum cm_rc show_app(void *ctx, const char *app, struct cm_err *err) {
     struct showing *s = ctx;
     enum cm_rc rc = read_axes(s, app, err);
 
-    rc = rc < 0 ? rc : read_weights(s, app, err);
+    rc = rc < 0 ? rc : read_shifts(s, app, err);
     memset(s->recent, 0, sizeof(s->recent));
     for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
         rc = s->scope.in[i] ? show_cluster(s, app, i, err) : CM_OK;
@@ -225,6 +270,9 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
     if (alike->weight >= 0) {
         cm_json_set_int(r->arena, item, "weight", alike->weight);
     }
+    if (alike->waits != NULL) {
+        cm_json_set_string(r->arena, item, "waits", alike->waits);
+    }
     *out = item;
     return rc;
 }
@@ -257,12 +305,14 @@ static enum cm_rc show(struct past_read *r, struct cm_json *answer, struct cm_er
     if (rc < 0) {
         return rc;
     }
-    s.weights = cm_arena_get(r->arena, r->count * sizeof(*s.weights));
+    s.shifts = cm_arena_get(r->arena, r->count * sizeof(*s.shifts));
     s.alike = cm_map_new(NULL);
+    s.waits = cm_map_new(NULL);
     rc = past_each_app(r, &select, show_app, &s, err);
     cm_json_set_int(r->arena, answer, "atMs", s.scope.when.at_ms);
     past_members_set(r, &s.scope, answer);
     rc = rc < 0 ? rc : make_items(&s, answer, err);
+    cm_map_free(s.waits);
     cm_map_free(s.alike);
     return rc;
 }

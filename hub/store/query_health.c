@@ -17,10 +17,10 @@
 // The state of each cluster that Git names, by its number in `states`.
 static const char of_clusters[] =
     "SELECT name, CASE WHEN connected IS NULL THEN 0 WHEN NOT connected THEN 1 WHEN ill THEN 2"
-    " WHEN waits THEN 3 WHEN observes THEN 5 WHEN open THEN 4 ELSE 6 END"
+    " WHEN waits OR asks THEN 3 WHEN observes THEN 5 WHEN open THEN 4 ELSE 6 END"
     " FROM (SELECT c.name, r.connected, r.observes, " ILL " AS ill, " WAITS " AS waits, " OPEN
-    " AS open"
-    " FROM cluster c LEFT JOIN presence r ON r.cluster = c.name"
+    " AS open, EXISTS (SELECT 1 FROM needs_human h WHERE h.cluster = c.name AND h.waits = 1) AS"
+    " asks FROM cluster c LEFT JOIN presence r ON r.cluster = c.name"
     " LEFT JOIN pair p ON p.cluster = c.name" JOIN_STATUS " GROUP BY c.name) ORDER BY name";
 
 static const char *const states[HUB_HEALTH_STATES] = {
@@ -109,7 +109,9 @@ static const struct counts tables[] = {
     {"SELECT count(*) FROM cluster", "", {"clusters"}},
     {of_problems, "", {"problems", "problemsOfApps", "problemsOfClusters", "problemsOfDocuments"}},
     {of_pairs, "", {"pairsWaiting", "pairsStale"}},
-    {"SELECT count(*) FROM needs_human", "", {"needsHuman"}},
+    {"SELECT count(*) FILTER (WHERE waits = 0), count(*) FILTER (WHERE waits = 1) FROM needs_human",
+     "",
+     {"needsHuman", "releasesWaiting"}},
     {"SELECT count(*) FROM freeze WHERE ended_ms = 0", "", {"freezes"}},
     {of_holds, "", {"holds", "holdsSinceMs"}},
     {"SELECT count(*), count(*) FILTER (WHERE failure <> '') FROM repository",
@@ -154,6 +156,30 @@ static enum cm_rc add_failing(struct hub_db *db, struct cm_arena *a, struct cm_j
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// add_waits: those that are alike are one, the one that waits longest first.
+static enum cm_rc add_waits(struct hub_db *db, struct cm_arena *a, struct cm_json *out,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT app, key, count(*), min(cluster), why, min(at_ms) FROM"
+                                 " needs_human WHERE waits = 1 GROUP BY app, key"
+                                 " ORDER BY min(at_ms) LIMIT ?1",
+                                 "i", (int64_t)HUB_HEALTH_FIRST);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        long long others = (long long)hub_stmt_int(stmt, 2) - 1;
+        const char *more = others == 0 ? "" : cm_arena_strf(a, " and %lld more", others);
+
+        cm_json_append(list, cm_json_new_string(
+                                 a, cm_arena_strf(a, "%s on %s%s: %s: %s", hub_stmt_text(stmt, 0),
+                                                  hub_stmt_text(stmt, 3), more,
+                                                  hub_stmt_text(stmt, 1), hub_stmt_text(stmt, 4))));
+    }
+    cm_json_set(a, out, "waits", list);
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a, const struct hub_health_ask *ask,
                             struct cm_json **out, struct cm_err *err) {
     struct cm_json *answer = cm_json_new(a, CM_OBJECT);
@@ -163,6 +189,7 @@ enum cm_rc hub_query_health(struct hub_db *db, struct cm_arena *a, const struct 
         rc = add_counts(db, a, &tables[i], ask, answer, err);
     }
     rc = rc < 0 ? rc : add_failing(db, a, answer, err);
+    rc = rc < 0 ? rc : add_waits(db, a, answer, err);
     if (rc == CM_OK) {
         *out = answer;
     }

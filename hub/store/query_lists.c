@@ -164,8 +164,11 @@ static const struct hub_column app_columns[] = {
      "Clusters where it is held at its last good state: what is newer in Git is wrong."},
     {"held", TALLIED("t.held"), HUB_COLUMN_COUNT,
      "Clusters that a release is kept out of, because they rejected it."},
-    {"needsHuman", "(SELECT count(*) FROM needs_human h WHERE h.app = a.name)", HUB_COLUMN_INT,
+    {"needsHuman", "(SELECT count(*) FROM needs_human h WHERE h.app = a.name AND h.waits = 0)",
+     HUB_COLUMN_INT,
      "Workloads on clusters whose release was rejected or failed, and only people can settle it."},
+    {"releasesWaiting", "(SELECT count(*) FROM needs_human h WHERE h.app = a.name AND h.waits = 1)",
+     HUB_COLUMN_INT, "Workloads on clusters whose controller waits for somebody to let it go on."},
     {"waits", TALLIED("t.waits"), HUB_COLUMN_COUNT,
      "Clusters where a removal waits for a Confirmation in Git."},
     {"drifted", SUM("t.drifted"), HUB_COLUMN_COUNT, "Its objects that drifted."},
@@ -182,6 +185,10 @@ static const struct hub_filter app_filters[] = {
 };
 
 // ---- An App on a cluster
+
+#define NEEDS(waits)                                                                               \
+    "ifnull((SELECT group_concat(h.key || ': ' || h.why, '; ') FROM needs_human h WHERE h.cluster" \
+    " = p.cluster AND h.app = p.app AND h.waits = " #waits "), '')"
 
 static const struct hub_column status_columns[] = {
     {"app", "p.app", HUB_COLUMN_TEXT, "The App."},
@@ -206,12 +213,11 @@ static const struct hub_column status_columns[] = {
      "The removal that waits for a Confirmation in Git, or empty."},
     {"held", "p.held", HUB_COLUMN_TEXT,
      "What runs instead of a release that was rejected, and why, or empty."},
-    {"needsHuman",
-     "ifnull((SELECT group_concat(h.key || ': ' || h.why, '; ') FROM needs_human h"
-     " WHERE h.cluster = p.cluster AND h.app = p.app), '')",
-     HUB_COLUMN_TEXT,
+    {"needsHuman", NEEDS(0), HUB_COLUMN_TEXT,
      "What only people can settle: a release that was rejected and is not kept out, or that failed "
      "and serves all the same; or empty."},
+    {"releaseWaits", NEEDS(1), HUB_COLUMN_TEXT,
+     "What a controller waits for somebody to let go on, since when, and how; or empty."},
     {"frozen",
      "ifnull((SELECT group_concat(f.name || ': ' || f.reason, '; ') FROM freeze_cluster k"
      " JOIN freeze f ON f.name = k.freeze WHERE k.cluster = p.cluster AND f.app IN ('', p.app)),"

@@ -206,7 +206,11 @@ class RealRollouts(KubeStory):
                  "the one Hold of what Git says", 0.2)
         fourth = self.commit(web("4", A="c"))
         self.wait_phase("web", "Paused", "test/web:4")
+        waits = self.wait_event("release.waiting", app="web", revision=fourth)["message"]
+        self.assertIn("to go on: kubectl argo rollouts promote web -n default", waits)
+        wait_for(lambda: " waiting " in self.hub.run("show", f"{CLUSTER}:web").stdout, SOON, "show to say that it waits", 0.2)
         self.promote("web", fourth)
+        self.assertNotIn(" waiting ", self.hub.run("show", f"{CLUSTER}:web").stdout)
         wait_for(lambda: not self.holds(), SOON, "the Hold to go", 0.2)
 
     def test_6_what_people_undo_is_told_and_is_no_hold(self):

@@ -59,6 +59,28 @@ class Decisions(SimStory):
         self.assertIn("(10 %)", self.wait_event("release.weight", cluster="c01")["message"])
         self.assertIn("New revision", self.wait_event("release.started", cluster="c01")["message"])
 
+    def test_01a_who_waits_for_somebody_says_since_when_and_how_to_go_on(self):
+        self.sim.ask("decide", "c03", KEY, "waiting", "to go on: promote it")
+        words = f"flagger waits for somebody to let it go on with {self.second[:7]}: to go on: promote it"
+        event = self.wait_event("release.waiting", cluster="c03", app="web", key=KEY)
+        self.assertIn(words, event["message"])
+        self.assertIn(words, self.hub.run("get", "problems").stdout)
+        shown = wait_for(lambda: next((line for line in self.hub.run("show", "c03:web").stdout.splitlines()
+                                       if " waiting " in line), None), SOON, "show to say that it waits", 0.1)
+        self.assertIn("flagger: to go on: promote it", shown)
+        why = self.hub.run("why", "c03:web").stdout
+        self.assertRegex(why, "(?s)^waiting since .*  waits    flagger: to go on: promote it\n")
+        health = self.hub.run("fleet", "health", check=False).stdout
+        self.assertIn("1 waiting", health)
+        self.assertRegex(health, rf"  waits: web on c03: {KEY}: since \S+ {words}")
+        self.assertIn("1 release waits for somebody to let it go on", health)
+        wait_for(lambda: self.hub.metrics()["holdfast_releases_waiting"] == 1, SOON, "the metric to tell", 0.1)
+        self.assertRegex(self.hub.run("log", "--kind", "waiting").stdout, "waiting +web .* on 1 cluster: c03")
+        self.assertFalse(self.hub.get("holds"))
+        self.sim.ask("decide", "c03", KEY, "promoted", "Promotion completed!")
+        wait_for(lambda: self.hub.metrics()["holdfast_releases_waiting"] == 0, SOON, "it to go on", 0.1)
+        self.assertNotIn("waiting", self.hub.run("show", "c03:web").stdout)
+
     def test_02_what_one_cluster_rejects_is_kept_out_of_it_and_of_no_other(self):
         self.sim.ask("decide", "c02", KEY, "rejected", WORDS)
         event = self.wait_event("release.rejected", cluster="c02", app="web", key=KEY)

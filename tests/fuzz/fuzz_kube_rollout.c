@@ -30,7 +30,7 @@ static void look(struct cm_arena *a, int which, const struct cm_json *object,
         kube_rollout_flagger(a, object, seen, out);
         break;
     case 1:
-        kube_rollout_argo(object, seen, out);
+        kube_rollout_argo(a, object, seen, out);
         break;
     case 2:
         kube_rollout_deployment(object, false, seen, out);

@@ -142,6 +142,46 @@ static void configuration_alone_can_be_rejected(void **state) {
     assert_string_not_equal(r.decision.bad, first);
 }
 
+#define GATED(phase, updated)                                                                      \
+    "{\"spec\":{\"analysis\":{\"webhooks\":[{\"type\":\"rollout\",\"name\":\"load\"},{\"type\":"   \
+    "\"confirm-promotion\",\"name\":\"gate\"}]}},\"status\":{\"phase\":\"" phase                   \
+    "\",\"canaryWeight\":30,\"lastAppliedSpec\":\"b\",\"lastPromotedSpec\":\"a\",\"conditions\":[" \
+    "{"                                                                                            \
+    "\"type\":\"Promoted\",\"message\":\"Words.\",\"lastTransitionTime\":\"2026-01-01T00:00:"      \
+    "01Z\","                                                                                       \
+    "\"lastUpdateTime\":\"2026-01-01T00:00:" updated "Z\"}]}}"
+
+static void a_canary_waits_for_somebody_until_its_webhook_allows_it_to_go_on(void **state) {
+    static const struct {
+        const char *canary;
+        int verdict;
+        int second;
+        const char *text;
+    } steps[] = {
+        {GATED("Waiting", "02"), AGENT_VERDICT_WAITING, 2,
+         "Words.; to go on let its webhook (confirm-rollout) allow it"},
+        {GATED("Progressing", "03"), AGENT_VERDICT_STARTED, 3, "Words."},
+        {GATED("WaitingPromotion", "04"), AGENT_VERDICT_WAITING, 4,
+         "Words.; to go on let its webhook gate (confirm-promotion) allow it"},
+        {GATED("Promoting", "05"), AGENT_VERDICT_STARTED, 5, "Words."},
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+        kube_rollout_flagger(a, parse(a, steps[i].canary), &seen, &r);
+        assert_true(r.decided);
+        assert_int_equal(r.decision.verdict, steps[i].verdict);
+        assert_string_equal(r.decision.text, steps[i].text);
+        assert_int_equal(r.decision.at_ms, INT64_C(1767225600000) + steps[i].second * 1000);
+        assert_int_equal(r.decision.weight, 30);
+        kube_rollout_flagger(a, parse(a, steps[i].canary), &seen, &r);
+        assert_false(r.decided);
+    }
+}
+
 static void what_was_so_at_first_is_said_to_be(void **state) {
     static const struct step failed = {"Failed", "b", "a", 0, "{}", 3, 0, "", false, "", ""};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -191,14 +231,14 @@ static void walk_argo(const struct argo_step *steps, size_t count) {
         struct kube_rollout r;
 
         print_message("%zu\n", i);
-        kube_rollout_argo(parse(a, steps[i].rollout), &seen, &r);
+        kube_rollout_argo(a, parse(a, steps[i].rollout), &seen, &r);
         assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, steps[i].verdict);
         assert_string_equal(r.token, steps[i].token);
         assert_int_equal(r.promoted, steps[i].good);
         if (r.decided) {
             assert_int_equal(r.decision.weight, steps[i].weight);
         }
-        kube_rollout_argo(parse(a, steps[i].rollout), &seen, &r);
+        kube_rollout_argo(a, parse(a, steps[i].rollout), &seen, &r);
         assert_false(r.decided);
     }
 }
@@ -225,6 +265,65 @@ static void an_abort_is_a_rejection_and_going_back_fast_is_no_promotion(void **s
 
     (void)state;
     WALK_ARGO(steps);
+}
+
+#define PAUSED(reason, second)                                                                     \
+    HASHES("b", "a")                                                                               \
+    "\"phase\":\"Paused\",\"currentStepIndex\":1,\"pauseConditions\":[{\"reason\":\"" reason       \
+    "\",\"startTime\":\"2026-01-01T00:00:" second "Z\"}]," PROGRESSING("RolloutPaused", second)
+#define TIMED "{\"canary\":{\"steps\":[{\"setWeight\":20},{\"pause\":{\"duration\":\"1h\"}}]}}"
+#define TIMED_BLUE "{\"blueGreen\":{\"autoPromotionSeconds\":60}}"
+
+static void only_a_pause_that_nobody_but_a_person_ends_is_waited_for(void **state) {
+    static const struct argo_step steps[] = {
+        {healthy_a, AGENT_VERDICT_PROMOTED, -1, "a", true},
+        {ROLLOUT(TIMED, PAUSED("CanaryPauseStep", "02")), AGENT_VERDICT_STARTED, 20, "b", false},
+        {ROLLOUT(CANARY, PAUSED("CanaryPauseStep", "03")), AGENT_VERDICT_WAITING, 20, "b", false},
+        {ROLLOUT(CANARY, PAUSED("CanaryPauseStep", "04")), AGENT_VERDICT_WAITING, 20, "b", false},
+        {ROLLOUT(CANARY,
+                 HASHES("b", "a") "\"phase\":\"Progressing\",\"currentStepIndex\":2," PROGRESSING(
+                     "RolloutResumed", "05")),
+         AGENT_VERDICT_STARTED, 60, "b", false},
+        {ROLLOUT(TIMED, PAUSED("InconclusiveAnalysisRun", "06")), AGENT_VERDICT_WAITING, 20, "b",
+         false},
+        {healthy_a, AGENT_VERDICT_STARTED, -1, "a", true}, // Git went back
+        {ROLLOUT(TIMED_BLUE, PAUSED("BlueGreenPause", "07")), AGENT_VERDICT_STARTED, -1, "b",
+         false},
+        {ROLLOUT(BLUE, PAUSED("BlueGreenPause", "08")), AGENT_VERDICT_WAITING, -1, "b", false},
+        {ROLLOUT(BLUE, HASHES("b", "b") "\"phase\":\"Progressing\"," PROGRESSING("x", "09")),
+         NOTHING, 0, "b", false},
+        {ROLLOUT(BLUE, HASHES("b", "b") "\"phase\":\"Healthy\"," PROGRESSING("x", "09")),
+         AGENT_VERDICT_PROMOTED, -1, "b", true},
+    };
+
+    (void)state;
+    WALK_ARGO(steps);
+}
+
+static void who_waits_says_since_when_and_how_to_go_on(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_argo(a, parse(a, ROLLOUT(CANARY, PAUSED("CanaryPauseStep", "03"))), &seen, &r);
+    assert_true(r.decision.first);
+    assert_int_equal(r.decision.at_ms, INT64_C(1767225603000));
+    assert_string_equal(r.decision.text,
+                        "CanaryPauseStep at step 2; to go on: kubectl argo rollouts promote web -n"
+                        " prod; to go back: kubectl argo rollouts abort web -n prod");
+    kube_rollout_argo(a,
+                      parse(a,
+                            "{\"metadata\":{\"name\":\"web\",\"generation\":2,\"managedFields\":[{"
+                            "\"manager\":\"kubectl-argo-rollouts\",\"time\":"
+                            "\"2026-01-01T00:00:04Z\",\"fieldsV1\":{\"f:spec\":{\"f:paused\":{}}}}"
+                            "]},\"spec\":{\"paused\":true},\"status\":{"
+                            "\"observedGeneration\":\"2\"," HASHES("b", "a")
+                                PROGRESSING("RolloutPaused", "05") "}}"),
+                      &seen, &r);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_WAITING);
+    assert_string_equal(r.decision.actor, "kubectl-argo-rollouts");
+    assert_int_equal(strncmp(r.decision.text, "spec.paused; to go on", 21), 0);
 }
 
 static void what_is_installed_first_is_promoted(void **state) {
@@ -288,7 +387,8 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     struct kube_rollout r;
 
     (void)state;
-    kube_rollout_argo(parse(a, "{\"metadata\":{\"generation\":1,\"managedFields\":[{\"manager\":"
+    kube_rollout_argo(a,
+                      parse(a, "{\"metadata\":{\"generation\":1,\"managedFields\":[{\"manager\":"
                                "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:00:09Z\","
                                "\"fieldsV1\":{\"f:status\":{\"f:abort\":{}}}}]},\"status\":{"
                                "\"observedGeneration\":1,\"currentPodHash\":\"b\",\"stableRS\":"
@@ -303,6 +403,7 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     assert_string_equal(r.decision.good, "a");
 
     kube_rollout_argo(
+        a,
         parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
                  "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:01:00Z\","
                  "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}},{\"manager\":"
@@ -600,6 +701,9 @@ int main(void) {
         cmocka_unit_test(configuration_alone_can_be_rejected),
         cmocka_unit_test(what_was_so_at_first_is_said_to_be),
         cmocka_unit_test(an_abort_is_a_rejection_and_going_back_fast_is_no_promotion),
+        cmocka_unit_test(a_canary_waits_for_somebody_until_its_webhook_allows_it_to_go_on),
+        cmocka_unit_test(only_a_pause_that_nobody_but_a_person_ends_is_waited_for),
+        cmocka_unit_test(who_waits_says_since_when_and_how_to_go_on),
         cmocka_unit_test(what_is_installed_first_is_promoted),
         cmocka_unit_test(a_deadline_without_an_abort_rejects_nothing),
         cmocka_unit_test(a_blue_green_is_rejected_once_the_stable_one_serves),

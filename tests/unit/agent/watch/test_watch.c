@@ -2059,6 +2059,31 @@ static void of_what_was_so_at_first_only_the_end_of_a_release_counts(void **stat
     assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__PROMOTED);
 }
 
+// Who starts while a controller waits does not know whether anybody was told.
+static void that_a_release_waits_is_news_at_first_and_once(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision waiting = rejection;
+
+    start(f, &shop);
+    connect(f);
+    waiting.verdict = AGENT_VERDICT_WAITING;
+    waiting.first = true;
+    agent_watch_decided(f->watch, &waiting);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__WAITING);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    agent_watch_decisions_acked(f->watch, agent_cache_report_run(f->cache), decided(f)->number);
+    agent_watch_decided(f->watch, &waiting); // as after a restart
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    waiting.verdict = AGENT_VERDICT_STARTED; // it went on while nobody looked
+    waiting.at_ms++;
+    agent_watch_decided(f->watch, &waiting);
+    settle(f);
+    assert_int_equal(f->tellings, 2);
+}
+
 static void a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since(void **state) {
     struct fixture *f = *state;
     struct agent_decision restarted = rejection;
@@ -2427,6 +2452,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
+    TEST(that_a_release_waits_is_news_at_first_and_once),
     TEST(a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since),
     TEST(a_release_that_was_promoted_is_not_late),
     TEST(a_share_that_was_kept_first_makes_no_other_late),

@@ -153,6 +153,40 @@ static void what_failed_and_serves_needs_people_until_a_release_is_promoted(void
     assert_int_equal(desk_count(d, needs), 0);
 }
 
+static void who_waits_for_somebody_is_noted_until_he_does_anything_else(void **state) {
+    static const char waits[] = "SELECT count(*) FROM needs_human WHERE waits = 1 AND why LIKE"
+                                " 'since 1970-01-01T00:00:01% flagger waits for somebody to let it"
+                                " go on with bbbbbbb (30 %): its words' AND at_ms = 1000";
+    struct desk *d = *state;
+    struct draft waiting = begin();
+    struct draft restarted = begin();
+    struct draft started = begin();
+
+    Holdfast__V1__Decision *one = add(&waiting, 1, HOLDFAST__V1__VERDICT__WAITING, "one");
+    one->weight = 30;
+    one->at_ms = 1000;
+    assert_int_equal(commit(d, &waiting).result.provisional, 0);
+    assert_int_equal(desk_count(d, waits), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.waiting'"), 1);
+    (void)add(&restarted, 2, HOLDFAST__V1__VERDICT__RESTARTED, "two");
+    (void)commit(d, &restarted);
+    assert_int_equal(desk_count(d, waits), 1);
+    (void)add(&started, 3, HOLDFAST__V1__VERDICT__STARTED, "three");
+    (void)commit(d, &started);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM needs_human"), 0);
+}
+
+// That another release goes on settles nothing of one that failed and serves.
+static void that_a_release_goes_on_ends_no_other_need(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+
+    (void)add(&m, 1, HOLDFAST__V1__VERDICT__FAILED_FORWARD, "one");
+    (void)add(&m, 2, HOLDFAST__V1__VERDICT__STARTED, "two");
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM needs_human WHERE waits = 0"), 1);
+}
+
 // An agent without a link tells a whole canary at once when it has one again.
 static void shares_of_traffic_are_all_on_record_and_become_events_now_and_then(void **state) {
     struct desk *d = *state;
@@ -361,6 +395,8 @@ int main(void) {
         TEST(a_rejection_is_an_event_with_the_words_of_its_controller),
         TEST(the_same_twice_is_one_by_its_number_and_by_its_id),
         TEST(what_failed_and_serves_needs_people_until_a_release_is_promoted),
+        TEST(who_waits_for_somebody_is_noted_until_he_does_anything_else),
+        TEST(that_a_release_goes_on_ends_no_other_need),
         TEST(shares_of_traffic_are_all_on_record_and_become_events_now_and_then),
         TEST(a_share_is_news_again_once_another_release_has_begun),
         TEST(what_is_only_observed_is_told_and_nothing_is_done_about_it),

@@ -74,6 +74,23 @@ static void add_freezes(struct hub_db *db) {
                      CM_OK);
 }
 
+static void add_wait(struct hub_db *db, const char *cluster, int64_t at_ms) {
+    CM_AUTOFREE char *why = cm_strf("since %lld: promote it", (long long)at_ms);
+    struct cm_err err;
+
+    assert_int_equal(hub_needs_put(db,
+                                   &(struct hub_need_row){.cluster = cluster,
+                                                          .app = "web",
+                                                          .key = "Rollout.argoproj.io/a/web",
+                                                          .why = why,
+                                                          .revision = "",
+                                                          .form = "",
+                                                          .at_ms = at_ms,
+                                                          .waits = true},
+                                   &err),
+                     CM_OK);
+}
+
 static void add_need(struct hub_db *db, const char *cluster) {
     struct cm_err err;
 
@@ -146,6 +163,26 @@ static void each_cluster_is_in_one_state(void **state) {
     assert_int_equal(number(json, "pairsStale"), 1);
     assert_int_equal(number(json, "needsHuman"), 1);
     assert_int_equal(number(json, "freezes"), 1);
+}
+
+static void what_waits_for_somebody_is_told_with_who_waits_longest(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    for (const char *name = "a\0b\0"; name[0] != '\0'; name += 2) {
+        add_cluster(*state, name);
+        add_agent(*state, name, 1);
+        add_pair(*state, name, "", 3, 1);
+        add_wait(*state, name, name[0]);
+    }
+    const struct cm_json *json = health_of(*state, a);
+    assert_states(json, "unknown 0, offline 0, degraded 0, waiting 2, progressing 0, "
+                        "observed 0, inSync 0");
+    assert_int_equal(number(json, "needsHuman"), 0);
+    assert_int_equal(number(json, "releasesWaiting"), 2);
+    const struct cm_json *waits = cm_json_get(json, "waits");
+    assert_int_equal(waits->count, 1);
+    assert_string_equal(waits->first->text, "web on a and 1 more: Rollout.argoproj.io/a/web: since"
+                                            " 97: promote it");
 }
 
 static void holds_in_force_are_counted_and_the_oldest_is_told(void **state) {
@@ -281,6 +318,7 @@ static void problems_and_failing_repositories_are_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_cluster_is_in_one_state),
+        TEST(what_waits_for_somebody_is_told_with_who_waits_longest),
         TEST(holds_in_force_are_counted_and_the_oldest_is_told),
         TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
         TEST(what_is_only_observed_is_not_in_sync),

@@ -650,6 +650,28 @@ static void a_canary_is_shown_with_its_last_share_of_the_traffic(void **state) {
     assert_weight(state, &(struct hub_past_ask){.select = "b@{290.minutes.ago}"}, "-");
 }
 
+static void who_waits_for_somebody_is_shown_to_wait_until_he_goes_on(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    int64_t at_ms = THEN_MS + 4 * HOUR_MS; // six hours ago
+
+    decide(*state, "waiting", 20, at_ms, at_ms);
+    decide(*state, "restarted", -1, at_ms + HOUR_MS, at_ms + HOUR_MS);
+    decide(*state, "started", 20, at_ms + 3 * HOUR_MS, at_ms + 3 * HOUR_MS);
+    const struct cm_json *item =
+        cm_json_get(
+            ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a@{4.hours.ago}"}),
+            "items")
+            ->first;
+    assert_string_equal(word(a, item, "state"), "waiting");
+    assert_string_equal(word(a, item, "waits"), "flagger: so");
+    assert_string_equal(word(a, item, "weight"), "20");
+    assert_int_equal(cm_json_int(cm_json_get(item, "toMs"), 0), at_ms);
+    item = cm_json_get(ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a"}), "items")
+               ->first;
+    assert_string_not_equal(word(a, item, "state"), "waiting");
+    assert_string_equal(word(a, item, "waits"), "-");
+}
+
 // ---- Who did what
 
 struct told {
@@ -972,6 +994,7 @@ int main(void) {
         TEST(until_it_is_healthy_the_release_before_may_run),
         TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
         TEST(a_comparison_says_of_how_much_nobody_knows),
+        TEST(who_waits_for_somebody_is_shown_to_wait_until_he_goes_on),
         TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
         TEST(who_changed_what_by_hand_is_one_line_in_the_log),
         TEST(drift_of_which_no_event_is_left_is_in_the_log_too),

@@ -196,7 +196,7 @@ static void an_app_is_told_with_its_counts(void **state) {
         "\"onFailure\":\"report\",\"writeBack\":\"revert\",\"capture\":\"commit\",\"clusters\":3,"
         "\"applied\":1,\"failed\":1,"
         "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,"
-        "\"needsHuman\":0,\"waits\":0,"
+        "\"needsHuman\":0,\"releasesWaiting\":0,\"waits\":0,"
         "\"drifted\":1,\"problemCount\":1}]}");
 }
 
@@ -220,7 +220,7 @@ static void a_status_compares_what_is_wanted_with_what_is_applied(void **state) 
         "\"delivered\":false,\"applied\":\"failed\",\"upToDate\":false,\"message\":\"no room\","
         "\"health\":\"degraded\",\"healthMessage\":\"\",\"objects\":3,\"drifted\":0,"
         "\"connected\":false,\"stale\":false,\"waits\":\"\",\"held\":\"\",\"needsHuman\":\"\","
-        "\"frozen\":\"\","
+        "\"releaseWaits\":\"\",\"frozen\":\"\","
         "\"suspend\":false,"
         "\"atMs\":9}]}");
 }
@@ -238,6 +238,20 @@ static void what_only_people_can_settle_is_told_of_its_pair_and_as_a_problem(voi
     assert_string_equal(names(f, "problems?revision=abcdef01abcdef01", "path"), "apps/web");
     const struct cm_json *items = cm_json_get(get(f, "apps?name=web"), "items");
     assert_int_equal(cm_json_int(cm_json_get(items->first, "needsHuman"), 0), 2);
+}
+
+static void what_waits_for_somebody_is_told_apart_from_what_failed(void **state) {
+    struct fixture *f = *state;
+    const char *path = "status?cluster=oslo-1";
+
+    run_sql(f->db, "INSERT INTO needs_human (cluster, app, key, why, revision, form, bundle, at_ms,"
+                   " waits) VALUES ('oslo-1', 'web', 'k1', 'promote', '', '', x'', 1, 1)");
+    assert_string_equal(names(f, path, "needsHuman"), "");
+    assert_string_equal(names(f, path, "releaseWaits"), "k1: promote");
+    assert_string_equal(names(f, "problems?cluster=oslo-1", "message"), "k1: promote");
+    const struct cm_json *items = cm_json_get(get(f, "apps?name=web"), "items");
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "needsHuman"), 0), 0);
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "releasesWaiting"), 0), 1);
 }
 
 static void a_pair_that_was_never_reported_is_unknown(void **state) {
@@ -824,6 +838,7 @@ int main(void) {
         TEST(an_app_that_left_git_is_told_of_while_its_removal_waits),
         TEST(a_status_compares_what_is_wanted_with_what_is_applied),
         TEST(a_pair_that_was_never_reported_is_unknown),
+        TEST(what_waits_for_somebody_is_told_apart_from_what_failed),
         TEST(what_only_people_can_settle_is_told_of_its_pair_and_as_a_problem),
         TEST(states_filter_pairs),
         TEST(objects_are_told_of_one_cluster),
