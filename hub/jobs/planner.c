@@ -64,6 +64,7 @@ struct hub_planner *hub_planner_new(const struct hub_planner_config *config) {
     p->found = cm_map_new(NULL);
     p->reverted = cm_map_new(free);
     p->marked = cm_map_new(free);
+    p->not_renewed = cm_map_new(NULL);
     for (size_t i = 0; i < config->source_count; i++) {
         (void)hub_planner_add_source(p, &config->sources[i]);
         hub_fleet_expect(p->fleet, config->sources[i].name);
@@ -85,6 +86,7 @@ void hub_planner_free(struct hub_planner *p) {
     cm_map_free(p->found);
     cm_map_free(p->reverted);
     cm_map_free(p->marked);
+    cm_map_free(p->not_renewed);
     for (size_t i = 0; i < p->source_count; i++) {
         hub_commit_done(&p->states[i].pending);
         free(p->states[i].passed);

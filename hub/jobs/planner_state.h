@@ -56,6 +56,7 @@ struct hub_planner {
     struct cm_map *trees; // revision on record of what Apps wanted before the start, by name
     struct hub_document_set *documents; // that the database shows; NULL: not known
     struct cm_map *marked;              // what became known of Holds, by event (hub_hold_marks)
+    struct cm_map *not_renewed;         // what was said of it already (promoted.c)
     struct cm_map
         *reverted;        // path of a Hold that may have been -> commit that was read last before
     struct cm_map *known; // cluster and release of every Hold that was made of a decision

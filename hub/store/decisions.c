@@ -216,16 +216,23 @@ bool hub_decision_joins(const struct hub_decision_row *row) {
     return strncmp(text(row->text), HUB_DECISION_JOINS, strlen(HUB_DECISION_JOINS)) == 0;
 }
 
+// Of each workload that a cluster has decisions of the last one that counts, if it is the App's:
+// workloads are few, and looked up by their index; decisions are thousands.
+#define LAST_OF_EACH(COLUMNS, COUNTS)                                                              \
+    "WITH RECURSIVE k (key) AS (SELECT min(key) FROM decision WHERE cluster = ?1 UNION ALL SELECT" \
+    " (SELECT min(key) FROM decision WHERE cluster = ?1 AND key > k.key) FROM k WHERE k.key IS "   \
+    "NOT"                                                                                          \
+    " NULL) SELECT " COLUMNS " FROM k JOIN decision d ON d.number = (SELECT number FROM decision"  \
+    " INDEXED BY decision_key WHERE cluster = ?1 AND key = k.key AND " COUNTS                      \
+    " AND substr(text, 1, length(?3)) <> ?3 ORDER BY number DESC LIMIT 1) WHERE d.app = ?2"
+
 enum cm_rc hub_decisions_each_controller(struct hub_db *db, const char *cluster, const char *app,
                                          void (*visit)(void *ctx, const char *key,
                                                        const char *controller),
                                          void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err,
-        "SELECT key, controller FROM decision WHERE number IN (SELECT max(number) FROM decision"
-        " WHERE cluster = ?1 AND app = ?2 AND substr(text, 1, length(?3)) <> ?3 GROUP BY key)",
-        "ttt", cluster, app, HUB_DECISION_JOINS);
+    enum cm_rc rc = hub_db_query(db, &stmt, err, LAST_OF_EACH("d.key, d.controller", "true"), "ttt",
+                                 cluster, app, HUB_DECISION_JOINS);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
@@ -237,12 +244,12 @@ enum cm_rc hub_decisions_each_rejected(struct hub_db *db, const char *cluster, c
                                        void (*visit)(void *ctx, const struct hub_decision_row *row),
                                        void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err,
-        "SELECT key, bad, good, good_object FROM decision WHERE verdict = 'rejected' AND number IN"
-        " (SELECT max(number) FROM decision WHERE cluster = ?1 AND app = ?2 AND verdict NOT IN"
-        " ('weight', 'restarted') AND substr(text, 1, length(?3)) <> ?3 GROUP BY key)",
-        "ttt", cluster, app, HUB_DECISION_JOINS);
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err,
+                     LAST_OF_EACH("d.key, d.bad, d.good, d.good_object",
+                                  "verdict NOT IN ('weight', 'restarted')") " AND d.verdict ="
+                                                                            " 'rejected'",
+                     "ttt", cluster, app, HUB_DECISION_JOINS);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_decision_row row = {
@@ -254,19 +261,23 @@ enum cm_rc hub_decisions_each_rejected(struct hub_db *db, const char *cluster, c
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// Those that nobody has looked at yet have an index of their own: the others are kept.
+#define PROVISIONAL(INDEX, WHERE)                                                                  \
+    "SELECT id, cluster, cluster_id, app, key, controller, controller_key, verdict, bad, good,"    \
+    " bad_bundle, good_bundle, bad_revision, good_revision, good_object, text, weight, at_ms,"     \
+    " seen_ms, actor, settled, why, hold, written, retried FROM decision INDEXED BY " INDEX        \
+    " WHERE " WHERE " ORDER BY number"
+
 enum cm_rc hub_decisions_each_provisional(struct hub_db *db, bool only_new,
                                           void (*visit)(void *ctx,
                                                         const struct hub_decision_row *row),
                                           void *ctx, struct cm_err *err) {
-    static const char sql[] =
-        "SELECT id, cluster, cluster_id, app, key, controller, controller_key, verdict, bad, good,"
-        " bad_bundle, good_bundle, bad_revision, good_revision, good_object, text, weight, at_ms,"
-        " seen_ms, actor, settled, why, hold, written, retried FROM decision WHERE provisional = 1 "
-        "AND (?1 = 0 OR "
-        "settled = 0)"
-        " ORDER BY number";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "i", (int64_t)only_new);
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err,
+                     only_new ? PROVISIONAL("decision_unsettled", "provisional = 1 AND settled = 0")
+                              : PROVISIONAL("decision_provisional", "provisional = 1"),
+                     "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_decision_row row = read_row(stmt);

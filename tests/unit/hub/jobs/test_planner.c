@@ -3,6 +3,9 @@
 
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/log.h"
+#include "common/mem.h"
+#include "common/str.h"
 #include "hub/fleet/fleet.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/seed.h"
@@ -261,6 +264,32 @@ static void what_a_hold_makes_may_be_promoted_and_the_hold_stays_as_it_is(void *
     assert_int_equal(o->ask_count + o->mark_count, 0);
     CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM decision WHERE hold = '%s'", before);
     assert_int_equal(count_rows(r->db, sql), 1);
+}
+
+static size_t count_kept(const char *text) {
+    CM_CLEANUP(cm_str_done) struct cm_str kept = {0};
+    size_t count = 0;
+
+    cm_log_kept(&kept);
+    for (const char *at = cm_str_get(&kept); (at = strstr(at, text)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+static void why_a_hold_restores_nothing_newer_is_said_once(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_release(r);
+
+    cm_log_keep((size_t)64 * 1024);
+    (void)rig_decide(r, &row);
+    for (const char *image = "nine\0ten\0"; image[0] != '\0'; image += strlen(image) + 1) {
+        CM_AUTOFREE char *script = cm_strf(
+            "workload web w %s a; sed -i s/name:.main/name:\\ other/ apps/web/w.yaml", image);
+
+        (void)promote(r, &row, rig_commit(r, "fleet", script));
+    }
+    assert_int_equal(count_kept("release.not_renewed"), 1);
 }
 
 static void git_is_asked_to_say_what_is_kept_out_once(void **state) {
@@ -1487,6 +1516,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(a_rejected_release_is_kept_out_while_all_else_lands),
     RIG_TEST(a_rejected_release_that_comes_back_leaves_what_was_promoted_since),
     RIG_TEST(what_was_promoted_since_is_known_after_a_restart),
+    RIG_TEST(why_a_hold_restores_nothing_newer_is_said_once),
     RIG_TEST(what_a_hold_makes_may_be_promoted_and_the_hold_stays_as_it_is),
     RIG_TEST(git_is_asked_to_say_what_is_kept_out_once),
     RIG_TEST(what_was_asked_for_is_dropped_when_git_makes_it_void),

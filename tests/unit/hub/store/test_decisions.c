@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "common/mem.h"
+#include "common/str.h"
 #include "hub/store/decisions.h"
 #include "hub/store/past_lines.h"
 
@@ -24,6 +26,63 @@ static void add_as(struct hub_db *db, int number, const char *verdict, bool prov
 
 static void add(struct hub_db *db, int number, bool provisional) {
     add_as(db, number, provisional ? "rejected" : "started", provisional);
+}
+
+struct of_workload {
+    const char *cluster;
+    const char *app;
+    const char *key;
+    const char *verdict;
+};
+
+static void add_of(struct hub_db *db, const struct of_workload *w, int number) {
+    const struct hub_decision_row row = {.id = cm_sha256(&number, sizeof(number)),
+                                         .cluster = w->cluster,
+                                         .cluster_id = "id",
+                                         .app = w->app,
+                                         .key = w->key,
+                                         .controller = w->verdict,
+                                         .verdict = w->verdict,
+                                         .seen_ms = number};
+    struct cm_err err;
+    bool is_new = false;
+
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+}
+
+static void note_key(void *ctx, const struct hub_decision_row *row) {
+    cm_str_add(ctx, row->key);
+}
+
+static void note_controller(void *ctx, const char *key, const char *controller) {
+    cm_str_addf(ctx, "%s%s", key, controller);
+}
+
+static void of_each_workload_of_an_app_the_last_that_counts_is_told(void **state) {
+    static const struct of_workload all[] = {
+        {"paris", "web", "a ", "rejected"}, {"paris", "web", "a ", "weight"},
+        {"paris", "web", "b ", "rejected"}, {"paris", "web", "b ", "started"},
+        {"paris", "db", "c ", "rejected"},  {"paris", "web", "d ", "promoted"},
+        {"paris", "web", "d ", "rejected"}, {"paris", "web", "d ", "restarted"},
+        {"rome", "web", "e ", "rejected"},
+    };
+    CM_CLEANUP(cm_str_done) struct cm_str rejected = {0};
+    CM_CLEANUP(cm_str_done) struct cm_str controllers = {0};
+    struct cm_err err;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        add_of(*state, &all[i], (int)i + 1);
+    }
+    assert_int_equal(hub_decisions_each_rejected(*state, "paris", "web", note_key, &rejected, &err),
+                     CM_OK);
+    assert_string_equal(cm_str_get(&rejected), "a d ");
+    assert_int_equal(
+        hub_decisions_each_controller(*state, "paris", "web", note_controller, &controllers, &err),
+        CM_OK);
+    assert_string_equal(cm_str_get(&controllers), "a weightb startedd restarted");
+    assert_int_equal(hub_decisions_each_rejected(*state, "oslo", "web", note_key, &rejected, &err),
+                     CM_OK);
+    assert_string_equal(cm_str_get(&rejected), "a d ");
 }
 
 static void what_only_tells_pushes_out_nothing_that_holds(void **state) {
@@ -236,6 +295,8 @@ static void a_hold_that_is_renewed_is_a_line_only_if_it_was_proven(void **state)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(of_each_workload_of_an_app_the_last_that_counts_is_told,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(what_only_tells_pushes_out_nothing_that_holds, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(what_only_lines_told_gives_way_to_what_holds, open_db,
