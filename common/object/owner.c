@@ -31,19 +31,23 @@ static const struct sign signs[] = {
 };
 
 // Who sets fields of objects that it applies. On objects of its own kinds it also keeps finalizers,
-// which says nothing of who applied them.
+// which says nothing of who applied them. Argo Rollouts, which applies nothing, has its kinds in
+// the group of Argo CD.
 struct manager {
     const char *tool;
     const char *name;
     const char *group;
+    const char *kinds; // " A B " of the group; NULL: all
 };
 
+#define ARGO_CD " Application ApplicationSet AppProject "
+
 static const struct manager managers[] = {
-    {"Flux", "kustomize-controller", "toolkit.fluxcd.io"},
-    {"Flux", "helm-controller", "toolkit.fluxcd.io"},
-    {"Argo CD", "argocd-controller", "argoproj.io"},
-    {"Argo CD", "argocd-application-controller", "argoproj.io"},
-    {"Rancher Fleet", "fleetagent", "fleet.cattle.io"},
+    {"Flux", "kustomize-controller", "toolkit.fluxcd.io", NULL},
+    {"Flux", "helm-controller", "toolkit.fluxcd.io", NULL},
+    {"Argo CD", "argocd-controller", "argoproj.io", ARGO_CD},
+    {"Argo CD", "argocd-application-controller", "argoproj.io", ARGO_CD},
+    {"Rancher Fleet", "fleetagent", "fleet.cattle.io", NULL},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -98,14 +102,25 @@ static enum cm_rc check_sign(const struct cm_json *live, const struct sign *sign
     return refuse(err, owner);
 }
 
+// is_any tells whether a kind is one of them.
+static bool is_any(const char *kind, const char *kinds) {
+    char word[NAME_MAX_BYTES];
+
+    (void)snprintf(word, sizeof(word), " %s ", kind == NULL ? "" : kind);
+    return strstr(kinds, word) != NULL;
+}
+
 // is_own_kind tells whether the object is of a kind of the tool itself.
-static bool is_own_kind(const struct cm_json *live, const char *group) {
+static bool is_own_kind(const struct cm_json *live, const struct manager *manager) {
+    const char *kind = cm_json_string(cm_json_get(live, "kind"));
+    const char *group = manager->group;
     const char *version = cm_json_string(cm_json_get(live, "apiVersion"));
     const char *slash = version == NULL ? NULL : strchr(version, '/');
     size_t size = strlen(group);
 
     return slash != NULL && (size_t)(slash - version) >= size &&
-           strncmp(slash - size, group, size) == 0;
+           strncmp(slash - size, group, size) == 0 &&
+           (manager->kinds == NULL || is_any(kind, manager->kinds));
 }
 
 static enum cm_rc check_manager(const struct cm_json *live, const struct cm_json *entry,
@@ -119,7 +134,7 @@ static enum cm_rc check_manager(const struct cm_json *live, const struct cm_json
     for (size_t i = 0; i < COUNT(managers); i++) {
         char owner[NAME_MAX_BYTES + 64];
 
-        if (strcmp(name, managers[i].name) == 0 && !is_own_kind(live, managers[i].group)) {
+        if (strcmp(name, managers[i].name) == 0 && !is_own_kind(live, &managers[i])) {
             (void)snprintf(owner, sizeof(owner), "%s ('%s' applied it)", managers[i].tool, name);
             return refuse(err, owner);
         }

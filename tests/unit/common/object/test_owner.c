@@ -133,6 +133,22 @@ static void a_controller_does_not_own_the_objects_of_its_own_kinds(void **state)
                  "Flux ('kustomize-controller' applied it)");
 }
 
+// Argo Rollouts has its kinds in the group of Argo CD, which applies them like any other.
+static void a_rollout_belongs_to_the_argo_cd_that_applied_it(void **state) {
+    assert_owner(state,
+                 "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata:\n  name: web\n"
+                 "  managedFields: [{manager: argocd-controller, operation: Apply}]\n",
+                 "Argo CD ('argocd-controller' applied it)");
+    assert_owner(state,
+                 "apiVersion: argoproj.io/v1alpha1\nkind: AnalysisTemplate\nmetadata:\n"
+                 "  name: rate\n"
+                 "  managedFields: [{manager: argocd-application-controller, operation: Update}]\n",
+                 "Argo CD ('argocd-application-controller' applied it)");
+    assert_free(state, "apiVersion: argoproj.io/v1alpha1\nkind: AppProject\n"
+                       "metadata:\n  name: apps\n"
+                       "  managedFields: [{manager: argocd-controller, operation: Update}]\n");
+}
+
 static void without_an_id_of_our_own_every_applyset_is_another(void **state) {
     struct cm_json *live =
         yaml(state, HEAD "  labels: {applyset.kubernetes.io/part-of: " OURS "}\n");
@@ -163,6 +179,7 @@ int main(void) {
         TEST(ours_is_free_whoever_else_was_there),
         TEST(a_manager_of_the_status_is_no_owner),
         TEST(a_controller_does_not_own_the_objects_of_its_own_kinds),
+        TEST(a_rollout_belongs_to_the_argo_cd_that_applied_it),
         TEST(without_an_id_of_our_own_every_applyset_is_another),
         TEST(names_are_cut_to_what_fits_a_message),
     };
