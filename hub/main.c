@@ -13,6 +13,7 @@
 #include "hub/hub.h"
 #include "hub/jobs/reindex.h"
 #include "hub/repo/source.h"
+#include "hub/store/agents.h"
 #include "hub/store/db.h"
 #include "hub/store/status.h"
 
@@ -133,10 +134,45 @@ static enum cm_rc check_all_know(const struct hub_config *config, const char *ke
                          config->command == HUB_COMMAND_ROOT_DROP ? "drop" : "finish");
 }
 
+static enum cm_rc refuse_too_early(uint64_t count, int64_t renewed_ms, const char *step,
+                                   struct cm_err *err) {
+    char when[CM_CLOCK_TEXT_MAX];
+
+    cm_clock_format(renewed_ms, when);
+    return cm_fail(
+        err, CM_EBUSY,
+        "%llu agents have certificates of the root before this one, and another root "
+        "would lock them out until they are enrolled anew; those that are connected have "
+        "renewed them by %.19sZ: try again then, when the others (holdfast get agents) "
+        "were connected, too, or say '%s-anyway'",
+        (unsigned long long)count, when, step);
+}
+
+// The hub knows certificates of the root before the one in use, and of none before that.
+static enum cm_rc check_all_renewed(const struct hub_config *config, const char *keys,
+                                    const char *step, struct cm_err *err) {
+    CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
+    CM_AUTOFREE char *path = cm_strf("%s/hub.db", config->data_dir);
+    int64_t since_ms = 0;
+    int64_t renewed_ms = 0;
+    uint64_t count = 0;
+    enum cm_rc rc = hub_authority_root_since_ms(keys, &since_ms, err);
+
+    if (rc < 0 || since_ms == 0 || config->anyway) {
+        return rc;
+    }
+    rc = hub_db_open(path, HUB_DB_READER, &db, err);
+    rc = rc < 0 ? rc
+                : hub_agents_count_before(db, since_ms - HUB_CERTIFY_EARLY_MS, &count, &renewed_ms,
+                                          err);
+    return rc < 0 || count == 0 ? rc : refuse_too_early(count, renewed_ms, step, err);
+}
+
 static enum cm_rc begin_root(const struct hub_config *config, struct cm_err *err) {
     CM_AUTOFREE char *keys = cm_strf("%s/keys", config->data_dir);
-    enum cm_rc rc = hub_authority_root_begin(keys, config->file, err);
+    enum cm_rc rc = check_all_renewed(config, keys, "begin", err);
 
+    rc = rc < 0 ? rc : hub_authority_root_begin(keys, config->file, err);
     if (rc == CM_OK) {
         (void)printf("a next root is made, and agents are told of it; " RELOAD
                      ". When 'holdfast fleet health' shows that none lacks it: holdfast-hub "
@@ -149,6 +185,7 @@ static enum cm_rc finish_root(const struct hub_config *config, struct cm_err *er
     CM_AUTOFREE char *keys = cm_strf("%s/keys", config->data_dir);
     enum cm_rc rc = check_all_know(config, keys, err);
 
+    rc = rc < 0 ? rc : check_all_renewed(config, keys, "finish", err);
     rc = rc < 0 ? rc : hub_authority_root_finish(keys, config->file, err);
     if (rc == CM_OK) {
         (void)printf("the new root is in use; " RELOAD

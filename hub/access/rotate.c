@@ -302,6 +302,39 @@ enum cm_rc hub_authority_root_drop(const char *dir, const char *key, struct cm_e
     return rc < 0 ? cm_wrap(err, "drop the root before") : CM_OK;
 }
 
+// made_under_ms tells when an issuer was made, if that was under this root; else 0.
+static int64_t made_under_ms(const char *dir, const char *name, const struct cm_cert *root) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *issuer = NULL;
+    struct cm_err err;
+
+    if (keys_read_cert(dir, name, &issuer, &err) < 0) {
+        return 0;
+    }
+    int64_t begins_ms = cm_cert_not_before_ms(issuer);
+    return cm_cert_verify(issuer, CM_CERT_ISSUER, NULL, 0, root, begins_ms, &err) == CM_OK
+               ? begins_ms + KEYS_EARLY_MS
+               : 0;
+}
+
+enum cm_rc hub_authority_root_since_ms(const char *dir, int64_t *out_ms, struct cm_err *err) {
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *root = NULL;
+    CM_CLEANUP(cm_cert_freep) struct cm_cert *next = NULL;
+    struct cm_err none;
+    enum cm_rc rc = keys_read_cert(dir, "root", &root, err);
+
+    if (rc < 0) {
+        return rc;
+    }
+    *out_ms = 0;
+    bool over = keys_read_cert(dir, "root.next", &next, &none) < 0 || !is_same(root, next);
+    if (over && keys_exist(dir, "root.before.crt")) {
+        int64_t first_ms = made_under_ms(dir, "issuer.before", root);
+
+        *out_ms = first_ms > 0 ? first_ms : made_under_ms(dir, "issuer", root);
+    }
+    return CM_OK;
+}
+
 enum cm_rc hub_authority_read_trust(const char *dir, struct hub_trust *out, struct cm_err *err) {
     CM_CLEANUP(folder_done) struct folder f = {.dir = dir};
     enum cm_rc rc = read_trust(&f, err);

@@ -222,6 +222,7 @@ static enum cm_rc take_root(struct hub_config *c, char **words, int count, struc
         enum hub_command command;
         bool anyway;
     } steps[] = {{"begin", HUB_COMMAND_ROOT_BEGIN, false},
+                 {"begin-anyway", HUB_COMMAND_ROOT_BEGIN, true},
                  {"finish", HUB_COMMAND_ROOT_FINISH, false},
                  {"finish-anyway", HUB_COMMAND_ROOT_FINISH, true},
                  {"drop", HUB_COMMAND_ROOT_DROP, false},

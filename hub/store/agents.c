@@ -65,6 +65,24 @@ enum cm_rc hub_agents_each(struct hub_db *db,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// Agents renew when at most 60 % of the life of a certificate is over.
+enum cm_rc hub_agents_count_before(struct hub_db *db, int64_t made_ms, uint64_t *out_count,
+                                   int64_t *out_renewed_ms, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT count(*), ifnull(max(begins_ms + (ends_ms - begins_ms) * 6 / 10), 0) FROM agent"
+        " WHERE state = 'active' AND begins_ms < ?1",
+        "i", made_ms);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out_count = (uint64_t)hub_stmt_int(stmt, 0);
+        *out_renewed_ms = hub_stmt_int(stmt, 1);
+    }
+    return rc;
+}
+
 enum cm_rc hub_agents_each_ever(struct hub_db *db,
                                 void (*visit)(void *ctx, const struct hub_agent_row *row,
                                               const char *state, int64_t enrolled_ms),

@@ -43,6 +43,12 @@ CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
                                       void (*visit)(void *ctx, const struct hub_agent_row *row),
                                       void *ctx, struct cm_err *err);
 
+// hub_agents_count_before counts the active agents whose certificate was made before a time, and
+// tells when the last of these that are connected will have renewed it; 0: nobody can say.
+CM_MUSTUSE enum cm_rc hub_agents_count_before(struct hub_db *db, int64_t made_ms,
+                                              uint64_t *out_count, int64_t *out_renewed_ms,
+                                              struct cm_err *err);
+
 // hub_agents_each_ever visits all that there ever were, with their states.
 CM_MUSTUSE enum cm_rc hub_agents_each_ever(struct hub_db *db,
                                            void (*visit)(void *ctx, const struct hub_agent_row *row,

@@ -132,6 +132,15 @@ class Rotation(SimStory):
         self.deliver_to(ALL, "7")
         self.assertNotIn("agent.manifest_refused", self.sim.log_text())
 
+    def test_7_another_root_waits_until_certificates_of_the_first_are_renewed(self):
+        refused = self.command("rotate-root", "begin", code=1)
+        self.assertRegex(refused, r"3 agents have certificates of the root before this one.* by 20\d\d-")
+        self.assertIn("begin-anyway", refused)
+        self.command("rotate-root", "begin-anyway")
+        self.reload()
+        wait_for(lambda: self.behind() == 0, SOON, "all to have it", 0.1)
+        self.assertIn("3 agents have certificates", self.command("rotate-root", "finish", code=1))
+
 
 if __name__ == "__main__":
     story.main()

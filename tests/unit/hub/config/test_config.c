@@ -125,6 +125,7 @@ static void the_steps_of_another_root_are_commands(void **state) {
         enum hub_command command;
         bool anyway;
     } cases[] = {{"begin", HUB_COMMAND_ROOT_BEGIN, false},
+                 {"begin-anyway", HUB_COMMAND_ROOT_BEGIN, true},
                  {"finish", HUB_COMMAND_ROOT_FINISH, false},
                  {"finish-anyway", HUB_COMMAND_ROOT_FINISH, true},
                  {"drop", HUB_COMMAND_ROOT_DROP, false},
