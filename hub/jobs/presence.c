@@ -22,6 +22,7 @@ struct presence_job {
     char *address;
     char *app;
     char *why;
+    const char *kind; // of an event
     int64_t seen_ms;
     bool observes;
     bool cannot_freeze;
@@ -171,21 +172,33 @@ void hub_presence_trust(struct hub_store *store, const char *cluster, uint64_t v
     hub_store_submit(store, &p->job);
 }
 
-static enum cm_rc run_too_old(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
+static enum cm_rc run_tell(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     const struct presence_job *p = CM_CONTAINER(job, struct presence_job, job);
 
-    return add_event(p, db, "agent.too_old", p->why, err);
+    return add_event(p, db, p->kind, p->why, err);
+}
+
+static struct presence_job *new_telling(const char *cluster, const char *kind, const char *words) {
+    struct presence_job *p = cm_new(1, sizeof(*p));
+
+    p->job.run = run_tell;
+    p->job.done = told;
+    p->cluster = cm_strdup(cluster);
+    p->kind = kind;
+    p->why = cm_strdup(words);
+    return p;
+}
+
+void hub_presence_tell(struct hub_store *store, const char *cluster, const char *kind,
+                       const char *words) {
+    hub_store_submit(store, &new_telling(cluster, kind, words)->job);
 }
 
 void hub_presence_too_old(struct hub_store *store, const char *cluster, const char *app,
                           const char *why) {
-    struct presence_job *p = cm_new(1, sizeof(*p));
+    struct presence_job *p = new_telling(cluster, "agent.too_old", why);
 
-    p->job.run = run_too_old;
-    p->job.done = told;
-    p->cluster = cm_strdup(cluster);
     p->app = cm_strdup(app);
-    p->why = cm_strdup(why);
     hub_store_submit(store, &p->job);
 }
 

@@ -28,6 +28,10 @@ void hub_presence_disconnected(struct hub_store *store, const char *cluster, int
 // hub_presence_trust keeps that an agent believes a set of roots; likewise.
 void hub_presence_trust(struct hub_store *store, const char *cluster, uint64_t version);
 
+// hub_presence_tell adds an event of this kind (a literal) about an agent; likewise.
+void hub_presence_tell(struct hub_store *store, const char *cluster, const char *kind,
+                       const char *words);
+
 // hub_presence_too_old tells that an agent cannot be given what is in force, and why; likewise.
 void hub_presence_too_old(struct hub_store *store, const char *cluster, const char *app,
                           const char *why);

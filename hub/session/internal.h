@@ -56,6 +56,11 @@ struct hub_member {
     struct cm_timer cut; // then
     int64_t skew_ms;     // its clock minus ours, if that is more than a minute
     struct hub_instances instances;
+    struct cm_list greeting; // sessions of it that have not said Hello, oldest first
+    size_t greeters;
+    unsigned silent;                  // connections that ended so, of late
+    int64_t silent_since_ms;          // when the first of these did
+    int64_t silent_told_ms;           // monotonic; 0: never
     struct hub_publication *in_force; // NULL: nothing resolved yet
     struct hub_session *session;      // NULL: not connected
     struct hub_allowance allowance;   // of the store, and of the loop
@@ -152,6 +157,7 @@ struct hub_session {
     bool keeps_signer;       // it need not be sent a signer's certificate that it has,
     struct cm_sha256 signer; // which is this one
     struct cm_list in_sessions;
+    struct cm_list in_greeting;
     struct cm_list in_inbox;
     struct cm_list in_resyncs;
 };
@@ -208,6 +214,7 @@ struct hub_sessions {
     struct cm_metric *metric_approvals;
     struct cm_metric *metric_returned;
     struct cm_metric *metric_copied;
+    struct cm_metric *metric_silent;
     struct cm_metric *metric_manifests;
     struct cm_metric *metric_full;
     struct cm_metric *metric_sent;
@@ -247,6 +254,14 @@ void hub_session_release(struct hub_session *session); // a store job of it is d
 
 // hub_session_serve lets an agent in that said Hello.
 void hub_session_serve(struct hub_session *session, bool full_report);
+
+// greet.c
+void hub_greet_make_metrics(struct hub_sessions *s);
+void hub_greet_begin(struct hub_session *session); // the handshake is done
+void hub_greet_heard(struct hub_session *session); // it says Hello
+void hub_greet_lost(struct hub_session *session);  // the connection ended; counts if it was silent
+// hub_greet_end says goodbye to all of an agent: it is revoked or held.
+void hub_greet_end(struct hub_member *member, int reason, const char *why);
 
 // inbox.c
 void hub_inbox_init(struct hub_sessions *s);

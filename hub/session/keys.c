@@ -51,6 +51,7 @@ void hub_keys_make_metrics(struct hub_sessions *s) {
     s->metric_revoked = cm_metrics_histogram(
         m, "holdfast_agents_revoked_seconds", NULL,
         "From the request to revoke an agent until its connection was closed.");
+    hub_greet_make_metrics(s);
     s->metric_copied = cm_metrics_counter(m, "holdfast_agents_copied_total", NULL,
                                           "How often two were found to have one identity.");
     s->metric_revocations =
@@ -85,6 +86,7 @@ static void disconnect(struct hub_sessions *s, struct hub_member *member, int re
                        const char *why) {
     struct hub_session *session = member->session;
 
+    hub_greet_end(member, reason, why);
     if (session == NULL) {
         return;
     }

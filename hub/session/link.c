@@ -130,6 +130,7 @@ void hub_session_send_sync(struct hub_session *session, const char *app) {
 // Who waits for a place must not be given one any more: he would be served as a member.
 void hub_session_part(struct hub_session *session) {
     session->member = NULL;
+    cm_list_remove(&session->in_greeting);
     hub_resync_end(session);
 }
 
@@ -177,13 +178,18 @@ static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char 
     turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
 }
 
-// What the database shows of the old session is the new one's to take back, should it never get to
-// its Hello.
-static void replace(struct hub_session *old, struct hub_session *session) {
-    session->on_record = old->on_record;
-    session->seen_ms = old->seen_ms;
-    hub_session_goodbye(old, HOLDFAST__V1__GOODBYE__REASON__REPLACED, "the agent connected again");
-    hub_session_part(old);
+// take_place makes a session the agent's. What the database shows of the one before is the new
+// one's to take back, should it get no further.
+static void take_place(struct hub_session *session) {
+    struct hub_session *old = session->member->session;
+
+    session->member->session = session;
+    if (old != NULL) {
+        session->on_record = old->on_record;
+        hub_session_goodbye(old, HOLDFAST__V1__GOODBYE__REASON__REPLACED,
+                            "the agent connected again");
+        hub_session_part(old);
+    }
 }
 
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
@@ -209,14 +215,12 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     session->conn = conn;
     session->member = member;
     session->key = cm_net_conn_peer(conn)->key_sha256;
-    if (member->session != NULL) {
-        replace(member->session, session);
-    }
-    member->session = session;
     cm_list_append(&s->sessions, &session->in_sessions);
+    cm_list_init(&session->in_greeting);
     cm_list_init(&session->in_inbox);
     cm_list_init(&session->in_resyncs);
     cm_net_conn_set_ctx(conn, session);
+    hub_greet_begin(session);
 }
 
 // The highest version that both know; check_hello saw that there is one.
@@ -356,6 +360,8 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     if (session->state != HUB_SESSION_OPENED) {
         return cm_fail(err, CM_EINVAL, "a second Hello");
     }
+    hub_greet_heard(session);
+    session->state = HUB_SESSION_HELLO;
     session->hello_arena = cm_arena_new(UNPACK_BUDGET);
     enum cm_rc rc = WIRE_UNPACK(session->hello_arena, Holdfast__V1__Hello, holdfast__v1__hello,
                                 frame->payload, frame->size, &hello, err);
@@ -366,13 +372,10 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     if (!hub_session_is_allowed(session, HELLO_COST)) {
         return CM_OK;
     }
-    if (!hub_keys_hello(session, hello)) {
+    take_place(session);
+    if (!hub_keys_hello(session, hello) || !hub_keys_clock(session, hello->now_ms)) {
         return CM_OK;
     }
-    if (!hub_keys_clock(session, hello->now_ms)) {
-        return CM_OK;
-    }
-    session->state = HUB_SESSION_HELLO;
     session->on_record = true;
     session->looks = hello->looks;
     session->proves = hello->proves;
@@ -911,7 +914,10 @@ static void on_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *
             hub_presence_disconnected(session->owner->config.store, session->member->cluster,
                                       session->seen_ms, why->msg);
         }
-        session->member->session = NULL;
+        hub_greet_lost(session);
+        if (session->member->session == session) {
+            session->member->session = NULL;
+        }
     }
     session->conn = NULL;
     hub_inbox_leave(session);

@@ -193,6 +193,7 @@ void hub_sessions_admit(struct hub_sessions *s, const char *cluster, const char 
     member->cluster = cm_strdup(cluster);
     (void)snprintf(member->cluster_id, sizeof(member->cluster_id), "%s", cluster_id);
     member->keys = *keys;
+    cm_list_init(&member->greeting);
     member->cut = (struct cm_timer){.run = hub_keys_cut_off, .ctx = member};
     cm_map_put(s->members, cluster_id, member);
     cm_map_put(s->by_name, cluster, member);
@@ -204,6 +205,8 @@ void hub_sessions_evict(struct hub_sessions *s, const char *cluster_id) {
     if (member == NULL) {
         return;
     }
+    hub_greet_end(member, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
+                  "this agent is no longer enrolled; enroll it anew");
     if (member->session != NULL) {
         hub_session_goodbye(member->session, HOLDFAST__V1__GOODBYE__REASON__REVOKED,
                             "this agent is no longer enrolled; enroll it anew");

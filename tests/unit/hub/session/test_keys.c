@@ -351,6 +351,82 @@ static void an_agent_that_moves_and_comes_back_once_is_one(void **state) {
     assert_true(has_metric(r, "holdfast_agents_returned_total 2"));
 }
 
+// ---- Connections that say nothing
+
+static size_t greeters(const struct rig *r) {
+    return hub_member_find(r->sessions, PARIS)->greeters;
+}
+
+// keep_silent connects a copy that says nothing, until its time is over.
+static void keep_silent(struct peer *one) {
+    struct rig *r = one->rig;
+    struct peer *copy = rig_copy(one);
+
+    rig_dial(copy);
+    RIG_UNTIL(r, greeters(r) == 1);
+    for (int i = 0; i < 4 && !copy->closed; i++) {
+        cm_clock_advance(6000); // a listener that is busy gives more time, up to four times as much
+        rig_ping(one);
+    }
+    RIG_UNTIL(r, copy->closed && greeters(r) == 0);
+}
+
+static void a_copy_that_says_nothing_is_closed_and_shown_and_replaces_nobody(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+
+    keep_silent(one);
+    keep_silent(one);
+    assert_int_equal(events(r, "agent.silent"), 0);
+    keep_silent(one);
+    keep_silent(one);
+    assert_int_equal(events(r, "agent.silent"), 1); // once an hour
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.silent' AND "
+                                  "message LIKE '%127.0.0.1%while the agent was connected%'"),
+                     1);
+    assert_true(has_metric(r, "holdfast_agents_silent_total 4"));
+    assert_int_equal(events(r, "agent.held"), 0);
+    rig_ping(one);
+    assert_false(one->closed);
+}
+
+// Whatever addresses they come from.
+static void an_identity_has_a_few_connections_at_most_that_say_nothing(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *copies[6];
+
+    for (int i = 0; i < 6; i++) {
+        copies[i] = rig_copy(one);
+        rig_dial(copies[i]);
+        RIG_UNTIL(r, greeters(r) == (size_t)(i < 4 ? i + 1 : 4));
+        if (i >= 4) {
+            RIG_UNTIL(r, copies[i - 4]->closed);
+        }
+    }
+    assert_false(copies[2]->closed || copies[5]->closed);
+    greet(one); // and the agent still gets in
+    assert_int_equal(one->frames[WIRE_WELCOME], 2);
+}
+
+static void who_is_held_or_revoked_keeps_no_connection_that_says_nothing(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *silent = rig_copy(one);
+
+    rig_dial(silent);
+    RIG_UNTIL(r, greeters(r) == 1);
+    hub_sessions_hold(r->sessions, PARIS);
+    RIG_UNTIL(r, one->closed && silent->closed);
+    hub_sessions_approve(r->sessions, PARIS, &hub_member_find(r->sessions, PARIS)->keys);
+    rig_dial(silent);
+    RIG_UNTIL(r, greeters(r) == 1);
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    RIG_UNTIL(r, silent->closed);
+    assert_int_equal(silent->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
+    assert_int_equal(events(r, "agent.silent"), 0);
+}
+
 // forget_renewal does to the hub what a backup of before the renewal does.
 static void forget_renewal(struct rig *r, struct peer *now, int64_t restored_ms) {
 
@@ -981,6 +1057,9 @@ int main(void) {
         TEST(an_agent_of_a_version_before_never_says_it_and_is_one),
         TEST(an_agent_that_starts_again_and_again_is_one),
         TEST(an_agent_that_moves_and_comes_back_once_is_one),
+        TEST(a_copy_that_says_nothing_is_closed_and_shown_and_replaces_nobody),
+        TEST(an_identity_has_a_few_connections_at_most_that_say_nothing),
+        TEST(who_is_held_or_revoked_keeps_no_connection_that_says_nothing),
         TEST(a_hub_that_was_never_restored_believes_its_table),
         TEST(a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
         TEST(a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub),

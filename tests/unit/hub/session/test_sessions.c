@@ -480,16 +480,32 @@ static void an_agent_of_another_version_than_before_is_an_event(void **state) {
                               " cluster = 'paris-1' AND message GLOB 'before -> ?*'") == 1);
 }
 
-static void who_connects_again_and_breaks_off_is_not_shown_as_connected(void **state) {
+static void who_connects_again_and_breaks_off_replaces_nobody(void **state) {
+    struct rig *r = *state;
+    struct peer *first = rig_connect(r, "paris-1", PARIS);
+    const struct hub_session *before = session_of(r, PARIS);
+    struct peer *second = dial_again(r, first);
+
+    RIG_UNTIL(r, hub_member_find(r->sessions, PARIS)->greeters == 1);
+    assert_ptr_equal(session_of(r, PARIS), before);
+    cm_net_close(second->conn, false, "lost before Hello");
+    RIG_UNTIL(r, second->closed && hub_member_find(r->sessions, PARIS)->greeters == 0);
+    rig_ping(first);
+    assert_false(first->closed);
+    assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 1);
+}
+
+static void who_connects_again_and_is_turned_away_is_not_shown_as_connected(void **state) {
     struct rig *r = *state;
     struct peer *first = rig_connect(r, "paris-1", PARIS);
     struct peer *second = dial_again(r, first);
 
+    rig_hold(r);
+    rig_hello(second, NULL);
     RIG_UNTIL(r, first->closed);
-    assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 1);
-    cm_net_close(second->conn, false, "lost before Hello");
+    cm_net_close(second->conn, false, "lost before Welcome");
     RIG_UNTIL(r, second->closed && session_of(r, PARIS) == NULL);
-    rig_settle(r);
+    rig_release(r);
     assert_int_equal(rig_count(r, "SELECT connected FROM presence"), 0);
     assert_true(rig_count(r, "SELECT seen_ms FROM presence") > 0);
 }
@@ -851,11 +867,13 @@ static void who_is_replaced_while_he_waits_for_a_place_gets_none(void **state) {
     const struct hub_session *before = session_of(r, ROME);
     struct peer *again = rig_copy(rome);
 
+    rig_hold(r); // or the other one waits for a place, too
     rig_dial(again);
+    rig_hello(again, NULL);
     RIG_UNTIL(r, session_of(r, ROME) != before);
     place_frees(r);
     assert_int_equal(rome->frames[WIRE_WELCOME], 0);
-    rig_hello(again, NULL);
+    rig_release(r);
     RIG_UNTIL(r, again->frames[WIRE_WELCOME] == 1);
 }
 
@@ -1275,7 +1293,8 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(a_key_that_is_not_in_the_table_is_refused),
     RIG_TEST(who_connects_again_replaces_himself),
     RIG_TEST(an_agent_of_another_version_than_before_is_an_event),
-    RIG_TEST(who_connects_again_and_breaks_off_is_not_shown_as_connected),
+    RIG_TEST(who_connects_again_and_breaks_off_replaces_nobody),
+    RIG_TEST(who_connects_again_and_is_turned_away_is_not_shown_as_connected),
     RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
     RIG_TEST(a_journal_is_acknowledged_after_the_commit_and_not_before),
     RIG_TEST(a_journal_whose_numbers_do_not_count_up_ends_the_link),
