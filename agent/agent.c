@@ -45,6 +45,9 @@ struct agent {
     char *recover_error; // why it did not succeed yet; NULL if it has not failed
     struct cm_backoff recover_backoff;
     struct cm_timer recover_timer;
+    struct agent_mark disk; // what the disk had at the start
+    struct agent_mark mark; // what the target had; zeros: nothing, or it was not asked
+    bool outdated;          // the disk has only an older one, and the hub nothing newer yet
     struct cm_task refetch;
     bool refetch_posted;
     struct cm_task held;
@@ -160,12 +163,6 @@ static const struct agent_desired *exempt_desired(void *ctx) {
 
 // ---- What the link tells and asks
 
-static void activate(struct agent *a) {
-    if (a->waiting != NULL && a->started && !a->recovering && !a->stopping) {
-        agent_apply_set(a->apply, CM_TAKE(a->waiting));
-    }
-}
-
 // tell_why_not says of each App why nothing is done about it.
 static void tell_why_not(struct agent *a) {
     for (size_t i = 0; a->waiting != NULL && i < a->waiting->app_count; i++) {
@@ -177,6 +174,51 @@ static void tell_why_not(struct agent *a) {
                                                         .bundle_sha256 = app->bundle_sha256,
                                                         .applied = AGENT_APP_PENDING,
                                                         .message = a->recover_error});
+    }
+}
+
+static bool is_older(const struct agent *a, uint64_t epoch, uint64_t generation) {
+    return agent_mark_is_older(epoch, generation, &a->mark);
+}
+
+// pass_over drops what an older copy of the disk would have be done: nothing is applied, removed or
+// compared with it.
+static void pass_over(struct agent *a) {
+    static const char why[] =
+        "waits for the hub: this agent's disk is an older copy, and a newer manifest was applied "
+        "in this cluster";
+
+    free(a->recover_error);
+    a->recover_error = cm_strdup(why);
+    tell_why_not(a);
+    agent_desired_free(a->waiting);
+    a->waiting = NULL;
+}
+
+static void take_over(struct agent *a) {
+    const struct agent_mark mark = {a->waiting->epoch, a->waiting->generation};
+
+    if (a->outdated) {
+        a->outdated = false;
+        free(a->recover_error);
+        a->recover_error = NULL;
+        cm_log(CM_LOG_INFO, "agent.disk_current", "the hub has said what counts now", "cluster",
+               agent_link_cluster(a->link), NULL);
+    }
+    agent_apply_set(a->apply, CM_TAKE(a->waiting));
+    if (a->driver->ops->remember != NULL && !a->driver->observes) {
+        a->driver->ops->remember(a->driver, &mark);
+    }
+}
+
+static void activate(struct agent *a) {
+    if (a->waiting == NULL || !a->started || a->recovering || a->stopping) {
+        return;
+    }
+    if (is_older(a, a->waiting->epoch, a->waiting->generation)) {
+        pass_over(a);
+    } else {
+        take_over(a);
     }
 }
 
@@ -384,14 +426,80 @@ static void on_damage(void *ctx) {
     }
 }
 
-// ---- Recovering the inventory of a new disk from the target
+// ---- An older copy of the disk
 
 static void begin_recover(struct agent *a);
+
+static void try_again(struct agent *a, const struct cm_err *error) {
+    cm_log(CM_LOG_WARN, "agent.recover_failed", error->msg, "cluster", agent_link_cluster(a->link),
+           NULL);
+    free(a->recover_error);
+    a->recover_error = cm_strf("waits until this is possible: %s", error->msg);
+    tell_why_not(a);
+    cm_timer_start(a->loop, &a->recover_timer, cm_backoff_next(&a->recover_backoff));
+}
+
+static void note_outdated(struct agent *a) {
+    const struct agent_in_force *f = agent_cache_in_force(a->cache);
+    char held[CM_LOG_INT_MAX];
+    char there[CM_LOG_INT_MAX];
+
+    a->outdated = true;
+    cm_log(CM_LOG_ERROR, "agent.disk_outdated",
+           "the disk is an older copy: a newer manifest was applied in this cluster; nothing is "
+           "applied or removed until the hub has said what counts now",
+           "cluster", agent_link_cluster(a->link), "generation",
+           cm_log_int((int64_t)a->disk.generation, held), "applied",
+           cm_log_int((int64_t)a->mark.generation, there), NULL);
+    agent_cache_doubt(a->cache, is_older(a, f->epoch, f->generation));
+    agent_link_outdated(a->link, a->disk.generation, a->mark.epoch, a->mark.generation);
+}
+
+static void on_recalled(void *ctx, const struct agent_mark *mark, const struct cm_err *error) {
+    struct agent *a = ctx;
+
+    if (a->stopping || error->code == CM_ECANCELED) {
+        return;
+    }
+    if (error->code != CM_OK) {
+        try_again(a, error);
+        return;
+    }
+    a->recovering = false;
+    free(a->recover_error);
+    a->recover_error = NULL;
+    a->mark = *mark;
+    if (agent_mark_is_older(a->disk.epoch, a->disk.generation, mark)) {
+        note_outdated(a);
+        begin_recover(a);
+    } else {
+        activate(a);
+    }
+}
+
+// begin_recall asks the target which manifest was in force last, if the disk has one at all.
+static void begin_recall(struct agent *a) {
+    a->recovering = false;
+    if (a->driver->ops->recall == NULL || a->driver->observes || a->disk.generation == 0 ||
+        a->outdated) {
+        activate(a);
+        return;
+    }
+    a->recovering = true;
+    a->driver->ops->recall(a->driver, on_recalled, a);
+}
+
+// ---- Recovering the inventory of a new disk, or an old one, from the target
 
 static void run_recover(void *ctx) {
     struct agent *a = ctx;
 
-    if (!a->stopping) {
+    if (a->stopping) {
+        return;
+    }
+    if (agent_cache_recovered(a->cache)) {
+        begin_recall(a);
+    } else {
         begin_recover(a);
     }
 }
@@ -399,7 +507,16 @@ static void run_recover(void *ctx) {
 static void on_found(void *ctx, const struct agent_owned *found) {
     struct agent *a = ctx;
 
-    if (agent_cache_item(a->cache, found->key) == NULL) {
+    const struct agent_item *known = agent_cache_item(a->cache, found->key);
+
+    if (known != NULL && strcmp(known->uid, found->uid) != 0) { // it was made anew since
+        struct agent_item item = *known;
+
+        item.uid = found->uid;
+        item.note = found->note;
+        item.applied = true;
+        agent_cache_put_item(a->cache, &item);
+    } else if (known == NULL) {
         agent_cache_put_item(a->cache,
                              &(struct agent_item){.key = found->key,
                                                   .app = found->app,
@@ -419,10 +536,9 @@ static void on_inventory(void *ctx, const struct cm_err *error) {
     if (error->code != CM_OK || a->stopping) {
         return;
     }
-    a->recovering = false;
     agent_watch_start(a->watch, a->apply);
     agent_apply_track_all(a->apply);
-    activate(a);
+    begin_recall(a);
 }
 
 static void on_recovered(void *ctx, const struct cm_err *error) {
@@ -432,12 +548,7 @@ static void on_recovered(void *ctx, const struct cm_err *error) {
         return;
     }
     if (error->code != CM_OK) {
-        cm_log(CM_LOG_WARN, "agent.recover_failed", error->msg, "cluster",
-               agent_link_cluster(a->link), NULL);
-        free(a->recover_error);
-        a->recover_error = cm_strf("waits until this is possible: %s", error->msg);
-        tell_why_not(a);
-        cm_timer_start(a->loop, &a->recover_timer, cm_backoff_next(&a->recover_backoff));
+        try_again(a, error);
         return;
     }
     free(a->recover_error);
@@ -466,11 +577,14 @@ static void identify(struct agent *a) {
 }
 
 static void begin(struct agent *a) {
+    const struct agent_in_force *f = agent_cache_in_force(a->cache);
+
     identify(a);
+    a->disk = (struct agent_mark){f->epoch, f->generation};
     if (agent_cache_recovered(a->cache) || a->driver->observes) {
         agent_watch_start(a->watch, a->apply);
         agent_apply_track_all(a->apply);
-        activate(a);
+        begin_recall(a);
     } else {
         begin_recover(a);
     }
@@ -693,6 +807,7 @@ void agent_state_get(const struct agent *a, struct agent_state *out) {
                                 .apps_healthy = counts.apps_healthy,
                                 .objects = counts.objects,
                                 .drifted = counts.drifted,
+                                .outdated = a->outdated,
                                 .untold = counts.dirty > 0 || counts.unacked,
                                 .report_run = agent_cache_report_run(a->cache),
                                 .reports_acked = agent_cache_reports_acked(a->cache)};

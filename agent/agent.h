@@ -63,6 +63,7 @@ struct agent_state {
     size_t apps_healthy;
     size_t objects;
     size_t drifted;
+    bool outdated;          // its disk is an older copy, and the hub has not said what counts now
     bool untold;            // something that the hub has not acknowledged
     const char *report_run; // in which reports are numbered
     uint64_t reports_acked; // the hub has committed those up to here

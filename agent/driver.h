@@ -283,6 +283,17 @@ struct agent_observation {
     bool ended;        // missing, because it had run to its end and goes by itself then; no drift
 };
 
+// Which manifest was put in force last. Neither of the two ever goes back.
+struct agent_mark {
+    uint64_t epoch;
+    uint64_t generation; // 0: none
+};
+
+static inline bool agent_mark_is_older(uint64_t epoch, uint64_t generation,
+                                       const struct agent_mark *than) {
+    return epoch < than->epoch || generation < than->generation;
+}
+
 // What the core offers to the driver. Called on the loop.
 struct agent_driver_host {
     void (*observed)(void *ctx, const struct agent_observation *what);
@@ -320,6 +331,9 @@ typedef void (*agent_owner_fn)(void *ctx, const char *owner, const struct cm_err
 typedef void (*agent_removed_fn)(void *ctx, const struct cm_err *error, int64_t retry_after_ms);
 typedef void (*agent_found_fn)(void *ctx, const struct agent_owned *found);
 typedef void (*agent_recovered_fn)(void *ctx, const struct cm_err *error);
+// mark: zeros: nothing is kept there. Good until the call returns.
+typedef void (*agent_recalled_fn)(void *ctx, const struct agent_mark *mark,
+                                  const struct cm_err *error);
 
 struct agent_driver_ops {
     const char *name; // "kube"
@@ -449,6 +463,13 @@ struct agent_driver_ops {
     // `found` for each object, then done. An error means that not all could be found.
     void (*recover)(struct agent_driver *d, agent_found_fn found, agent_recovered_fn done,
                     void *ctx);
+
+    // remember keeps, at the target and for this agent, which manifest was put in force last: where
+    // an older copy of the agent's disk does not reach. It is written within some seconds, with
+    // what else is to be written there, and only if it is another one. recall gives what is kept;
+    // an error means that it cannot be known now. Both may be NULL: the target has no place for it.
+    void (*remember)(struct agent_driver *d, const struct agent_mark *mark);
+    void (*recall)(struct agent_driver *d, agent_recalled_fn done, void *ctx);
 };
 
 // A driver begins with this.

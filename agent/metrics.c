@@ -40,6 +40,7 @@ struct agent_metrics {
     struct cm_metric *healthy;
     struct cm_metric *objects;
     struct cm_metric *drifted;
+    struct cm_metric *outdated;
 };
 
 static void make(struct agent_metrics *m) {
@@ -62,6 +63,8 @@ static void make(struct agent_metrics *m) {
     m->objects = cm_metrics_gauge(all, "holdfast_agent_objects", NULL, "Objects that it watches.");
     m->drifted = cm_metrics_gauge(all, "holdfast_agent_objects_drifted", NULL,
                                   "Objects that somebody changed.");
+    m->outdated = cm_metrics_gauge(all, "holdfast_agent_disk_outdated", NULL,
+                                   "1: its disk is an older copy, and it waits for the hub.");
 }
 
 static void measure(struct agent_metrics *m) {
@@ -80,6 +83,7 @@ static void measure(struct agent_metrics *m) {
     cm_metric_set(m->healthy, (int64_t)state.apps_healthy);
     cm_metric_set(m->objects, (int64_t)state.objects);
     cm_metric_set(m->drifted, (int64_t)state.drifted);
+    cm_metric_set(m->outdated, state.outdated);
 }
 
 static bool write_all(FILE *file, const struct cm_str *text) {

@@ -282,6 +282,21 @@ void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force
     }
 }
 
+// forget_what_came has nothing go by what may have happened since.
+static void forget_what_came(struct agent_cache *c, bool manifest) {
+    c->recovered = false;
+    c->doubted = manifest && c->in_force.generation > 0;
+    cm_uuid(c->run);
+}
+
+void agent_cache_doubt(struct agent_cache *c, bool manifest) {
+    forget_what_came(c, manifest);
+    record_recovered(c, &c->open);
+    record_reports(c, &c->open);
+    agent_cache_journal_lose(c);
+    agent_cache_commit(c, NULL, NULL);
+}
+
 void agent_cache_set_recovered(struct agent_cache *c) {
     c->recovered = true;
     record_recovered(c, &c->open);
@@ -782,9 +797,7 @@ static enum cm_rc take_rest(struct agent_cache *c, uint64_t rest, struct cm_err 
         "the end of the log was not whole; what this agent owns is looked for again, and nothing "
         "is removed until the hub has said anew what shall be here",
         "path", c->path, "bytes", cm_log_int((int64_t)rest, bytes), NULL);
-    c->recovered = false;
-    c->doubted = c->in_force.generation > 0;
-    cm_uuid(c->run);
+    forget_what_came(c, true);
     return put_mark(c, err);
 }
 

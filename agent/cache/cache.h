@@ -108,6 +108,11 @@ void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force
 // its end: until the next one is set, what it does not list may be wanted.
 bool agent_cache_is_doubted(const struct agent_cache *c);
 
+// agent_cache_doubt notes that the disk was an older copy at the start: its manifest is doubted, if
+// `manifest` (no other one came since), its inventory not whole, its journal a gap, for what it
+// holds was told long ago, and another run of reports begins.
+void agent_cache_doubt(struct agent_cache *c, bool manifest);
+
 // ---- The inventory
 
 const struct agent_item *agent_cache_item(const struct agent_cache *c, const char *key);

@@ -15,7 +15,10 @@
 #include "common/str.h"
 #include "common/tls/digest.h"
 
-enum { MEMBERS_MAX = 10000 };
+enum { MEMBERS_MAX = 10000, MARK_MS = 3000, MARK_AGAIN_MS = 60000 };
+
+// Above it they are no hub's.
+#define COUNT_MAX (UINT64_MAX / 4)
 
 #define SHARED_NAME "holdfast-holdfast-agent"
 #define LABEL_ID "applyset.kubernetes.io/id"
@@ -96,6 +99,35 @@ void kube_applyset_read(struct kube_applyset *s, const struct cm_json *parent) {
     add_list(s->namespaces, cm_json_string(cm_json_get(annotations, NAMESPACES)));
 }
 
+static bool read_count(const char **text, char end, uint64_t *out) {
+    uint64_t value = 0;
+    const char *at = *text;
+
+    for (; *at >= '0' && *at <= '9' && value <= COUNT_MAX / 10; at++) {
+        value = value * 10 + (uint64_t)(*at - '0');
+    }
+    bool whole = at != *text && *at == end;
+    *text = whole && end != '\0' ? at + 1 : at;
+    *out = value;
+    return whole;
+}
+
+struct agent_mark kube_applyset_mark(const struct cm_json *parent) {
+    const struct cm_json *annotations = cm_json_path(parent, "metadata", "annotations", NULL);
+    const char *text = cm_json_string(cm_json_get(annotations, KUBE_MARK));
+    struct agent_mark mark = {0};
+
+    if (text == NULL || !read_count(&text, '.', &mark.epoch) ||
+        !read_count(&text, '\0', &mark.generation)) {
+        return (struct agent_mark){0};
+    }
+    return mark;
+}
+
+static bool is_same_mark(const struct agent_mark *a, const struct agent_mark *b) {
+    return a->epoch == b->epoch && a->generation == b->generation;
+}
+
 static bool is_complete(const struct kube_applyset *s) {
     return s->loaded && s->written_kinds == cm_map_len(s->kinds) &&
            s->written_namespaces == cm_map_len(s->namespaces);
@@ -138,6 +170,11 @@ struct cm_json *kube_applyset_parent(const struct kube_applyset *s, struct cm_ar
     cm_json_set_string(a, annotations, TOOLING, "holdfast/v" HOLDFAST_VERSION);
     cm_json_set_string(a, annotations, KINDS, kinds);
     cm_json_set_string(a, annotations, NAMESPACES, spaces);
+    if (s->mark.generation > 0) { // an apply without it would take it away
+        cm_json_set_string(a, annotations, KUBE_MARK,
+                           cm_arena_strf(a, "%llu.%llu", (unsigned long long)s->mark.epoch,
+                                         (unsigned long long)s->mark.generation));
+    }
     cm_json_set(a, metadata, "labels", labels);
     cm_json_set(a, metadata, "annotations", annotations);
     cm_json_set(a, parent, "metadata", metadata);
@@ -148,6 +185,56 @@ char *kube_applyset_path(const struct kube_applyset *s) {
     return kube_resource_path(&secrets, s->ns, s->name);
 }
 
+// ---- Which manifest is in force
+
+static void remember_later(struct agent_kube *k, int64_t pause_ms) {
+    if (k->remember.at == 0 && !k->stopping &&
+        !is_same_mark(&k->applyset.mark, &k->applyset.written_mark)) {
+        cm_timer_start(k->loop, &k->remember, pause_ms);
+    }
+}
+
+void kube_applyset_remember(struct agent_kube *k, const struct agent_mark *mark) {
+    k->applyset.mark = *mark;
+    remember_later(k, MARK_MS);
+}
+
+void kube_applyset_recall_end(struct agent_kube *k, const struct cm_err *err) {
+    agent_recalled_fn done = k->recalled;
+
+    k->recalled = NULL;
+    if (done != NULL) {
+        done(k->recalled_ctx, &k->applyset.written_mark, err);
+    }
+}
+
+// It is read anew: another process may have written it.
+void kube_applyset_recall_wake(struct agent_kube *k) {
+    if (k->recalled != NULL && !k->applyset.busy) {
+        k->applyset.loaded = false;
+        kube_applyset_write(k);
+    }
+}
+
+void kube_applyset_recall(struct agent_kube *k, agent_recalled_fn done, void *ctx) {
+    k->recalled = done;
+    k->recalled_ctx = ctx;
+    kube_ops_wake(k); // asks, or fails it
+}
+
+void kube_applyset_remembers(void *kube) {
+    struct agent_kube *k = kube;
+
+    if (is_same_mark(&k->applyset.mark, &k->applyset.written_mark)) {
+        return; // it went with something else
+    }
+    if (k->reach == KUBE_UP && !k->applyset.busy) {
+        kube_applyset_write(k);
+    } else {
+        remember_later(k, MARK_MS);
+    }
+}
+
 static void fail(struct agent_kube *k, const struct kube_answer *answer, const char *verbs) {
     struct kube_applyset *s = &k->applyset;
     struct kube_asked asked = {verbs, &secrets, s->ns, s->name, NULL};
@@ -155,6 +242,10 @@ static void fail(struct agent_kube *k, const struct kube_answer *answer, const c
 
     (void)kube_answer_error(answer, &asked, &err);
     (void)cm_wrap(&err, "keep the inventory in secret '%.100s/%.100s'", s->ns, s->name);
+    if (!s->loaded) {
+        kube_applyset_recall_end(k, &err);
+    }
+    remember_later(k, MARK_AGAIN_MS);
     kube_ops_parent_written(k, &err, answer->retry_after_ms);
 }
 
@@ -233,11 +324,14 @@ static void on_written(void *ctx, const struct kube_answer *answer) {
     }
     s->written_kinds = s->sent_kinds;
     s->written_namespaces = s->sent_namespaces;
+    s->written_mark = s->sent_mark;
+    remember_later(k, MARK_MS); // it may be another one by now
     if (is_complete(s)) {
         kube_ops_parent_written(k, &ok, 0);
     } else {
         kube_applyset_write(k);
     }
+    kube_applyset_recall_wake(k);
 }
 
 // take_parent joins what is in the cluster with what is wanted.
@@ -246,6 +340,10 @@ static void take_parent(struct kube_applyset *s, const struct cm_json *parent) {
 
     kube_applyset_read(&there, parent);
     kube_applyset_read(s, parent);
+    s->written_mark = kube_applyset_mark(parent);
+    if (s->mark.generation == 0) {
+        s->mark = s->written_mark; // until it is known better it is kept
+    }
     if (cm_map_len(there.kinds) == cm_map_len(s->kinds) &&
         cm_map_len(there.namespaces) == cm_map_len(s->namespaces)) {
         s->written_kinds = cm_map_len(s->kinds); // nothing wanted is missing there
@@ -280,11 +378,14 @@ static void on_loaded(void *ctx, const struct kube_answer *answer) {
     s->loaded = true;
     s->written_kinds = 0;
     s->written_namespaces = 0;
+    s->written_mark = (struct agent_mark){0};
     cm_map_each(k->table.by_key, fill_one, k); // it may have been deleted
     const struct cm_json *items = cm_json_get(answer->json, "items");
     if (items != NULL && items->type == CM_ARRAY && items->first != NULL) {
         take_parent(s, items->first);
     }
+    kube_applyset_recall_end(k, &ok);
+    remember_later(k, MARK_MS);
     if (is_complete(s)) {
         kube_ops_parent_written(k, &ok, 0);
     } else {
@@ -324,6 +425,7 @@ void kube_applyset_write(struct agent_kube *k) {
     CM_AUTOFREE char *path = kube_applyset_path(s);
     s->sent_kinds = cm_map_len(s->kinds);
     s->sent_namespaces = cm_map_len(s->namespaces);
+    s->sent_mark = s->mark;
     s->busy = true;
     (void)patch(k, path, kube_applyset_parent(s, a), on_written);
 }

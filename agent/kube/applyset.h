@@ -6,12 +6,16 @@
 // namespaces are written before the first member of them, and never taken out by us: they may say
 // too much, never too little.
 //
+// The parent also keeps which manifest was put in force last (KUBE_MARK), for an agent whose disk
+// is an older copy. That is written with the kinds, or a few seconds later.
+//
 // Threads: the driver's loop; texts are pure.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/driver.h"
 #include "common/err.h"
 
 struct agent_kube;
@@ -20,6 +24,7 @@ struct cm_json;
 struct cm_map;
 
 #define KUBE_APPLYSET_NAMESPACES "applyset.kubernetes.io/additional-namespaces" // an annotation
+#define KUBE_MARK "holdfast.dev/in-force" // an annotation: EPOCH.GENERATION
 #define KUBE_APPLYSET_NAME_MAX 254
 #define KUBE_APPLYSET_ID_MAX 64
 
@@ -37,6 +42,9 @@ struct kube_applyset {
     bool loaded; // what is in the cluster is in the two maps
     bool busy;   // a request is on its way
     bool tried_namespace;
+    struct agent_mark mark;         // wanted there; zeros: nothing is
+    struct agent_mark written_mark; // is there
+    struct agent_mark sent_mark;    // with the write that is on its way
 };
 
 // kube_applyset_name makes the parent's name of an identity: a DNS name.
@@ -61,6 +69,20 @@ struct cm_json *kube_applyset_parent(const struct kube_applyset *s, struct cm_ar
 
 // kube_applyset_path is the URL path of the parent; the caller frees it.
 char *kube_applyset_path(const struct kube_applyset *s);
+
+// kube_applyset_remember has the parent say which manifest is in force; kube_applyset_remembers is
+// the timer's, some seconds later.
+void kube_applyset_remember(struct agent_kube *k, const struct agent_mark *mark);
+void kube_applyset_remembers(void *kube);
+
+// kube_applyset_recall gives what it says of that; `done` follows, at the latest when the driver
+// stops. kube_applyset_recall_wake asks if somebody waits; kube_applyset_recall_end tells him.
+void kube_applyset_recall(struct agent_kube *k, agent_recalled_fn done, void *ctx);
+void kube_applyset_recall_wake(struct agent_kube *k);
+void kube_applyset_recall_end(struct agent_kube *k, const struct cm_err *err);
+
+// kube_applyset_mark reads what a parent says of that; zeros if it says nothing that makes sense.
+struct agent_mark kube_applyset_mark(const struct cm_json *parent);
 
 // kube_applyset_check loads the parent anew and writes what it lacks of what is tracked: somebody
 // may have deleted it.

@@ -85,6 +85,7 @@ static void stop_all(void *ctx) {
 
     (void)cm_fail(&why, CM_ECANCELED, "the agent stops");
     cm_timer_stop(k->loop, &k->minute);
+    cm_timer_stop(k->loop, &k->remember);
     cm_timer_stop(k->loop, &k->verify);
     kube_audited_stop(k);
     kube_reach_stop(k);
@@ -95,6 +96,7 @@ static void stop_all(void *ctx) {
     kube_client_stop(k);
     kube_ops_stop(k);
     kube_recover_fail(k, &why);
+    kube_applyset_recall_end(k, &why);
     k->stop_begun = true;
     kube_stopped_maybe(k);
 }
@@ -261,6 +263,14 @@ static void recover(struct agent_driver *d, agent_found_fn found, agent_recovere
     kube_recover(kube_of(d), found, done, ctx);
 }
 
+static void remember(struct agent_driver *d, const struct agent_mark *mark) {
+    kube_applyset_remember(kube_of(d), mark);
+}
+
+static void recall(struct agent_driver *d, agent_recalled_fn done, void *ctx) {
+    kube_applyset_recall(kube_of(d), done, ctx);
+}
+
 static const char *author(struct agent_driver *d, const char *key, const char *name, int64_t at_ms,
                           bool *never) {
     return kube_audited_author(kube_of(d), key, name, at_ms, never);
@@ -291,6 +301,8 @@ static const struct agent_driver_ops kube_ops = {
     .good = good,
     .say = say,
     .recover = recover,
+    .remember = remember,
+    .recall = recall,
 };
 
 static enum cm_rc load_access(const struct agent_kube_config *config, struct kube_access *out,
@@ -361,6 +373,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
     k->verify_ms = config->verify_ms > 0 ? config->verify_ms : DAY_MS;
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
+    k->remember = (struct cm_timer){.run = kube_applyset_remembers, .ctx = k};
     init_lists(k);
     kube_audited_init(k, or_default(config->audit_log, NULL), config->disk);
     kube_applyset_init(&k->applyset, "",

@@ -724,7 +724,8 @@ struct agent_kube {
     struct cm_list calls;
     unsigned token_round; // counts the tokens that were read
     struct cm_timer minute;
-    struct cm_timer verify; // lists everything anew
+    struct cm_timer remember; // what is in force is to be written there
+    struct cm_timer verify;   // lists everything anew
     int64_t verify_ms;
     bool stopping;
     void (*stopped)(void *ctx);
@@ -760,7 +761,9 @@ struct agent_kube {
     struct kube_exempt exempt;
     struct kube_audited audited;
     struct cm_list watches;
-    struct cm_list recoveries; // that have not begun
+    struct cm_list recoveries;  // that have not begun
+    agent_recalled_fn recalled; // who waits for the mark; NULL: nobody
+    void *recalled_ctx;
 };
 
 void kube_place(const char *key, struct agent_place *out); // pure

@@ -244,11 +244,13 @@ static void run_queue(void *ctx) {
     if (k->reach == KUBE_DOWN) {
         kube_ops_fail_all(k, &k->why_down);
         kube_recover_fail(k, &k->why_down);
+        kube_applyset_recall_end(k, &k->why_down);
     }
     if (k->reach != KUBE_UP) {
         return;
     }
     kube_recover_wake(k);
+    kube_applyset_recall_wake(k);
     serve(k, KUBE_QUICK);
     serve(k, KUBE_SLOW);
     if (!cm_list_empty(&ops->waiting_parent)) {

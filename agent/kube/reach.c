@@ -38,6 +38,7 @@ void kube_reach_down(struct agent_kube *k, const struct cm_err *why) {
     probe_later(k);
     kube_ops_fail_all(k, why);
     kube_recover_fail(k, why);
+    kube_applyset_recall_end(k, why);
     if (news) {
         k->host.reachable(k->host.ctx, false, why);
     }

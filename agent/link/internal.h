@@ -127,7 +127,10 @@ struct agent_link {
     int64_t said_over_ms;  // the end of an Exemption that was logged last
     struct cm_buf *signer; // certificate that came last on this connection; NULL: none
     bool whole;            // what is in force is on disk, all of it, and not doubted
-    bool proven;           // what the disk says is in force was signed by our hub for us
+    uint64_t lost_epoch;   // what the target had where the disk is an older copy; 0, 0: it is none
+    uint64_t lost_generation;
+    uint64_t lost_untold; // generation of the disk; 0: the hub knows it
+    bool proven;          // what the disk says is in force was signed by our hub for us
 };
 
 // ---- link.c

@@ -96,6 +96,26 @@ static void say_goodbye(struct agent_link *l, Holdfast__V1__Goodbye__Reason reas
     link_close(l, why);
 }
 
+// claim_lost says what was in force last if the disk has only an older one.
+static void claim_lost(const struct agent_link *l, Holdfast__V1__Hello *m) {
+    m->disk_generation = l->lost_untold;
+    if (m->epoch < l->lost_epoch || m->generation < l->lost_generation) {
+        m->epoch = m->epoch < l->lost_epoch ? l->lost_epoch : m->epoch;
+        m->generation = m->generation < l->lost_generation ? l->lost_generation : m->generation;
+        m->manifest_sha256.len = 0;
+        m->seen_sha256.len = 0;
+    }
+}
+
+void agent_link_outdated(struct agent_link *l, uint64_t held, uint64_t epoch, uint64_t generation) {
+    l->lost_epoch = epoch;
+    l->lost_generation = generation;
+    l->lost_untold = held;
+    if (l->state == LINK_GREETING || l->state == LINK_UP) {
+        link_close(l, "this agent's disk is an older copy");
+    }
+}
+
 static void send_hello(struct agent_link *l) {
     const struct agent_in_force *f = agent_cache_in_force(l->cache);
     Holdfast__V1__Hello m;
@@ -115,6 +135,7 @@ static void send_hello(struct agent_link *l) {
     } else if (f->generation > 0) { // the hub shall offer it again
         m.seen_sha256 = seen;
     }
+    claim_lost(l, &m);
     m.report_run = (char *)(uintptr_t)agent_cache_report_run(l->cache);
     m.reports_acked = agent_cache_reports_acked(l->cache);
     m.now_ms = cm_clock_unix_ms();
@@ -243,6 +264,7 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
     }
     l->state = LINK_UP;
     l->complained = false;
+    l->lost_untold = 0;
     l->heartbeat_ms = m->heartbeat_ms == 0                 ? HEARTBEAT_MS
                       : m->heartbeat_ms < HEARTBEAT_MIN_MS ? HEARTBEAT_MIN_MS
                       : m->heartbeat_ms > HEARTBEAT_MAX_MS ? HEARTBEAT_MAX_MS

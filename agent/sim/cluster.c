@@ -698,7 +698,13 @@ void agent_sim_free(struct agent_sim *sim) {
     cm_map_free(sim->degraded);
     cm_map_free(sim->owners);
     free(sim->identity);
+    free(sim->marked);
     free(sim);
+}
+
+void agent_sim_forget(struct agent_sim *sim) {
+    free(sim->marked);
+    sim->marked = NULL;
 }
 
 void sim_note(const struct agent_sim *sim, const char *what, const char *key,

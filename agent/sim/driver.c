@@ -21,7 +21,17 @@ enum { VALUE_MAX = 256, WHOSE_MAX = 128 };
 
 #define ONCE "once" // the note of what is only made, never changed
 
-enum op_type { OP_APPLY, OP_RUN, OP_TAIL, OP_REMOVE, OP_RELEASE, OP_RECOVER, OP_OWNER, OP_PROVE };
+enum op_type {
+    OP_APPLY,
+    OP_RUN,
+    OP_TAIL,
+    OP_REMOVE,
+    OP_RELEASE,
+    OP_RECOVER,
+    OP_RECALL,
+    OP_OWNER,
+    OP_PROVE
+};
 
 // A request. Requests wait in order; those in flight come first in the list.
 struct op {
@@ -48,6 +58,7 @@ struct op {
     agent_removed_fn removed;
     agent_found_fn found;
     agent_recovered_fn recovered;
+    agent_recalled_fn recalled;
     agent_owner_fn owner;
     agent_proof_fn proof;
     void *ctx;
@@ -357,6 +368,21 @@ static void end_recover(struct agent_sim_driver *d, struct op *op, bool canceled
     op->recovered(op->ctx, &error);
 }
 
+static void end_recall(struct agent_sim_driver *d, struct op *op, bool canceled) {
+    const struct agent_sim *sim = d->sim;
+    struct agent_mark mark = {0};
+    struct cm_err error = {0};
+
+    if (canceled) {
+        (void)cm_fail(&error, CM_ECANCELED, "the driver is stopped");
+    } else if (!sim->reachable) {
+        (void)cm_fail(&error, CM_EIO, "the simulated cluster does not answer");
+    } else if (sim->marked != NULL && strcmp(sim->marked, sim->identity) == 0) {
+        mark = sim->mark;
+    }
+    op->recalled(op->ctx, &mark, &error);
+}
+
 static void end_owner(struct agent_sim_driver *d, struct op *op, bool canceled) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct sim_object *o =
@@ -407,6 +433,8 @@ static void end_op(struct agent_sim_driver *d, struct op *op, bool canceled) {
         end_owner(d, op, canceled);
     } else if (op->type == OP_PROVE) {
         end_prove(d, op, canceled);
+    } else if (op->type == OP_RECALL) {
+        end_recall(d, op, canceled);
     } else {
         end_recover(d, op, canceled);
     }
@@ -528,6 +556,21 @@ static void recover(struct agent_driver *base, agent_found_fn found, agent_recov
     op->found = found;
     op->recovered = done;
     start_ops(d);
+}
+
+static void recall(struct agent_driver *base, agent_recalled_fn done, void *ctx) {
+    queue_op(self(base), OP_RECALL, ctx)->recalled = done;
+    start_ops(self(base));
+}
+
+static void remember(struct agent_driver *base, const struct agent_mark *mark) {
+    struct agent_sim *sim = self(base)->sim;
+
+    if (sim->marked == NULL || strcmp(sim->marked, sim->identity) != 0) {
+        free(sim->marked);
+        sim->marked = cm_strdup(sim->identity);
+    }
+    sim->mark = *mark;
 }
 
 // ---- Observing
@@ -941,6 +984,8 @@ static const struct agent_driver_ops ops = {
     .owner = ask_owner,
     .prove = prove,
     .recover = recover,
+    .remember = remember,
+    .recall = recall,
 };
 
 struct agent_driver *agent_sim_driver_new(struct agent_sim *sim) {

@@ -56,6 +56,8 @@ struct agent_sim {
     bool reachable;
     bool had_driver;
     char *identity;
+    char *marked; // by whom; NULL: by nobody
+    struct agent_mark mark;
     struct agent_sim_driver *driver; // NULL without one
     struct cm_list settling;
     struct cm_timer settle;

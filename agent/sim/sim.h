@@ -101,6 +101,9 @@ CM_MUSTUSE enum cm_rc agent_sim_delete(struct agent_sim *sim, const char *key, s
 CM_MUSTUSE enum cm_rc agent_sim_create(struct agent_sim *sim, const char *key, const char *json,
                                        const char *manager, struct cm_err *err);
 
+// agent_sim_forget takes away what the agent keeps there of which manifest is in force.
+void agent_sim_forget(struct agent_sim *sim);
+
 // ---- Looking
 
 // agent_sim_get returns a reference to an object as it is (canonical form), or NULL.

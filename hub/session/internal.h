@@ -215,6 +215,7 @@ struct hub_sessions {
     struct cm_metric *metric_returned;
     struct cm_metric *metric_copied;
     struct cm_metric *metric_silent;
+    struct cm_metric *metric_outdated;
     struct cm_metric *metric_manifests;
     struct cm_metric *metric_full;
     struct cm_metric *metric_sent;

@@ -52,6 +52,9 @@ void hub_keys_make_metrics(struct hub_sessions *s) {
         m, "holdfast_agents_revoked_seconds", NULL,
         "From the request to revoke an agent until its connection was closed.");
     hub_greet_make_metrics(s);
+    s->metric_outdated =
+        cm_metrics_counter(m, "holdfast_agents_disk_outdated_total", NULL,
+                           "How often an agent came back with an older copy of its disk.");
     s->metric_copied = cm_metrics_counter(m, "holdfast_agents_copied_total", NULL,
                                           "How often two were found to have one identity.");
     s->metric_revocations =

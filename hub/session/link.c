@@ -10,6 +10,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
+#include "common/str.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/decisions.h"
 #include "hub/jobs/exempted.h"
@@ -353,6 +354,19 @@ static int64_t skew_of(const Holdfast__V1__Hello *hello) {
     return hello->now_ms <= 0 ? 0 : hello->now_ms - cm_clock_unix_ms();
 }
 
+// note_outdated: the agent would have gone back to what an older copy of its disk says.
+static void note_outdated(struct hub_session *session, const Holdfast__V1__Hello *hello) {
+    struct hub_sessions *s = session->owner;
+    CM_AUTOFREE char *words = cm_strf(
+        "its disk is an older copy, of generation %llu, while %llu was applied in its cluster; it "
+        "has done nothing by that, and is given what counts now",
+        (unsigned long long)hello->disk_generation, (unsigned long long)hello->generation);
+
+    cm_metric_add(s->metric_outdated, 1);
+    cm_log(CM_LOG_WARN, "agent.disk_outdated", words, "cluster", cluster_of(session), NULL);
+    hub_presence_tell(s->config.store, cluster_of(session), "agent.disk_outdated", words);
+}
+
 static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_frame *frame,
                            struct cm_err *err) {
     Holdfast__V1__Hello *hello = NULL;
@@ -375,6 +389,9 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     take_place(session);
     if (!hub_keys_hello(session, hello) || !hub_keys_clock(session, hello->now_ms)) {
         return CM_OK;
+    }
+    if (hello->disk_generation != 0) {
+        note_outdated(session, hello);
     }
     session->on_record = true;
     session->looks = hello->looks;

@@ -121,6 +121,7 @@ struct fake_counts {
     size_t full_reports;        // that came to their end
     size_t goodbyes;            // from the agent
     uint64_t hello_generation;  // of the last one
+    uint64_t disk_generation;   // that an agent said it has only, last; 0: none did
     size_t decisions;           // that were told
     struct cm_sha256 decision;  // id of the last one
     uint64_t frozen;            // number that the agent acknowledged last

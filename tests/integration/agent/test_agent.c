@@ -546,6 +546,7 @@ static void a_manifest_from_before_the_damage_takes_nothing_away(void **state) {
     end_agent(f, true);
     fake_hub_down(f->hub);
     damage_log(f, end + 30);
+    agent_sim_forget(f->sim); // else it would do nothing at all
     start_agent(f);
     f->number = 1;
     assert_true(turn_until(f->loop, is_at_generation, f)); // which lists neither WEB nor KEY
@@ -1710,6 +1711,134 @@ static void another_object_under_the_signed_name_is_not_applied_from_disk(void *
     assert_nothing_comes_of_it(f);
 }
 
+// ---- An older copy of the disk
+
+static void copy_file(const char *from, const char *to, const char *name) {
+    CM_AUTOFREE char *source = cm_strf("%s/%s", from, name);
+    CM_AUTOFREE char *copy = cm_strf("%s/%s", to, name);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_read(source, (size_t)64 << 20, &bytes, &err), CM_OK);
+    assert_int_equal(cm_fsys_replace(copy, bytes->data, bytes->size, 0600, &err), CM_OK);
+}
+
+static void copy_disk(const char *from, const char *to) {
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_make_dir(to, 0700, &err), CM_OK);
+    copy_file(from, to, "identity");
+    copy_file(from, to, "log");
+}
+
+static bool is_outdated(void *ctx) {
+    const struct fixture *f = ctx;
+    struct agent_state state;
+
+    agent_state_get(f->agent, &state);
+    return state.outdated;
+}
+
+static const struct test_object objects_before[] = {{.key = CFG}, {.key = OLD}};
+static const struct test_object objects_after[] = {{.key = CFG}, {.key = WEB}};
+
+// go_back publishes one manifest and another, and has the disk be what it was in between.
+static void go_back(struct fixture *f) {
+    const struct test_app before = {
+        .name = "shop", .revision = "c1", .objects = objects_before, .object_count = 2};
+    const struct test_app after = {
+        .name = "shop", .revision = "c2", .objects = objects_after, .object_count = 2};
+    CM_AUTOFREE char *aside = cm_strf("%s/aside", f->root);
+
+    publish(f, &before, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    end_agent(f, false);
+    copy_disk(f->dir, aside);
+    start_agent(f);
+    publish(f, &after, 2);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, sim_has_what, f));
+    f->what = OLD;
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    end_agent(f, false);
+    copy_disk(aside, f->dir);
+}
+
+static void an_older_copy_of_the_disk_does_nothing_before_the_hub_has_spoken(void **state) {
+    struct fixture *f = *state;
+
+    go_back(f);
+    fake_hub_down(f->hub);
+    uint64_t applies = sim_applies(f);
+    start_agent(f);
+    assert_true(turn_until(f->loop, is_outdated, f));
+    end_agent(f, true); // nor after a restart
+    start_agent(f);
+    assert_true(turn_until(f->loop, is_outdated, f));
+    for (int i = 0; i < 50; i++) {
+        (void)cm_loop_turn(f->loop);
+    }
+    assert_true(is_outdated(f));
+    assert_int_equal(sim_applies(f), applies);
+    assert_true(sim_has(f, WEB) && !sim_has(f, OLD));
+}
+
+static bool is_current(void *ctx) {
+    return !is_outdated(ctx) && shop_is_healthy(ctx);
+}
+
+static void what_an_older_copy_of_the_disk_does_not_know_is_found_and_removed(void **state) {
+    const struct test_app less = {
+        .name = "shop", .revision = "c3", .objects = objects_before, .object_count = 1};
+    struct fixture *f = *state;
+
+    go_back(f);
+    fake_hub_down(f->hub);
+    start_agent(f);
+    assert_true(turn_until(f->loop, is_outdated, f));
+    publish(f, &less, 3);
+    fake_hub_up(f->hub);
+    f->what = WEB; // of which the disk knows nothing
+    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    assert_true(turn_until(f->loop, is_current, f));
+    assert_int_equal(fake_hub_counts(f->hub).hello_generation, 2);
+    assert_int_equal(fake_hub_counts(f->hub).disk_generation, 1);
+    assert_false(sim_has(f, OLD));
+}
+
+static void a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy(void **state) {
+    struct fixture *f = *state;
+
+    go_back(f);
+    agent_sim_set_reachable(f->sim, false);
+    start_agent(f);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f)); // the hub says it
+    agent_sim_set_reachable(f->sim, true);
+    f->number = fake_hub_counts(f->hub).hellos + 1;
+    assert_true(turn_until(f->loop, hub_saw_hellos, f));
+    assert_int_equal(fake_hub_counts(f->hub).disk_generation, 1);
+    assert_int_equal(fake_hub_counts(f->hub).hello_generation, 2);
+    assert_true(turn_until(f->loop, is_current, f));
+    assert_true(sim_has(f, WEB) && !sim_has(f, OLD));
+}
+
+// The agent was upgraded, or its cluster built anew.
+static void a_cluster_that_says_nothing_has_the_disk_count(void **state) {
+    struct fixture *f = *state;
+
+    go_back(f);
+    agent_sim_free(f->sim);
+    f->sim = agent_sim_new(f->loop, &(struct agent_sim_config){.latency_ms = 1});
+    fake_hub_down(f->hub);
+    start_agent(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_true(turn_until(f->loop, all_is_applied, f));
+    assert_false(is_outdated(f));
+}
+
 static void an_agent_without_identity_and_token_says_what_to_do(void **state) {
     struct fixture *f = *state;
     const struct agent_config config = {.data_dir = f->dir};
@@ -1791,6 +1920,10 @@ static const struct CMUnitTest tests[] = {
     TEST(a_root_that_proves_what_is_being_fetched_is_not_dropped),
     TEST(a_root_is_dropped_once_what_is_in_force_is_signed_anew),
     TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
+    TEST(an_older_copy_of_the_disk_does_nothing_before_the_hub_has_spoken),
+    TEST(what_an_older_copy_of_the_disk_does_not_know_is_found_and_removed),
+    TEST(a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy),
+    TEST(a_cluster_that_says_nothing_has_the_disk_count),
     TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),
     TEST(another_bundle_under_the_signed_name_is_not_applied_from_disk),
     TEST(another_object_under_the_signed_name_is_not_applied_from_disk),

@@ -49,6 +49,7 @@ struct fixture {
     size_t foreign; // of these
     size_t found;
     size_t releases;             // that were told
+    struct agent_mark mark;      // that was recalled
     char token[AGENT_TOKEN_MAX]; // of the last one
     bool promoted;
     size_t decisions;
@@ -1297,6 +1298,108 @@ static void a_parent_that_is_gone_is_written_with_all_that_is_tracked(void **sta
     assert_int_equal(fake_api_count(f->api, "additional-namespaces\":\"shop\""), 1);
 }
 
+#define PARENT_LIST "GET /api/v1/namespaces/holdfast-system/secrets?fieldSelector"
+#define IN_FORCE "holdfast.dev/in-force"
+
+static void remember(struct fixture *f, uint64_t generation) {
+    f->driver->ops->remember(f->driver, &(struct agent_mark){2, generation});
+}
+
+static void what_is_in_force_is_kept_with_the_inventory_and_written_once(void **state) {
+    struct fixture *f = *state;
+
+    remember(f, 7);
+    have_config(f); // the kind is written with it
+    assert_int_equal(fake_api_count(f->api, PARENT), 1);
+    assert_int_equal(fake_api_count(f->api, IN_FORCE "\":\"2.7\""), 1);
+    remember(f, 7);
+    let_pass(f, 10000);
+    assert_int_equal(fake_api_count(f->api, PARENT), 1);
+    remember(f, 8);
+    remember(f, 9);
+    wait_asked(f, IN_FORCE "\":\"2.9\"", 1);
+    let_pass(f, 10000);
+    assert_int_equal(fake_api_count(f->api, PARENT), 2);
+}
+
+static void what_is_in_force_is_written_again_when_that_failed(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    fake_api_answer(f->api, PARENT, 1, 500, "{}");
+    remember(f, 8);
+    wait_asked(f, IN_FORCE, 2);
+}
+
+static void on_recalled(void *ctx, const struct agent_mark *mark, const struct cm_err *error) {
+    struct fixture *f = ctx;
+
+    f->mark = *mark;
+    f->error = *error;
+    f->done = true;
+}
+
+static void recall(struct fixture *f) {
+    f->done = false;
+    f->driver->ops->recall(f->driver, on_recalled, f);
+    assert_true(turn_until(f->loop, is_done, f));
+}
+
+static void answer_mark(struct fixture *f, const char *text) {
+    CM_AUTOFREE char *list =
+        cm_strf("{\"items\":[{\"metadata\":{\"annotations\":{\"" IN_FORCE "\":\"%s\","
+                "\"applyset.kubernetes.io/contains-group-kinds\":\"Gear.example.com\"}}}]}",
+                text);
+
+    fake_api_answer(f->api, PARENT_LIST, 0, 200, list);
+}
+
+static void what_was_in_force_last_is_read_there_and_stays_when_kinds_are_written(void **state) {
+    struct fixture *f = *state;
+
+    start(f);
+    recall(f);
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(f->mark.generation, 0); // there is no parent
+    answer_mark(f, "3.41");
+    recall(f);
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(f->mark.epoch, 3);
+    assert_int_equal(f->mark.generation, 41);
+    f->done = false;
+    f->desired = cm_buf_copy(CFG_JSON, strlen(CFG_JSON));
+    const struct agent_object object = {
+        .app = "shop", .key = CFG, .default_namespace = "shop", .bytes = f->desired};
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(fake_api_count(f->api, "ConfigMap,Gear.example.com"), 1);
+    assert_int_equal(fake_api_count(f->api, IN_FORCE "\":\"3.41\""), 1);
+}
+
+static void what_makes_no_sense_there_says_nothing(void **state) {
+    static const char *const texts[] = {
+        "", "7", "7.", ".7", "7.8.9", "-1.2", "99999999999999999999.1"};
+    struct fixture *f = *state;
+
+    start(f);
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        answer_mark(f, texts[i]);
+        recall(f);
+        assert_int_equal(f->mark.epoch, 0);
+        assert_int_equal(f->mark.generation, 0);
+    }
+}
+
+static void a_server_that_does_not_tell_what_was_in_force_is_an_error(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, PARENT_LIST, 0, 403, "{}");
+    start(f);
+    recall(f);
+    assert_true(f->error.code < 0);
+    assert_non_null(strstr(f->error.msg, "keep the inventory"));
+}
+
 static const char PARENT_JSON[] =
     "{\"metadata\":{\"annotations\":{\"applyset.kubernetes.io/contains-group-kinds\":\"ConfigMap\","
     "\"applyset.kubernetes.io/additional-namespaces\":\"gone,shop\"}}}";
@@ -1758,61 +1861,67 @@ static void an_app_that_has_answered_has_nearly_all_slots(void **state) {
     end_hanging(&h, 1 + 2 * AT_ONCE);
 }
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
-        TEST(a_deletion_is_seen_though_the_look_at_it_fails),
-        TEST(a_deletion_is_seen_though_a_look_is_on_its_way),
-        TEST(what_is_left_there_is_not_asked_for_again_and_again),
-        TEST(a_watch_that_is_refused_goes_on_from_a_new_list),
-        TEST(a_place_that_is_forgotten_at_once_is_asked_for_with_pauses),
-        TEST(a_page_that_is_too_large_is_halved),
-        TEST(a_kind_that_cannot_be_watched_is_not_green_for_ever),
-        TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
-        TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
-        TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
-        TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
-        TEST(what_a_canary_says_before_its_deployment_is_seen_is_heard_then),
-        TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
-        TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
-        TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
-        TEST(a_deployment_that_was_applied_is_heard_when_it_is_up),
-        TEST(what_a_canary_of_a_daemon_set_said_before_is_heard),
-        TEST(a_pod_that_holds_up_is_found_among_however_many),
-        TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
-        TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
-        TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
-        TEST(pods_say_nothing_of_what_its_controller_has_not_seen),
-        TEST(pods_are_not_asked_while_a_rollout_goes_on),
-        TEST(pods_are_asked_though_something_changes_all_the_time),
-        TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
-        TEST(what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand),
-        TEST(what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with),
-        TEST(what_flagger_left_with_none_gets_as_many_as_git_says),
-        TEST(what_flagger_left_with_none_gets_one_where_nobody_says_more),
-        TEST(what_a_canary_keeps_at_none_is_looked_at_for_nobody_else),
-        TEST(what_rests_because_somebody_wants_it_so_is_let_be),
-        TEST(what_keda_lets_rest_is_let_be),
-        TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
-        TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
-        TEST(a_refused_deletion_is_not_taken_for_done),
-        TEST(what_lost_our_label_is_said_to_be_left),
-        TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
-        TEST(a_namespace_that_is_gone_holds_up_no_recovery),
-        TEST(a_namespace_that_cannot_be_seen_is_named),
-        TEST(a_page_that_is_too_large_is_halved_when_recovering),
-        TEST(what_waits_for_its_turn_is_not_read_before),
-        TEST(what_waits_for_our_inventory_has_begun),
-        TEST(however_many_apps_hang_others_go_on),
-        TEST(what_hangs_longest_is_cut_off_when_there_is_no_place),
-        TEST(what_may_only_be_slow_gets_no_more_slots),
-        TEST(an_app_that_was_slow_cuts_nobody_off_when_it_comes_again),
-        TEST(large_objects_that_hang_hold_up_no_other_large_one),
-        TEST(an_app_that_is_quick_again_waits_for_no_slow_slot),
-        TEST(what_waits_for_a_slow_slot_begins_when_others_hang),
-        TEST(a_hook_that_is_being_made_is_not_cut_off),
-        TEST(an_app_that_has_answered_has_nearly_all_slots),
-    };
 
+static const struct CMUnitTest tests[] = {
+    TEST(a_deletion_is_seen_though_the_look_at_it_fails),
+    TEST(a_deletion_is_seen_though_a_look_is_on_its_way),
+    TEST(what_is_left_there_is_not_asked_for_again_and_again),
+    TEST(a_watch_that_is_refused_goes_on_from_a_new_list),
+    TEST(a_place_that_is_forgotten_at_once_is_asked_for_with_pauses),
+    TEST(a_page_that_is_too_large_is_halved),
+    TEST(a_kind_that_cannot_be_watched_is_not_green_for_ever),
+    TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
+    TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
+    TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
+    TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
+    TEST(what_a_canary_says_before_its_deployment_is_seen_is_heard_then),
+    TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
+    TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
+    TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),
+    TEST(a_deployment_that_was_applied_is_heard_when_it_is_up),
+    TEST(what_a_canary_of_a_daemon_set_said_before_is_heard),
+    TEST(a_pod_that_holds_up_is_found_among_however_many),
+    TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
+    TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
+    TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
+    TEST(pods_say_nothing_of_what_its_controller_has_not_seen),
+    TEST(pods_are_not_asked_while_a_rollout_goes_on),
+    TEST(pods_are_asked_though_something_changes_all_the_time),
+    TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
+    TEST(what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand),
+    TEST(what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with),
+    TEST(what_flagger_left_with_none_gets_as_many_as_git_says),
+    TEST(what_flagger_left_with_none_gets_one_where_nobody_says_more),
+    TEST(what_a_canary_keeps_at_none_is_looked_at_for_nobody_else),
+    TEST(what_rests_because_somebody_wants_it_so_is_let_be),
+    TEST(what_keda_lets_rest_is_let_be),
+    TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
+    TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
+    TEST(a_refused_deletion_is_not_taken_for_done),
+    TEST(what_lost_our_label_is_said_to_be_left),
+    TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
+    TEST(what_is_in_force_is_kept_with_the_inventory_and_written_once),
+    TEST(what_is_in_force_is_written_again_when_that_failed),
+    TEST(what_was_in_force_last_is_read_there_and_stays_when_kinds_are_written),
+    TEST(what_makes_no_sense_there_says_nothing),
+    TEST(a_server_that_does_not_tell_what_was_in_force_is_an_error),
+    TEST(a_namespace_that_is_gone_holds_up_no_recovery),
+    TEST(a_namespace_that_cannot_be_seen_is_named),
+    TEST(a_page_that_is_too_large_is_halved_when_recovering),
+    TEST(what_waits_for_its_turn_is_not_read_before),
+    TEST(what_waits_for_our_inventory_has_begun),
+    TEST(however_many_apps_hang_others_go_on),
+    TEST(what_hangs_longest_is_cut_off_when_there_is_no_place),
+    TEST(what_may_only_be_slow_gets_no_more_slots),
+    TEST(an_app_that_was_slow_cuts_nobody_off_when_it_comes_again),
+    TEST(large_objects_that_hang_hold_up_no_other_large_one),
+    TEST(an_app_that_is_quick_again_waits_for_no_slow_slot),
+    TEST(what_waits_for_a_slow_slot_begins_when_others_hang),
+    TEST(a_hook_that_is_being_made_is_not_cut_off),
+    TEST(an_app_that_has_answered_has_nearly_all_slots),
+};
+
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

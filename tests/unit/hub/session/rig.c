@@ -647,6 +647,7 @@ static void say_hello(struct peer *p, const struct hub_publication *held_now, bo
     m.instance =
         (ProtobufCBinaryData){.len = p->instance == 0 ? 0 : sizeof(instance), .data = instance};
     m.renews = p->instance != 0;
+    m.disk_generation = p->disk_generation;
     m.now_ms = p->clock_ms;
     m.trust = p->trust;
     m.signer_sha256 = (ProtobufCBinaryData){.len = p->keeps_signer ? sizeof(p->signer.bytes) : 0,

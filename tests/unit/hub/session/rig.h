@@ -84,10 +84,11 @@ struct peer {
     uint64_t told;         // that it was told last
     bool keeps_signer;     // it says so, with `signer`
     struct cm_sha256 signer;
-    size_t signers;       // certificates of signers that it was sent
-    uint8_t instance;     // of its process; 0: it does not say
-    bool enrolls;         // it dials the enrolment listener
-    struct cm_map *blobs; // by name in hex: of each, its bytes so far; NULL: missing
+    size_t signers;           // certificates of signers that it was sent
+    uint64_t disk_generation; // that it says its disk holds; 0: it says nothing of it
+    uint8_t instance;         // of its process; 0: it does not say
+    bool enrolls;             // it dials the enrolment listener
+    struct cm_map *blobs;     // by name in hex: of each, its bytes so far; NULL: missing
     size_t missing;
     struct cm_list in_peers;
 };

@@ -510,6 +510,20 @@ static void who_connects_again_and_is_turned_away_is_not_shown_as_connected(void
     assert_true(rig_count(r, "SELECT seen_ms FROM presence") > 0);
 }
 
+static void an_agent_whose_disk_is_an_older_copy_is_an_event(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *above = rig_publication(r, paris, 9, blue);
+
+    paris->disk_generation = 4;
+    rig_dial(paris);
+    rig_hello(paris, above);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.disk_outdated'"
+                                  " AND cluster = 'paris-1' AND message LIKE '%generation 4,%9%'"),
+                     1);
+}
+
 // ---- Reports
 
 static void a_report_is_acknowledged_after_the_commit_and_not_before(void **state) {
@@ -1295,6 +1309,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(an_agent_of_another_version_than_before_is_an_event),
     RIG_TEST(who_connects_again_and_breaks_off_replaces_nobody),
     RIG_TEST(who_connects_again_and_is_turned_away_is_not_shown_as_connected),
+    RIG_TEST(an_agent_whose_disk_is_an_older_copy_is_an_event),
     RIG_TEST(a_report_is_acknowledged_after_the_commit_and_not_before),
     RIG_TEST(a_journal_is_acknowledged_after_the_commit_and_not_before),
     RIG_TEST(a_journal_whose_numbers_do_not_count_up_ends_the_link),
