@@ -24,6 +24,7 @@
 #include "agent/kube/immutable.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
+#include "agent/kube/own.h"
 #include "agent/kube/status.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -375,16 +376,23 @@ static bool is_marked(const struct kube_op *op, const struct cm_json *live) {
 
 // What cannot be changed
 
+#define OWN_STAYS                                                                                  \
+    "this agent runs in it, and would go with it before it could make it anew; delete it by hand"
+
 static void say_fixed(struct kube_op *op, const char *fields) {
     struct agent_place place = {0};
     struct cm_err err;
 
     kube_place(op->key, &place);
-    (void)cm_fail(&err, CM_EINVAL, "%.200s cannot be changed: delete the object, or %s", fields,
-                  place.precious ? "give it the annotation holdfast.dev/recreate: \"true\" to have "
-                                   "it deleted and made anew, with all that is in it"
-                                 : "write 'recreate: true' in the App to have it deleted and made "
-                                   "anew");
+    (void)cm_fail(
+        &err, CM_EINVAL, "%.200s cannot be changed: %s", fields,
+        op->own ? OWN_STAYS
+        : place.precious
+            ? "delete the object, or give it the annotation holdfast.dev/recreate: \"true\" to "
+              "have "
+              "it deleted and made anew, with all that is in it"
+            : "delete the object, or write 'recreate: true' in the App to have it deleted and made "
+              "anew");
     kube_op_done(op, &err, 0, NULL);
 }
 
@@ -395,7 +403,8 @@ static bool may_delete(const struct kube_op *op, const struct cm_json *live) {
                 cm_object_owner_check(live, op->k->applyset.id, &err) == CM_OK;
 
     // A quotation mark would end the string that the uid becomes in a body.
-    return op->recreate && !op->cleared && ours && strchr(kube_object_uid(live), '"') == NULL;
+    return op->recreate && !op->cleared && !op->own && ours &&
+           strchr(kube_object_uid(live), '"') == NULL;
 }
 
 static void on_fixed(void *ctx, const struct kube_answer *answer) {
@@ -629,6 +638,16 @@ static bool knows_owners(struct kube_op *op) {
     return known != KUBE_PENDING && kube_conditions_known(op->entry) != KUBE_PENDING;
 }
 
+static void stops_us(struct kube_op *op) {
+    struct cm_err err;
+
+    (void)cm_fail(&err, CM_EINVAL,
+                  "this agent runs in %.300s, which with no replicas would stop it: nobody could "
+                  "start it again from Git. Scale it by hand, or leave its replicas out",
+                  op->key);
+    kube_op_done(op, &err, 0, NULL);
+}
+
 static void apply_as(struct kube_op *op, const struct cm_object_id *id, const char *ns) {
     struct agent_kube *k = op->k;
     const struct kube_resource *resource =
@@ -680,6 +699,11 @@ void kube_apply_begin(struct kube_op *op) {
     }
     if (parse(op, ns, &id, &err) < 0) {
         kube_op_done(op, &err, 0, NULL);
+        return;
+    }
+    op->own = kube_op_is_own(op, ns);
+    if (op->own && kube_own_stops(op->desired)) {
+        stops_us(op);
         return;
     }
     apply_as(op, &id, ns);

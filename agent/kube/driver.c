@@ -1,6 +1,7 @@
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/kube/internal.h"
 #include "agent/kube/kube.h"
@@ -133,6 +134,7 @@ static void free_driver(struct agent_driver *d) {
     cm_http_endpoint_free(k->endpoint);
     kube_access_done(&k->access);
     free(k->field_manager);
+    free(k->pod);
     free(k);
 }
 
@@ -363,6 +365,19 @@ static const char *or_default(const char *text, const char *otherwise) {
     return text == NULL || text[0] == '\0' ? otherwise : text;
 }
 
+// A pod's machine is called as the pod.
+static char *pod_of(const struct agent_kube_config *config) {
+    char name[256] = "";
+
+    if (config->pod != NULL) {
+        return cm_strdup(config->pod);
+    }
+    if (config->kubeconfig == NULL) {
+        (void)gethostname(name, sizeof(name) - 1);
+    }
+    return cm_strdup(name);
+}
+
 enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
                           const struct agent_kube_config *config, struct agent_driver **out,
                           struct cm_err *err) {
@@ -371,6 +386,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     k->driver.observes = config->observes;
     k->loop = loop;
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
+    k->pod = pod_of(config);
     k->verify_ms = config->verify_ms > 0 ? config->verify_ms : DAY_MS;
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
     k->remember = (struct cm_timer){.run = kube_applyset_remembers, .ctx = k};

@@ -187,6 +187,7 @@ struct kube_op {
     enum agent_besides besides; // apply
     char *whose;                // apply: whose it was
     char *said;                 // apply: what was done besides; NULL: nothing
+    bool own;                   // apply: the agent lives in it
     bool cleared;               // apply, run: nothing is in its way any more
     const char *fixed;          // apply: fields that cannot be changed; the arena's
     bool at_version;            // apply: only to the version that was looked at
@@ -270,6 +271,8 @@ void kube_apply_begin(struct kube_op *op);   // apply.c
 void kube_remove_begin(struct kube_op *op);  // remove.c
 void kube_remove_delete(struct kube_op *op); // deletes what op->uid names
 void kube_op_cleared(struct kube_op *op);    // what is made anew is not there any more
+// kube_op_is_own tells whether it is about what the agent itself lives in (own.h).
+bool kube_op_is_own(const struct kube_op *op, const char *ns);
 void kube_op_done(struct kube_op *op, const struct cm_err *err, int64_t retry_after_ms,
                   const struct agent_applied *applied);
 void kube_op_free(struct kube_op *op);
@@ -723,6 +726,7 @@ struct agent_kube {
 
     struct cm_list calls;
     unsigned token_round; // counts the tokens that were read
+    char *pod;            // that we run in; "": in none
     struct cm_timer minute;
     struct cm_timer remember; // what is in force is to be written there
     struct cm_timer verify;   // lists everything anew

@@ -54,6 +54,7 @@ struct agent_kube_config {
     const char *kubeconfig;          // path; NULL: the service account of the pod we run in
     const char *context;             // of the kubeconfig; NULL: its current one
     const char *service_account_dir; // NULL: /var/run/secrets/kubernetes.io/serviceaccount
+    const char *pod;                 // that we run in; NULL: as the machine is called, in a pod
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
     long max_in_flight;      // operations at once, and up to three times as many slow ones; 0: 16

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/kube/internal.h"
+#include "agent/kube/own.h"
 #include "common/arena.h"
 #include "common/buf.h"
 #include "common/clock.h"
@@ -264,6 +265,12 @@ void kube_ops_wake(struct agent_kube *k) {
         k->ops.task = (struct cm_task){.run = run_queue, .ctx = k};
         cm_loop_post(k->loop, &k->ops.task);
     }
+}
+
+bool kube_op_is_own(const struct kube_op *op, const char *ns) {
+    const struct kube_own own = {op->k->applyset.ns, op->k->pod};
+
+    return kube_own_has(&own, op->key, ns);
 }
 
 static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, const char *app,

@@ -202,6 +202,15 @@ static void leave(struct kube_op *op) {
     kube_op_done(op, &err, 0, NULL);
 }
 
+// leave_own: who deletes what the agent lives in deletes the agent, which then finishes nothing.
+static void leave_own(struct kube_op *op) {
+    struct cm_err err;
+
+    (void)cm_fail(&err, CM_EEXISTS,
+                  "no longer in Git; it stays, because this agent lives in it: delete it by hand");
+    kube_op_done(op, &err, 0, NULL);
+}
+
 // not_ours: what has the name of a hook is nothing that we made.
 static void not_ours(struct kube_op *op) {
     struct cm_err err;
@@ -268,6 +277,18 @@ static void take_mark_off(struct kube_op *op, const struct cm_json *live) {
     op->call = kube_call(op->k, &request);
 }
 
+static void remove_found(struct kube_op *op, const struct cm_json *live) {
+    const char *ns = cm_json_string(cm_json_path(live, "metadata", "namespace", NULL));
+
+    if (kube_op_is_own(op, ns == NULL ? "" : ns)) {
+        leave_own(op);
+        return;
+    }
+    free(op->uid);
+    op->uid = cm_strdup(kube_object_uid(live));
+    kube_remove_delete(op);
+}
+
 static void on_found(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
@@ -283,9 +304,7 @@ static void on_found(void *ctx, const struct kube_answer *answer) {
     } else if (op->type == KUBE_RELEASE) {
         take_mark_off(op, answer->json);
     } else {
-        free(op->uid);
-        op->uid = cm_strdup(kube_object_uid(answer->json));
-        kube_remove_delete(op);
+        remove_found(op, answer->json);
     }
 }
 

@@ -224,7 +224,8 @@ static int set_up(void **state) {
     f->http = cm_http_new();
     f->api = fake_api_new();
     CM_AUTOFREE char *kubeconfig = write_kubeconfig(f);
-    const struct agent_kube_config config = {.kubeconfig = kubeconfig};
+    const struct agent_kube_config config = {.kubeconfig = kubeconfig,
+                                             .pod = "holdfast-agent-7d4b9c6f5x-x2kqz"};
     if (agent_kube_new(f->loop, f->http, &config, &f->driver, &err) < 0) {
         fail_msg("%s", err.msg);
     }
@@ -1059,6 +1060,94 @@ static void apply_key(struct fixture *f, const char *key) {
     f->driver->ops->apply(f->driver, &object, on_applied, f);
     assert_true(turn_until(f->loop, is_done, f));
     assert_int_equal(f->error.code, CM_OK);
+}
+
+// ---- What the agent itself lives in
+
+#define OWN "Deployment.apps/holdfast-system/holdfast-agent"
+#define OWN_PATH "/apis/apps/v1/namespaces/holdfast-system/deployments/holdfast-agent"
+#define OWN_NS "Namespace//holdfast-system"
+
+static void start_with_deployments(struct fixture *f) {
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    start(f);
+}
+
+static void remove_own(struct fixture *f, const char *key, const char *get, const char *ns) {
+    CM_AUTOFREE char *live = cm_strf("{\"metadata\":{\"name\":\"x\",%s\"uid\":\"u1\",\"labels\":{"
+                                     "\"applyset.kubernetes.io/part-of\":\"%s\"}}}",
+                                     ns, f->id);
+    struct agent_owned owned = owned_of(f, key);
+
+    owned.note = "applied";
+    fake_api_answer(f->api, get, 0, 200, live);
+    f->done = false;
+    f->driver->ops->remove(f->driver, &owned, on_removed, f);
+    assert_true(turn_until(f->loop, is_done, f));
+}
+
+static void what_the_agent_lives_in_is_not_removed(void **state) {
+    struct fixture *f = *state;
+
+    start_with_deployments(f);
+    remove_own(f, OWN_NS, "GET /api/v1/namespaces/holdfast-system\n", "");
+    assert_int_equal(f->error.code, CM_EEXISTS);
+    assert_non_null(strstr(f->error.msg, "this agent lives in it"));
+    remove_own(f, OWN, "GET " OWN_PATH, "\"namespace\":\"holdfast-system\",");
+    assert_int_equal(f->error.code, CM_EEXISTS);
+    assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
+}
+
+static void apply_own(struct fixture *f, int replicas) {
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
+                "\"holdfast-agent\",\"namespace\":\"holdfast-system\"},\"spec\":{\"replicas\":%d}}",
+                replicas);
+    cm_buf_unref(f->desired);
+    f->desired = cm_buf_copy(json, strlen(json));
+    const struct agent_object object = {.app = "shop",
+                                        .key = OWN,
+                                        .default_namespace = "shop",
+                                        .recreate = true,
+                                        .bytes = f->desired};
+
+    f->done = false;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+}
+
+static void an_agent_is_changed_from_git_but_not_stopped(void **state) {
+    struct fixture *f = *state;
+
+    start_with_deployments(f);
+    apply_own(f, 0);
+    assert_int_equal(f->error.code, CM_EINVAL);
+    assert_non_null(strstr(f->error.msg, "this agent runs in"));
+    assert_int_equal(fake_api_count(f->api, "PATCH " OWN_PATH), 0);
+    apply_own(f, 1);
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(fake_api_count(f->api, "PATCH " OWN_PATH), 1);
+}
+
+static void an_agent_is_not_made_anew_under_itself(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live =
+        cm_strf("{\"metadata\":{\"name\":\"holdfast-agent\",\"namespace\":\"holdfast-system\","
+                "\"uid\":\"u1\",\"labels\":{\"applyset.kubernetes.io/part-of\":\"%s\"}}}",
+                f->id);
+
+    start_with_deployments(f);
+    fake_api_answer(f->api, "GET " OWN_PATH, 0, 200, live);
+    fake_api_answer(
+        f->api, "PATCH " OWN_PATH, 0, 422,
+        "{\"kind\":\"Status\",\"reason\":\"Invalid\",\"message\":\"spec.selector: field is "
+        "immutable\",\"details\":{\"causes\":[{\"reason\":\"FieldValueInvalid\","
+        "\"message\":\"Invalid value: x: field is immutable\",\"field\":"
+        "\"spec.selector\"}]}}");
+    apply_own(f, 1);
+    assert_int_equal(f->error.code, CM_EINVAL);
+    assert_non_null(strstr(f->error.msg, "this agent runs in it"));
+    assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
 }
 
 // fall_asleep has a Deployment whose Canary is there when `manager` has set no replicas.
@@ -1901,6 +1990,9 @@ static const struct CMUnitTest tests[] = {
     TEST(a_refused_deletion_is_not_taken_for_done),
     TEST(what_lost_our_label_is_said_to_be_left),
     TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
+    TEST(what_the_agent_lives_in_is_not_removed),
+    TEST(an_agent_is_changed_from_git_but_not_stopped),
+    TEST(an_agent_is_not_made_anew_under_itself),
     TEST(what_is_in_force_is_kept_with_the_inventory_and_written_once),
     TEST(what_is_in_force_is_written_again_when_that_failed),
     TEST(what_was_in_force_last_is_read_there_and_stays_when_kinds_are_written),
