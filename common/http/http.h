@@ -51,7 +51,9 @@ CM_MUSTUSE enum cm_rc cm_http_endpoint_new(struct cm_http *http,
                                            struct cm_http_endpoint **out, struct cm_err *err);
 void cm_http_endpoint_free(struct cm_http_endpoint *ep); // its requests must be over
 
-// cm_http_endpoint_set_bearer sets the token sent with each request that starts from now on.
+// cm_http_endpoint_set_bearer sets the token sent with each request that starts from now on. Our
+// copies of it are zeroed before they are freed; libcurl's own buffers, in which it has put the
+// request together, it frees as they are.
 void cm_http_endpoint_set_bearer(struct cm_http_endpoint *ep, const char *token);
 
 struct cm_http_answer {

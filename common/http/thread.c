@@ -1,11 +1,20 @@
 // The curl thread: takes commands, lets curl work, posts what is over.
 #include <assert.h>
 #include <limits.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/http/internal.h"
 
 enum { IDLE_MS = 60000 };
+
+// free_headers: one of them is the credential.
+static void free_headers(struct curl_slist *headers) {
+    for (const struct curl_slist *h = headers; h != NULL; h = h->next) {
+        explicit_bzero(h->data, strlen(h->data));
+    }
+    curl_slist_free_all(headers);
+}
 
 // end gives the request back to its loop; after it the request may be gone.
 static void end(struct cm_http_request *r) {
@@ -17,7 +26,7 @@ static void end(struct cm_http_request *r) {
         r->counted = false;
     }
     curl_easy_cleanup(r->easy);
-    curl_slist_free_all(r->slist);
+    free_headers(r->slist);
     curl_slist_free_all(r->connect_to);
     r->easy = NULL;
     (void)pthread_mutex_lock(&http->mu);

@@ -34,6 +34,9 @@ static bool same_place(const struct hub_remote *r, const char *text) {
            url.port == r->url.port;
 }
 
+// give_secret makes libgit2's copy, which it zeroes where it is a password or a passphrase. What
+// libcurl and libssh2 make of it they free as it is: this process ends with the exchange, and its
+// memory with it.
 static int give_secret(git_credential **out, struct hub_remote *r, const char *user,
                        unsigned allowed) {
     const struct hub_repo_source *s = r->source;

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <curl/curl.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -17,6 +19,23 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/keys.h"
+
+// What headers hold when they are freed.
+static atomic_int lists;
+static atomic_int told;
+
+// NOLINTBEGIN(cert-dcl51-cpp,bugprone-reserved-identifier) the linker's names
+void __real_curl_slist_free_all(struct curl_slist *list);
+void __wrap_curl_slist_free_all(struct curl_slist *list);
+
+void __wrap_curl_slist_free_all(struct curl_slist *list) {
+    for (const struct curl_slist *at = list; at != NULL; at = at->next) {
+        lists++;
+        told += strstr(at->data, "secret") != NULL ? 1 : 0;
+    }
+    __real_curl_slist_free_all(list);
+}
+// NOLINTEND(cert-dcl51-cpp,bugprone-reserved-identifier)
 
 static struct {
     char folder[64];
@@ -146,6 +165,21 @@ static void method_headers_body_and_bearer_are_sent(void **state) {
     assert_non_null(strstr(call.body, "x-one: 1\n"));
     assert_non_null(strstr(call.body, "authorization: Bearer secret\n"));
     assert_non_null(strstr(call.body, "\n{}"));
+    cm_http_endpoint_free(ep);
+}
+
+static void headers_leave_nothing_when_they_are_freed(void **state) {
+    struct cm_http_endpoint *ep = endpoint(false, NULL, NULL, 0);
+    struct call call = {0};
+    int before = lists;
+
+    (void)state;
+    cm_http_endpoint_set_bearer(ep, "secret");
+    send_config(ep, (struct cm_http_request_config){.method = "GET", .path = "/echo"}, &call);
+    cm_loop_run(t.loop); // they are freed before the answer is handed over
+    assert_non_null(strstr(call.body, "authorization: Bearer secret\n"));
+    assert_true(lists > before);
+    assert_int_equal(told, 0);
     cm_http_endpoint_free(ep);
 }
 
@@ -602,6 +636,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_answer_comes_with_its_headers),
         cmocka_unit_test(method_headers_body_and_bearer_are_sent),
+        cmocka_unit_test(headers_leave_nothing_when_they_are_freed),
         cmocka_unit_test(a_delete_can_carry_a_body),
         cmocka_unit_test(an_answer_beyond_the_bound_fails),
         cmocka_unit_test(an_answer_that_is_cut_off_is_an_error),
