@@ -88,13 +88,20 @@ static bool owes_anything(const struct agent_watch *w) {
     return w->dirty_count > 0 || owes_full(w);
 }
 
+// awaits_end tells whether Apps are being applied: most soon are, and then one report tells both.
+static bool awaits_end(const struct agent_watch *w) {
+    return w->applying > 0 && !w->hurry && !owes_full(w);
+}
+
 void watch_schedule(struct agent_watch *w) {
     if (!owes_anything(w) || !w->connected || w->shut || w->in_flight >= WINDOW ||
         w->report.at != 0 || watch_waits_for_journal(w) || watch_waits_for_decisions(w)) {
         return;
     }
     int64_t gap_ms = w->hurry && w->hurry_ms < w->gap_ms ? w->hurry_ms : w->gap_ms;
-    cm_timer_start(w->loop, &w->report, w->last_sent_ms + gap_ms - cm_clock_now_ms());
+    int64_t in_ms = w->last_sent_ms + gap_ms - cm_clock_now_ms();
+    int64_t least_ms = awaits_end(w) ? w->interval_ms / GAP_STEPS : 0;
+    cm_timer_start(w->loop, &w->report, in_ms > least_ms ? in_ms : least_ms);
 }
 
 // What follows a first change (applying, applied, healthy) comes soon and is told soon; the longer

@@ -2,10 +2,10 @@
 //
 // The driver's observations and apply's outcomes come together here, one record per object and one
 // per App. What changed since it was last told is dirty; dirty records go out as Reports: the first
-// change after a quiet time at once, what follows soon after, with pauses that grow to the report
-// interval while changes go on, and that the last App is applied, or well, soon again; at most 500
-// records in one. A record remembers the number of the
-// report that told it; what the hub has not acknowledged when the connection breaks is dirty again.
+// change after a quiet time at once (that Apps are being applied a moment later, unless they are
+// applied by then), what follows soon after, with pauses that grow to the report interval while
+// changes go on, and that the last App is applied, or well, soon again; at most 500 records in one.
+// A record remembers the number of the report that told it; what the hub has not acknowledged when the connection breaks is dirty again.
 // So nothing is queued: a report tells state, not history. Only while there is no hub what it would
 // have made history of goes into the cache's journal (journal.c), which is told before any report.
 // So is what controllers decided about releases (decide.c); an App of which one was rejected is

@@ -418,6 +418,40 @@ static void the_end_of_many_changes_is_told_soon(void **state) {
     assert_int_equal(f->count, before + 1);
 }
 
+// begin_applying begins to apply the App once more, after a quiet time; it returns how many reports
+// there were before.
+static size_t begin_applying(struct fixture *f) {
+    start(f, &shop);
+    connect(f);
+    cm_clock_advance(2 * INTERVAL_MS);
+    assert_true(agent_apply_sync(f->apply, "shop"));
+    settle(f);
+    assert_true(fake_pending(f->fake) > 0);
+    return f->count;
+}
+
+static void what_is_applied_at_once_is_told_at_once_and_in_one_report(void **state) {
+    struct fixture *f = *state;
+    size_t before = begin_applying(f);
+
+    assert_int_equal(f->count, before);
+    while (fake_succeed(f->fake, NULL)) {
+        settle(f);
+    }
+    assert_int_equal(f->count, before + 1);
+    assert_int_equal(shop_in(last(f))->applied, HOLDFAST__V1__APPLIED__APPLIED);
+}
+
+static void what_takes_longer_to_apply_is_told_to_be_on_its_way(void **state) {
+    struct fixture *f = *state;
+    size_t before = begin_applying(f);
+
+    cm_clock_advance(INTERVAL_MS / 8);
+    settle(f);
+    assert_int_equal(f->count, before + 1);
+    assert_int_equal(shop_in(last(f))->applied, HOLDFAST__V1__APPLIED__APPLYING);
+}
+
 static void while_more_is_to_come_nothing_is_the_end(void **state) {
     struct fixture *f = *state;
 
@@ -2483,6 +2517,8 @@ static const struct CMUnitTest tests[] = {
     TEST(the_first_change_is_told_at_once_and_the_next_are_gathered),
     TEST(what_goes_on_is_gathered_for_the_whole_interval),
     TEST(the_end_of_many_changes_is_told_soon),
+    TEST(what_is_applied_at_once_is_told_at_once_and_in_one_report),
+    TEST(what_takes_longer_to_apply_is_told_to_be_on_its_way),
     TEST(while_more_is_to_come_nothing_is_the_end),
     TEST(what_is_well_again_and_again_is_told_once_an_interval),
     TEST(what_did_not_change_is_not_told),
