@@ -62,8 +62,9 @@ enum cm_rc cm_cert_from_der(const uint8_t *der, size_t size, struct cm_cert **ou
     if (size > CM_DER_MAX) {
         return cm_fail(err, CM_EINVAL, "the certificate is longer than %zu bytes", CM_DER_MAX);
     }
-    X509 *x509 = d2i_X509(NULL, &at, (long)size);
-    if (x509 == NULL) {
+    X509 *x509 = X509_new_ex(cm_openssl_library(), NULL);
+    cm_openssl_must(x509 != NULL, "allocate");
+    if (d2i_X509(&x509, &at, (long)size) == NULL) { // it is freed
         return cm_fail(err, CM_EINVAL, "the certificate is malformed (%s)", cm_openssl_why());
     }
     cert = cm_cert_wrap(x509);

@@ -14,7 +14,7 @@ static void free_request(X509_REQ **req) {
 }
 
 void cm_csr_make(const struct cm_key *key, uint8_t **out, size_t *out_size) {
-    CM_CLEANUP(free_request) X509_REQ *req = X509_REQ_new();
+    CM_CLEANUP(free_request) X509_REQ *req = X509_REQ_new_ex(cm_openssl_library(), NULL);
     uint8_t *der = NULL;
 
     cm_openssl_must(req != NULL && X509_REQ_set_version(req, X509_REQ_VERSION_1) == 1 &&
@@ -29,14 +29,14 @@ void cm_csr_make(const struct cm_key *key, uint8_t **out, size_t *out_size) {
 }
 
 enum cm_rc cm_csr_key(const uint8_t *der, size_t size, struct cm_key **out, struct cm_err *err) {
-    CM_CLEANUP(free_request) X509_REQ *req = NULL;
+    CM_CLEANUP(free_request) X509_REQ *req = X509_REQ_new_ex(cm_openssl_library(), NULL);
     const uint8_t *at = der;
 
     if (size > CSR_MAX) {
         return cm_fail(err, CM_EINVAL, "the certificate request is longer than %d bytes", CSR_MAX);
     }
-    req = d2i_X509_REQ(NULL, &at, (long)size);
-    if (req == NULL || at != der + size) {
+    cm_openssl_must(req != NULL, "allocate");
+    if (d2i_X509_REQ(&req, &at, (long)size) == NULL || at != der + size) {
         ERR_clear_error();
         return cm_fail(err, CM_EINVAL, "the certificate request is malformed");
     }

@@ -193,7 +193,7 @@ enum cm_rc cm_cert_issue(const struct cm_cert_request *request, const struct cm_
     if (check_request(request, err) < 0 || check_issuer(key, issuer_cert, issuer_key, err) < 0) {
         return cm_wrap(err, "issue a certificate");
     }
-    X509 *x509 = X509_new();
+    X509 *x509 = X509_new_ex(cm_openssl_library(), NULL);
     cm_openssl_must(x509 != NULL && X509_set_version(x509, X509_VERSION_3) == 1 &&
                         X509_set_pubkey(x509, key->pkey) == 1,
                     "make a certificate");

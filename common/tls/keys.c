@@ -20,7 +20,7 @@ struct cm_key *cm_key_wrap(EVP_PKEY *pkey, bool is_private) {
 }
 
 struct cm_key *cm_key_new(void) {
-    EVP_PKEY *pkey = EVP_EC_gen("P-256");
+    EVP_PKEY *pkey = EVP_PKEY_Q_keygen(cm_openssl_library(), NULL, "EC", "P-256");
 
     cm_openssl_must(pkey != NULL, "make a key");
     return cm_key_wrap(pkey, true);
@@ -67,7 +67,7 @@ static EVP_PKEY *private_key(const struct cm_pem_block *block) {
     EVP_PKEY *pkey = NULL;
 
     if (info != NULL && at == block->der + block->der_size) {
-        pkey = EVP_PKCS82PKEY(info);
+        pkey = EVP_PKCS82PKEY_ex(info, cm_openssl_library(), NULL);
     }
     PKCS8_PRIV_KEY_INFO_free(info);
     return pkey;
@@ -75,7 +75,7 @@ static EVP_PKEY *private_key(const struct cm_pem_block *block) {
 
 static EVP_PKEY *public_key(const struct cm_pem_block *block) {
     const unsigned char *at = block->der;
-    EVP_PKEY *pkey = d2i_PUBKEY(NULL, &at, block->der_size);
+    EVP_PKEY *pkey = d2i_PUBKEY_ex(NULL, &at, block->der_size, cm_openssl_library(), NULL);
 
     if (pkey != NULL && at != block->der + block->der_size) {
         EVP_PKEY_free(pkey);
@@ -86,7 +86,7 @@ static EVP_PKEY *public_key(const struct cm_pem_block *block) {
 
 // A private key could come with a public point that is not its own.
 static bool is_pair(EVP_PKEY *pkey) {
-    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new(pkey, NULL);
+    EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_pkey(cm_openssl_library(), pkey, NULL);
     bool is = ctx != NULL && EVP_PKEY_pairwise_check(ctx) == 1;
 
     EVP_PKEY_CTX_free(ctx);
@@ -138,7 +138,8 @@ size_t cm_sign(const struct cm_key *key, const void *bytes, size_t size,
 
     assert(key->is_private);
     cm_openssl_must(ctx != NULL &&
-                        EVP_DigestSignInit(ctx, NULL, EVP_sha256(), NULL, key->pkey) == 1 &&
+                        EVP_DigestSignInit_ex(ctx, NULL, "SHA256", cm_openssl_library(), NULL,
+                                              key->pkey, NULL) == 1 &&
                         EVP_DigestSign(ctx, out, &len, bytes, size) == 1,
                     "sign");
     EVP_MD_CTX_free(ctx);
@@ -150,9 +151,9 @@ bool cm_cert_check(const struct cm_cert *cert, const void *bytes, size_t size,
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 
     cm_openssl_must(ctx != NULL, "allocate");
-    bool good =
-        EVP_DigestVerifyInit(ctx, NULL, EVP_sha256(), NULL, X509_get0_pubkey(cert->x509)) == 1 &&
-        EVP_DigestVerify(ctx, signature, signature_size, bytes, size) == 1;
+    bool good = EVP_DigestVerifyInit_ex(ctx, NULL, "SHA256", cm_openssl_library(), NULL,
+                                        X509_get0_pubkey(cert->x509), NULL) == 1 &&
+                EVP_DigestVerify(ctx, signature, signature_size, bytes, size) == 1;
     EVP_MD_CTX_free(ctx);
     ERR_clear_error();
     return good;

@@ -1,7 +1,10 @@
 #include "common/tls/openssl.h"
 
+#include <openssl/core_dispatch.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
+#include <openssl/provider.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +16,94 @@ void cm_openssl_must(bool ok, const char *what) {
         (void)fprintf(stderr, "OpenSSL cannot %s: %s\n", what, cm_openssl_why());
         abort();
     }
+}
+
+static OSSL_LIB_CTX *library;
+static OSSL_PROVIDER *whole; // the default provider, in a library of its own
+
+// What is kept of the operations of which there are many for each kind of key; ended by zeros.
+enum { FEW_MAX = 32 };
+static struct few {
+    int operation;
+    OSSL_ALGORITHM kept[FEW_MAX + 1];
+} few[] = {{OSSL_OP_KEYMGMT, {{0}}}, {OSSL_OP_DECODER, {{0}}}, {OSSL_OP_ENCODER, {{0}}}};
+enum { OPERATIONS = sizeof(few) / sizeof(few[0]) };
+
+// is_ours: the keys that we have (P-256), those of which a session's secret is made, and DER, in
+// which a key is found before it is known of what kind it is.
+static bool is_ours(const OSSL_ALGORITHM *a) {
+    static const char *const names[] = {"EC", "X25519", "DER"};
+    size_t size = strcspn(a->algorithm_names, ":"); // aliases follow
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        if (size == strlen(names[i]) && memcmp(a->algorithm_names, names[i], size) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void keep_few(struct few *f) {
+    int no_cache = 0;
+    const OSSL_ALGORITHM *all = OSSL_PROVIDER_query_operation(whole, f->operation, &no_cache);
+
+    for (size_t count = 0; all != NULL && all->algorithm_names != NULL; all++) {
+        if (is_ours(all)) {
+            cm_openssl_must(count < FEW_MAX, "keep few of its algorithms");
+            f->kept[count++] = *all;
+        }
+    }
+}
+
+static const OSSL_ALGORITHM *query(void *ctx, int operation, int *no_cache) {
+    (void)ctx;
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        if (few[i].operation == operation) {
+            *no_cache = 0;
+            return few[i].kept;
+        }
+    }
+    return OSSL_PROVIDER_query_operation(whole, operation, no_cache);
+}
+
+// capabilities: the groups of TLS.
+static int capabilities(void *ctx, const char *which, OSSL_CALLBACK *take, void *arg) {
+    (void)ctx;
+    return OSSL_PROVIDER_get_capabilities(whole, which, take, arg);
+}
+
+static int begin_few(const OSSL_CORE_HANDLE *handle, const OSSL_DISPATCH *in,
+                     const OSSL_DISPATCH **out, void **ctx) {
+    static const OSSL_DISPATCH functions[] = {
+        {OSSL_FUNC_PROVIDER_QUERY_OPERATION, (void (*)(void))query},
+        {OSSL_FUNC_PROVIDER_GET_CAPABILITIES, (void (*)(void))capabilities},
+        {0, NULL}};
+
+    (void)handle, (void)in;
+    *out = functions;
+    *ctx = OSSL_PROVIDER_get0_provider_ctx(whole); // the algorithms are that one's
+    return 1;
+}
+
+static void make_library(void) {
+    OSSL_LIB_CTX *around = OSSL_LIB_CTX_new();
+
+    whole = around == NULL ? NULL : OSSL_PROVIDER_load(around, "default");
+    cm_openssl_must(whole != NULL, "load its default provider");
+    for (size_t i = 0; i < OPERATIONS; i++) {
+        keep_few(&few[i]);
+    }
+    library = OSSL_LIB_CTX_new();
+    cm_openssl_must(library != NULL && OSSL_PROVIDER_add_builtin(library, "few", begin_few) == 1 &&
+                        OSSL_PROVIDER_load(library, "few") != NULL,
+                    "load what we need of its default provider");
+}
+
+OSSL_LIB_CTX *cm_openssl_library(void) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    (void)pthread_once(&once, make_library);
+    return library;
 }
 
 const char *cm_openssl_why(void) {

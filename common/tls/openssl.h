@@ -21,6 +21,12 @@ struct cm_cert {
 #define CM_PEM_MAX ((size_t)64 << 10)
 #define CM_DER_MAX ((size_t)16 << 10)
 
+// cm_openssl_library is what certificates, keys and sessions are made in: OpenSSL's default
+// provider, of whose kinds of keys and their encodings it knows only ours. OpenSSL walks along all
+// that there are for each key and certificate that it reads or writes, which took longer than any
+// other part of a handshake. It lasts as long as the process.
+OSSL_LIB_CTX *cm_openssl_library(void);
+
 // cm_openssl_must ends the process: used where OpenSSL can fail only when memory is out.
 void cm_openssl_must(bool ok, const char *what);
 

@@ -218,7 +218,7 @@ static enum cm_rc make_credentials(const struct cm_tls_config *config, struct cr
     c->role = config->role;
     c->pin = config->pin;
     c->expected_uri = cm_strdup(config->expected_uri);
-    c->ssl_ctx = SSL_CTX_new(TLS_method());
+    c->ssl_ctx = SSL_CTX_new_ex(cm_openssl_library(), NULL, TLS_method());
     cm_openssl_must(c->ssl_ctx != NULL, "allocate");
     set_policy(c->ssl_ctx);
     if (use_own(c->ssl_ctx, config, err) < 0) {

@@ -66,7 +66,8 @@ enum cm_rc cm_cert_verify(const struct cm_cert *cert, enum cm_cert_use use,
                           const struct cm_cert *root, int64_t at_ms, struct cm_err *err) {
     CM_CLEANUP(free_store) X509_STORE *store = X509_STORE_new();
     CM_CLEANUP(free_stack) STACK_OF(X509) *between = sk_X509_new_null();
-    CM_CLEANUP(free_store_ctx) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    CM_CLEANUP(free_store_ctx)
+    X509_STORE_CTX *ctx = X509_STORE_CTX_new_ex(cm_openssl_library(), NULL);
 
     cm_openssl_must(store != NULL && between != NULL && ctx != NULL &&
                         X509_STORE_add_cert(store, root->x509) == 1,
