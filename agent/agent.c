@@ -130,6 +130,10 @@ static void driver_decided(void *ctx, const struct agent_decision *what) {
     agent_watch_decided(((struct agent *)ctx)->watch, what);
 }
 
+static void driver_scaled(void *ctx, const struct agent_scaled *what) {
+    agent_watch_scaled(((struct agent *)ctx)->watch, what);
+}
+
 static void driver_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     agent_exempt_found(((struct agent *)ctx)->exempt, all, count);
 }
@@ -716,6 +720,7 @@ void agent_start(struct agent *a) {
                                            .rules = driver_rules,
                                            .released = driver_released,
                                            .decided = driver_decided,
+                                           .scaled = driver_scaled,
                                            .exempted = driver_exempted,
                                            .ctx = a};
 
@@ -762,6 +767,9 @@ static void stop(struct agent *a, bool kill, void (*stopped)(void *ctx), void *c
     cm_timer_stop(a->loop, &a->recover_timer);
     agent_exempt_stop(a->exempt);
     agent_apply_shut(a->apply);
+    if (!kill) {
+        agent_watch_last(a->watch);
+    }
     agent_watch_shut(a->watch);
     agent_link_stop(a->link, kill, link_stopped, a);
 }

@@ -227,6 +227,15 @@ struct agent_decision {
     int64_t actor_ms;  // when he wrote that, by the target's clock; 0: not known
 };
 
+// How many replicas a workload wants.
+struct agent_scaled {
+    const char *key; // as it was tracked
+    int64_t replicas;
+    bool theirs;         // they are somebody else's: by right, or since Git does not say how many
+    const char *owner;   // key of whose they are by right; "": nobody's that is known
+    const char *manager; // who set them, as he calls himself; ""
+};
+
 // What a form of a workload would be for its controller.
 enum agent_proof {
     AGENT_PROOF_NONE,      // it cannot be told
@@ -316,6 +325,9 @@ struct agent_driver_host {
     // decided: a controller did something with a release of a tracked workload. It may be told
     // again, with the same time: after a start, or a new list.
     void (*decided)(void *ctx, const struct agent_decision *what);
+    // scaled: a tracked workload has other replicas now, or they belong to another one; it may be
+    // told again. A driver may do without.
+    void (*scaled)(void *ctx, const struct agent_scaled *what);
     // exempted: these are all objects there by which changes by hand are allowed, but for those
     // above AGENT_SITE_OBJECTS_MAX, which are the newest. Told once all are known, and whenever
     // there are others.

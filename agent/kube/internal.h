@@ -341,6 +341,7 @@ struct kube_entry {
     struct cm_list at_time; // in table.to_time
     int64_t time_ms;        // when time alone makes its health `then`; monotonic
     enum agent_health then;
+    int64_t replicas;                  // it wants so many, if `counted`
     struct kube_op *op;                // works on this object
     struct kube_call *call;            // a look
     struct kube_pods *pods;            // are asked why it is not ready; NULL while it is
@@ -365,6 +366,8 @@ struct kube_entry {
     bool unnamed;    // somebody changed it, and the audit log may still say who
     bool doubtful;   // changed while nobody could say whether that was drift
     bool unmarked;   // has lost our label, so that no watch tells of it
+    bool counted;    // `replicas` is known
+    bool scales;     // they are somebody else's
     bool once;       // made if it is not there, and never changed
     bool due;        // what is left out by right is no longer what was left out when applied
     bool by_hand;    // somebody set by hand what is given for now
@@ -413,6 +416,11 @@ void kube_entry_set_version(struct kube_entry *e, const char *api_version);
 // kube_entry_compare finds how what was just applied still differs; the arena's.
 void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         struct kube_drift *out);
+// kube_scaled_saw tells the core of a workload's replicas, if they are news (scaled.c);
+// kube_scaled_applied after an apply, when they are whose they were.
+void kube_scaled_saw(struct kube_entry *e, const struct cm_json *desired,
+                     const struct cm_json *live);
+void kube_scaled_applied(struct kube_entry *e, const struct cm_json *live);
 // kube_entry_after_op goes on with what kube_entry_compare found; NULL: it was not asked.
 void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift);
 void kube_entry_missing(struct kube_entry *e, bool say);
@@ -482,6 +490,11 @@ enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out);
 // kube_owners_rights tells which rights to an object count: of those that others could have to
 // fields that a desired form sets, and to its replicas while it is asleep.
 unsigned kube_owners_rights(struct kube_entry *e, const struct cm_json *desired);
+// kube_owners_scale tells whether somebody has an object's replicas by right, as far as is known;
+// kube_owners_scaler returns his key: of several an autoscaler's, the first by name. "": nobody. It
+// is good until owners change.
+bool kube_owners_scale(const struct kube_entry *e);
+const char *kube_owners_scaler(const struct kube_entry *e);
 // kube_owners_wake tells how many replicas a live object needs that has none, for it was left so by
 // somebody who is gone; 0: it is let be.
 int64_t kube_owners_wake(const struct kube_entry *e, const struct cm_json *live);

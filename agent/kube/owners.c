@@ -365,6 +365,46 @@ enum kube_knowledge kube_owners_of(const struct kube_entry *e, unsigned *out) {
     return e->rights == 0 ? KUBE_KNOWN : knowledge_of(e, e->rights);
 }
 
+struct scaler {
+    const char *target;
+    const char *key; // NULL: none yet
+    size_t kind;
+};
+
+static bool ask_scaler(void *ctx, const char *key, void *value) {
+    struct scaler *s = ctx;
+    const struct owner *o = value;
+    bool has = false;
+
+    for (size_t i = 0; i < o->count; i++) {
+        has |= o->claims[i].right == KUBE_RIGHT_REPLICAS &&
+               strcmp(o->claims[i].target, s->target) == 0;
+    }
+    bool before =
+        s->key == NULL || o->kind < s->kind || (o->kind == s->kind && strcmp(key, s->key) < 0);
+    if (has && before) {
+        s->key = key;
+        s->kind = o->kind;
+    }
+    return true;
+}
+
+bool kube_owners_scale(const struct kube_entry *e) {
+    const struct target *t = cm_map_get(e->k->owners.by_target, place_of(e));
+
+    return t != NULL && t->replicas > 0;
+}
+
+const char *kube_owners_scaler(const struct kube_entry *e) {
+    struct scaler s = {.target = place_of(e)};
+
+    if (!kube_owners_scale(e)) {
+        return "";
+    }
+    cm_map_each(e->k->owners.by_key, ask_scaler, &s);
+    return s.key == NULL ? "" : s.key;
+}
+
 // The terms of all who have weights of one object.
 struct gathering {
     const char *target;

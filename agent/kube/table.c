@@ -398,6 +398,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
         return NOT_YET;
     }
     c.given = give_way(e, a, desired, live, known);
+    kube_scaled_saw(e, desired, live);
     e->due |= shared && !e->k->driver.observes; // to get a label of our own
     kube_drift_find(a, &c, out);
     kube_actual_find(a, &c, bytes, out);
@@ -575,6 +576,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     set_text(&e->uid, kube_object_uid(live));
     e->unasked = true; // a field that still differs keeps its user
     kube_audited_want(e, take_note(e, note));
+    kube_scaled_applied(e, live);
     if (!newer) {
         read_health(e, a, live);
     }

@@ -629,6 +629,24 @@ static void tell_actual(struct look *l, const struct cm_json *want, const struct
     }
 }
 
+// tell_scaled: of nobody there is known by what right he scales, but if Git does not say how many
+// replicas there are, they are his.
+static void tell_scaled(const struct look *l, const struct cm_json *want,
+                        const struct cm_json *have) {
+    const struct agent_driver_host *host = &l->sim->driver->host;
+    const struct cm_json *replicas = cm_json_path(have, "spec", "replicas", NULL);
+    const struct sim_change *by = sim_changed_by(l->object, "spec.replicas");
+
+    if (replicas != NULL && replicas->type == CM_NUMBER) {
+        host->scaled(host->ctx, &(struct agent_scaled){
+                                    .key = l->out->key,
+                                    .replicas = cm_json_int(replicas, 0),
+                                    .theirs = cm_json_path(want, "spec", "replicas", NULL) == NULL,
+                                    .owner = "",
+                                    .manager = by == NULL ? "" : by->manager});
+    }
+}
+
 static void compare(struct look *l, const struct cm_buf *desired) {
     struct cm_json *want = NULL;
     struct cm_json *have = NULL;
@@ -651,6 +669,7 @@ static void compare(struct look *l, const struct cm_buf *desired) {
     }
     l->out->drift_more = found.more;
     tell_actual(l, want, have);
+    tell_scaled(l, want, have);
 }
 
 static bool same_bytes(const struct cm_buf *a, const struct cm_buf *b) {

@@ -24,7 +24,6 @@
 #include "common/log.h"
 #include "common/mem.h"
 #include "common/str.h"
-#include "common/utf8.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
 
@@ -214,13 +213,6 @@ static Holdfast__V1__Verdict verdict_of(enum agent_verdict verdict) {
     return all[verdict];
 }
 
-static char *clip(struct cm_arena *a, const char *text, size_t max) {
-    char *copy = cm_arena_strndup(a, text, cm_utf8_fit(text, max));
-
-    cm_utf8_mend(copy);
-    return copy;
-}
-
 static ProtobufCBinaryData hash_in(struct cm_arena *a, const struct cm_sha256 *hash) {
     if (is_none(hash)) {
         return (ProtobufCBinaryData){0};
@@ -253,7 +245,7 @@ static void add_good(const struct agent_watch *w, struct cm_arena *a,
 
     m->good_sha256 = hash_in(a, &good->sha256);
     m->good_bundle = hash_in(a, &good->bundle);
-    m->good_revision = clip(a, good->revision, WORD_MAX);
+    m->good_revision = watch_clip(a, good->revision, WORD_MAX);
     if (!m->provisional || agent_cache_blob(w->cache, &good->sha256, false, &bytes, &err) < 0 ||
         bytes->size > WIRE_DECIDED_MAX) {
         return;
@@ -277,13 +269,13 @@ static void add_releases(const struct agent_watch *w, struct cm_arena *a, const 
                          Holdfast__V1__Decision *m) {
     if (k->observed) {
         *(k->what->verdict == AGENT_VERDICT_PROMOTED ? &m->good_revision : &m->bad_revision) =
-            clip(a, k->bad.revision, WORD_MAX);
+            watch_clip(a, k->bad.revision, WORD_MAX);
         return;
     }
     if (k->what->verdict != AGENT_VERDICT_PROMOTED) {
         m->bad_sha256 = hash_in(a, &k->bad.sha256);
         m->bad_bundle = hash_in(a, &k->bad.bundle);
-        m->bad_revision = clip(a, k->bad.revision, WORD_MAX);
+        m->bad_revision = watch_clip(a, k->bad.revision, WORD_MAX);
     }
     if (k->good != NULL) {
         add_good(w, a, k->good, m);
@@ -297,17 +289,17 @@ static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
 
     holdfast__v1__decision__init(&m);
     m.id = hash_in(a, &k->id);
-    m.app = clip(a, k->item->app, WIRE_NAME_MAX);
-    m.key = clip(a, what->key, strlen(what->key));
-    m.controller = clip(a, what->controller, WORD_MAX);
-    m.controller_key = clip(a, what->controller_key, strlen(what->controller_key));
+    m.app = watch_clip(a, k->item->app, WIRE_NAME_MAX);
+    m.key = watch_clip(a, what->key, strlen(what->key));
+    m.controller = watch_clip(a, what->controller, WORD_MAX);
+    m.controller_key = watch_clip(a, what->controller_key, strlen(what->controller_key));
     m.verdict = verdict_of(what->verdict);
-    m.text = clip(a, what->text, WIRE_MESSAGE_MAX);
+    m.text = watch_clip(a, what->text, WIRE_MESSAGE_MAX);
     m.weight = what->weight;
     m.at_ms = what->at_ms;
     m.observed = k->observed;
     m.provisional = is_rejection(what->verdict) && !k->observed;
-    m.actor = clip(a, what->actor, WORD_MAX);
+    m.actor = watch_clip(a, what->actor, WORD_MAX);
     m.actor_ms = what->actor_ms;
     add_releases(w, a, k, &m);
     return wire_pack(&m.base);

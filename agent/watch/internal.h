@@ -4,6 +4,7 @@
 #pragma once
 
 #include "agent/plan/fate.h"
+#include "agent/plan/scale.h"
 #include "agent/watch/share.h"
 #include "agent/watch/watch.h"
 #include "common/backoff.h"
@@ -59,9 +60,21 @@ struct noted {
     enum agent_health health; // UNKNOWN: it was never settled
 };
 
+// Replicas that belong to somebody else (scaled.c).
+struct scaling {
+    struct cm_list open; // in watch->scalings while a window is; else alone
+    struct app *app;
+    const struct seen *of; // NULL: all objects of the App beyond those that have one of their own
+    struct agent_scale window;
+    int64_t replicas; // as they were seen last
+    char *owner;      // as in struct agent_scaled, of the last change; NULL: none
+    char *managers;   // of all of them
+};
+
 struct app {
     struct telling telling;
     struct noted noted;
+    struct scaling *scaling; // NULL until there are too many
     char *name;
     char *revision;
     struct cm_sha256 bundle_sha256;
@@ -115,6 +128,7 @@ struct seen {
     enum drift_end ended;          // the last drift there was
     bool due;                      // the driver wants it applied again
     struct correction *correction; // NULL until the first
+    struct scaling *scaling;       // NULL until its replicas are known
     struct happening *happened;    // by enum happened; NULL: nothing to tell
     int64_t happened_ms;           // of the last, whether it was told or not
 };
@@ -169,6 +183,9 @@ struct agent_watch {
 
     struct cm_list corrections;
     struct cm_timer correct;
+
+    struct cm_list scalings; // whose window is open
+    struct cm_timer scaled;  // when the next one is over
 };
 
 void watch_dirty_app(struct agent_watch *w, struct app *a);
@@ -229,6 +246,9 @@ void watch_consider(struct agent_watch *w, struct seen *s);
 void watch_correct(void *watch); // the timer's
 void watch_author(void *watch);  // the timer's
 
+// watch_clip copies a text (NULL: ""), cut at a character's end so that it fits.
+char *watch_clip(struct cm_arena *a, const char *text, size_t max);
+
 // report.c: how an App and an object are now.
 Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,
                                           const struct app *a);
@@ -254,6 +274,14 @@ void watch_note_untold(struct agent_watch *w);
 void watch_begin_journal(struct agent_watch *w, bool takes);
 void watch_tell_journal(struct agent_watch *w);
 bool watch_waits_for_journal(const struct agent_watch *w);
+
+// scaled.c: watch_scaling_free frees the record, watch_scaling_end closes its window and writes
+// down what it counted; NULL is fine for both. watch_scaled is the timer's.
+void watch_scaling_free(struct scaling *s);
+void watch_scaling_end(struct agent_watch *w, struct scaling *s);
+void watch_scaled(void *watch);
+// journal.c: watch_note_scaled writes that down, and tells it if the hub is there.
+void watch_note_scaled(struct agent_watch *w, Holdfast__V1__Scaled *what);
 
 // decide.c: watch_begin_decisions begins to tell decisions; while they are owed there are no
 // reports.

@@ -8,6 +8,8 @@
 // Only what is settled counts: an App that is applied or failed, healthy or degraded. What a new
 // process finds to be well is no news: it was so before, as far as it knows. What is noted although
 // the hub knew it makes no event there.
+//
+// What was gathered over a window (scaled.c) no report tells, so it comes here with or without hub.
 #include <stdlib.h>
 #include <string.h>
 
@@ -229,6 +231,7 @@ static bool pack_entry(void *ctx, const struct agent_journal_entry *e) {
                     e->size, &what, &err) == CM_OK) { // else of a version that says more
         entry->app = what->app;
         entry->object = what->object;
+        entry->scaled = what->scaled;
     }
     p->bytes += e->size + sizeof(*e);
     return true;
@@ -278,6 +281,19 @@ void agent_watch_journal_acked(struct agent_watch *w, const char *run, uint64_t 
     watch_tell_journal(w);
     watch_tell_decisions(w);
     watch_schedule(w);
+}
+
+// watch_note_scaled: a hub that takes no journal does not learn it, nor will the next one.
+void watch_note_scaled(struct agent_watch *w, Holdfast__V1__Scaled *what) {
+    Holdfast__V1__JournalEntry entry;
+
+    if (w->connected && !w->takes_journal) {
+        return;
+    }
+    holdfast__v1__journal_entry__init(&entry);
+    entry.scaled = what;
+    add_entry(w, what->last_ms, &entry);
+    watch_tell_journal(w);
 }
 
 // watch_begin_journal: what a hub does not take it will not learn in this order any more, once it

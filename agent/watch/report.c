@@ -116,9 +116,9 @@ static void note_sent(struct agent_watch *w) {
 
 // ---- Packing
 
-// clip copies a text, cut at a character's end so that it fits. A hub ends a connection that sends
-// what is no UTF-8, so nothing of that sort leaves, wherever it comes from.
-static char *clip(struct cm_arena *a, const char *text, size_t max) {
+// A hub ends a connection that sends what is no UTF-8, so nothing of that sort leaves, wherever it
+// comes from.
+char *watch_clip(struct cm_arena *a, const char *text, size_t max) {
     char *copy =
         cm_arena_strndup(a, text == NULL ? "" : text, text == NULL ? 0 : cm_utf8_fit(text, max));
 
@@ -170,10 +170,10 @@ Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm
     Holdfast__V1__AppReport *m = cm_arena_get(arena, sizeof(*m));
 
     holdfast__v1__app_report__init(m);
-    m->app = clip(arena, a->name, WIRE_NAME_MAX);
+    m->app = watch_clip(arena, a->name, WIRE_NAME_MAX);
     m->at_ms = a->telling.at_ms;
-    m->revision = clip(arena, a->revision, WIRE_NAME_MAX / 2);
-    m->message = clip(arena, a->message, WIRE_MESSAGE_MAX);
+    m->revision = watch_clip(arena, a->revision, WIRE_NAME_MAX / 2);
+    m->message = watch_clip(arena, a->message, WIRE_MESSAGE_MAX);
     if (a->telling.removed) {
         m->removed = true;
         return m;
@@ -182,7 +182,7 @@ Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm
     m->applied = a->has_state ? watch_applied_of(a->applied) : HOLDFAST__V1__APPLIED__PENDING;
     m->health = watch_health_of(watch_app_health(w, a));
     CM_AUTOFREE char *why = watch_app_why(w, a);
-    m->health_message = clip(arena, why, WIRE_MESSAGE_MAX);
+    m->health_message = watch_clip(arena, why, WIRE_MESSAGE_MAX);
     m->objects = (uint32_t)a->objects;
     m->drifted = (uint32_t)a->drifted;
     return m;
@@ -214,12 +214,12 @@ static Holdfast__V1__FieldDrift *field_report(struct cm_arena *a, const struct c
 
     holdfast__v1__field_drift__init(m);
     m->difference = difference_of(f, counts);
-    m->path = clip(a, f->path, WIRE_MESSAGE_MAX);
-    m->desired = clip(a, f->desired, WIRE_VALUE_MAX);
-    m->actual = clip(a, cm_hiding_text(a, h, f->path, f->actual), WIRE_VALUE_MAX);
-    m->manager = clip(a, f->manager, MANAGER_MAX);
-    m->user = clip(a, f->user, WIRE_USER_MAX);
-    m->operation = clip(a, f->operation, MANAGER_MAX);
+    m->path = watch_clip(a, f->path, WIRE_MESSAGE_MAX);
+    m->desired = watch_clip(a, f->desired, WIRE_VALUE_MAX);
+    m->actual = watch_clip(a, cm_hiding_text(a, h, f->path, f->actual), WIRE_VALUE_MAX);
+    m->manager = watch_clip(a, f->manager, MANAGER_MAX);
+    m->user = watch_clip(a, f->user, WIRE_USER_MAX);
+    m->operation = watch_clip(a, f->operation, MANAGER_MAX);
     m->at_ms = f->at_ms;
     return m;
 }
@@ -263,8 +263,8 @@ static void add_happened(struct cm_arena *a, const struct seen *s, Holdfast__V1_
 
             holdfast__v1__happened__init(one);
             one->what = all[i];
-            one->who = clip(a, h->who, MANAGER_MAX);
-            one->message = clip(a, h->message, WIRE_MESSAGE_MAX);
+            one->who = watch_clip(a, h->who, MANAGER_MAX);
+            one->message = watch_clip(a, h->message, WIRE_MESSAGE_MAX);
             one->at_ms = h->at_ms;
             m->happened[m->n_happened++] = one;
         }
@@ -279,8 +279,8 @@ Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, str
     size_t fields = s->field_count < FIELDS_MAX ? s->field_count : FIELDS_MAX;
 
     holdfast__v1__object_report__init(m);
-    m->app = clip(a, s->app->name, WIRE_NAME_MAX);
-    m->key = clip(a, s->key, strlen(s->key));
+    m->app = watch_clip(a, s->app->name, WIRE_NAME_MAX);
+    m->key = watch_clip(a, s->key, strlen(s->key));
     m->at_ms = s->telling.at_ms;
     if (s->telling.removed) {
         m->removed = true;
@@ -288,7 +288,7 @@ Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, str
     }
     m->sha256 = hash_of(a, &s->sha256);
     m->health = watch_health_of(s->health);
-    m->message = clip(a, message_of(s), WIRE_MESSAGE_MAX);
+    m->message = watch_clip(a, message_of(s), WIRE_MESSAGE_MAX);
     m->drift_end = drift_end_of(s->ended);
     m->fought = s->fight == NULL ? 0 : s->correction->spent;
     m->drift_more = s->drift_more || s->drift_count > fields || s->actual_large;

@@ -22,6 +22,7 @@ static void seen_free(void *value) {
         cm_list_remove(&s->correction->due);
         free(s->correction);
     }
+    watch_scaling_free(s->scaling);
     watch_drop_drift(s);
     watch_drop_happened(s);
     cm_buf_unref(s->actual);
@@ -37,6 +38,7 @@ static void app_free(void *value) {
     struct app *a = value;
 
     cm_list_remove(&a->telling.dirty);
+    watch_scaling_free(a->scaling);
     free(a->name);
     free(a->revision);
     free(a->next_revision);
@@ -417,6 +419,7 @@ void agent_watch_app_removed(void *watch, const struct agent_app_removed *what) 
 
     (void)set_text(&a->revision, what->revision);
     (void)set_text(&a->message, words);
+    watch_scaling_end(w, a->scaling);
     a->telling.removed = true;
     w->has_ends = true;
     a->has_state = false;
@@ -483,6 +486,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     struct seen *s = object_of(w, app, key);
 
     count(s, false);
+    watch_scaling_end(w, s->scaling);
     s->telling.removed = true;
     w->has_ends = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
@@ -525,11 +529,13 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     cm_list_init(&w->dirty_apps);
     cm_list_init(&w->dirty_objects);
     cm_list_init(&w->corrections);
+    cm_list_init(&w->scalings);
     w->report = (struct cm_timer){.run = watch_report, .ctx = w};
     w->correct = (struct cm_timer){.run = watch_correct, .ctx = w};
     w->lateness = (struct cm_timer){.run = watch_late, .ctx = w};
     w->author = (struct cm_timer){.run = watch_author, .ctx = w};
     w->good = (struct cm_timer){.run = watch_good_again, .ctx = w};
+    w->scaled = (struct cm_timer){.run = watch_scaled, .ctx = w};
     w->last_sent_ms = cm_clock_now_ms() - report_interval_ms;
     w->acked = agent_cache_reports_acked(cache);
     w->full = true; // what was told before this process began is not known
@@ -545,6 +551,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->lateness);
     cm_timer_stop(w->loop, &w->author);
     cm_timer_stop(w->loop, &w->good);
+    cm_timer_stop(w->loop, &w->scaled);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     watch_shares_done(&w->shares);
@@ -577,6 +584,7 @@ void agent_watch_shut(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->lateness);
     cm_timer_stop(w->loop, &w->author);
     cm_timer_stop(w->loop, &w->good);
+    cm_timer_stop(w->loop, &w->scaled);
     watch_shares_stop(&w->shares);
 }
 

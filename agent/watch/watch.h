@@ -58,6 +58,8 @@ void agent_watch_free(struct agent_watch *w); // NULL is fine
 // agent_watch_start knows the inventory; `apply` is asked for what is desired and for corrections.
 // Before it only what is said of Apps is told, and nothing in full.
 void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
+// agent_watch_last writes down what is gathered still, before the program ends in good order.
+void agent_watch_last(struct agent_watch *w);
 void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
 
 // From the connection. A connection that begins makes everything dirty that was told after `acked`;
@@ -78,6 +80,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what);
 void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why);
 void agent_watch_released(void *watch, const char *key, const char *token, bool promoted);
 void agent_watch_decided(void *watch, const struct agent_decision *what);
+void agent_watch_scaled(void *watch, const struct agent_scaled *what);
 
 // From apply.
 void agent_watch_app_state(void *watch, const struct agent_app_state *state);

@@ -35,6 +35,7 @@ static struct hub_past_ask read_ask(const struct hub_request *r) {
     return (struct hub_past_ask){.select = param(r, "select"),
                                  .now_ms = cm_clock_unix_ms(),
                                  .known = strcmp(param(r, "known"), "true") == 0,
+                                 .expand = strcmp(param(r, "expand"), "true") == 0,
                                  .missing = strcmp(param(r, "missing"), "true") == 0,
                                  .what = param(r, "what"),
                                  .kind = param(r, "kind"),

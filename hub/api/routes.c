@@ -81,8 +81,11 @@ static const struct hub_member past_log_params[] = {
      "disconnected"
      " promoted rejected failed_forward timed_out undone restarted waiting frozen unfrozen exempted"
      " unexempted hold retry void unhold ban unban not_held rollback not_written pull_request "
-     "upgraded",
+     "upgraded scaled",
      NULL},
+    {"expand", HUB_MEMBER_TEXT, false,
+     "`true`: what was scaled not by App and hour, but each time that an agent told of a workload.",
+     0, 0, "true false", NULL},
     KNOWN,
     END,
 };
@@ -385,8 +388,8 @@ static const struct hub_member past_log_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each action, newest first: `kind`, `app`, the commit (`revision`, `repo`, `subject`, "
      "`author`, `committedMs`), `clusters`, on how many it is `applied`, the first `names`, "
-     "`fromMs` and `toMs`; of decisions, freezes and what people did `actor` and `text`. What is "
-     "of no cluster, such as a Ban, has 0 `clusters`.",
+     "`fromMs` and `toMs`; of decisions, freezes, what people did and what was `scaled`, `actor` "
+     "and `text`. What is of no cluster, such as a Ban, has 0 `clusters`.",
      0, 0, NULL, NULL},
     {"keptFromMs", HUB_MEMBER_INT, false,
      "What was before that, in Unix milliseconds, is not kept.", 0, 0, NULL, NULL},

@@ -80,6 +80,7 @@ struct ctl_options {
     bool exit_code;
     bool objects;
     bool known;
+    bool expand;
     bool missing;
     bool no_headers;
     bool server_only;

@@ -129,6 +129,8 @@ const struct cm_option ctl_option_table[] = {
     {FLAG("embed", embed), .help = "Copy what the files hold instead of their paths."},
     {FLAG("objects", objects), .help = "Objects and their fields, not commits."},
     {FLAG("known", known), .help = "Only what the hub had heard of by then."},
+    {FLAG("expand", expand),
+     .help = "What was scaled not by App and hour, but each time that an agent told."},
     {FLAG("missing", missing), .help = "Where the App runs without it."},
     {FLAG("no-headers", no_headers), .help = "Print no titles above the columns."},
     {FLAG("server-only", server_only), .help = "Only the hub's version."},

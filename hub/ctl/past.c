@@ -414,6 +414,7 @@ int ctl_log(struct ctl *c) {
     const struct ctl_param params[] = {{"select", argument(c, 0)},
                                        {"limit", limit},
                                        {"kind", c->options.kind},
+                                       {"expand", c->options.expand ? "true" : NULL},
                                        {"known", c->options.known ? "true" : NULL},
                                        {NULL, NULL}};
     struct cm_json *answer = NULL;

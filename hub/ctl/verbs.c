@@ -147,14 +147,16 @@ const struct ctl_verb ctl_verbs[] = {
          "what a controller decided: promoted, rejected, failed_forward, timed_out, undone or "
          "restarted; "
          "all but progressing unless said. It says since when decisions of controllers, and what "
-         "people did, are all kept, if that is not 400 days. Scaling by who has the right to it, "
-         "such as an "
-         "autoscaler, is no row: the branch 'actual' of the state repository has it. --known "
-         "leaves out what agents told only later.",
+         "people did, are all kept, if that is not 400 days. What an autoscaler did, or who else "
+         "has "
+         "replicas by right, is one line (scaled) for each App and hour over all clusters; with "
+         "--expand one for each time that an agent told, which is when five minutes are over, or "
+         "up to an hour while it goes on. --known leaves out what agents told only later.",
      .example = "holdfast log\n"
                 "holdfast log prod:checkout --limit 20\n"
-                "holdfast log 'prod@{yesterday}' --kind release",
-     .options = "output limit kind known",
+                "holdfast log 'prod@{yesterday}' --kind release\n"
+                "holdfast log eu-017:checkout --kind scaled --expand",
+     .options = "output limit kind expand known",
      .outputs = "text json yaml jsonpath",
      .run = ctl_log},
     {.name = "why",

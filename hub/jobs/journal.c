@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "hub/jobs/report_work.h"
 #include "hub/jobs/store.h"
+#include "hub/past/scaling.h"
 #include "hub/store/events.h"
 #include "hub/store/status.h"
 
@@ -71,6 +72,46 @@ static enum cm_rc put_state(struct journal_job *j, struct hub_db *db,
     return hub_report_put(&j->work, db, err);
 }
 
+// words_of: an agent may say anything.
+static const char *words_of(struct cm_arena *a, const Holdfast__V1__Scaled *m) {
+    bool known = m->first_ms > 0 && m->last_ms > m->first_ms;
+
+    return hub_scaling_words(a, &(struct hub_scaling){
+                                    .from = m->from,
+                                    .last = m->last,
+                                    .least = m->least,
+                                    .most = m->most,
+                                    .changes = m->changes,
+                                    .seconds = known ? (m->last_ms - m->first_ms) / 1000 : 0,
+                                    .owner = m->owner,
+                                });
+}
+
+// put_scaled: the time is that of the last change.
+static enum cm_rc put_scaled(struct journal_job *j, struct hub_db *db,
+                             const Holdfast__V1__Scaled *m, struct cm_err *err) {
+    return hub_events_add(
+        db,
+        &(struct hub_event){.at_ms = j->work.now_ms,
+                            .happened_ms = m->last_ms < j->work.now_ms ? m->last_ms : 0,
+                            .kind = "app.scaled",
+                            .cluster = j->work.cluster,
+                            .app = m->app,
+                            .key = m->key,
+                            .actor = m->manager,
+                            .message = words_of(j->work.arena, m)},
+        err);
+}
+
+static enum cm_rc put_entry(struct journal_job *j, struct hub_db *db,
+                            const Holdfast__V1__JournalEntry *entry, struct cm_err *err) {
+    if (entry->gap != NULL) {
+        return put_gap(j, db, entry, err);
+    }
+    return entry->scaled != NULL ? put_scaled(j, db, entry->scaled, err)
+                                 : put_state(j, db, entry, err);
+}
+
 static enum cm_rc put_entries(struct journal_job *j, struct hub_db *db,
                               struct hub_report_mark *mark, struct cm_err *err) {
     enum cm_rc rc = CM_OK;
@@ -81,9 +122,10 @@ static enum cm_rc put_entries(struct journal_job *j, struct hub_db *db,
         if (entry->number <= mark->number) {
             continue;
         }
-        rc = entry->gap != NULL ? put_gap(j, db, entry, err) : put_state(j, db, entry, err);
+        rc = put_entry(j, db, entry, err);
         mark->number = entry->number;
-        j->result.entries += entry->gap == NULL ? 1 : 0;
+        j->result.scaled += entry->scaled != NULL ? 1 : 0;
+        j->result.entries += entry->gap == NULL && entry->scaled == NULL ? 1 : 0;
     }
     return rc;
 }

@@ -2,7 +2,8 @@
 //
 // Each entry is taken as the report that the hub would have had then, so it becomes the same
 // events, with the agent's time beside the time at which they became known. What was committed
-// before (the acknowledgement was lost) is passed over by its number.
+// before (the acknowledgement was lost) is passed over by its number. What was scaled over a window
+// of time becomes an event of its own (hub/past/scaling.h).
 //
 // Threads: the loop.
 #pragma once
@@ -16,7 +17,8 @@ struct cm_arena;
 struct hub_store;
 
 struct hub_journal_result {
-    uint64_t entries; // that were new
+    uint64_t entries; // that were new, and happened while there was no hub
+    uint64_t scaled;  // that were new, of what was scaled
     uint64_t dropped; // that the agent had no room for
     size_t degraded;  // as of reports
     size_t recovered;

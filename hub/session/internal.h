@@ -198,6 +198,7 @@ struct hub_sessions {
     struct cm_metric *metric_reports;
     struct cm_metric *metric_journal;
     struct cm_metric *metric_journal_lost;
+    struct cm_metric *metric_scaled;
     struct cm_metric *metric_releases[HUB_VERDICTS];
     struct cm_metric *metric_degraded;
     struct cm_metric *metric_recovered;

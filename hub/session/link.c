@@ -582,6 +582,7 @@ struct journal_ctx {
 static void count_journal(struct hub_sessions *s, const struct hub_journal_result *result) {
     cm_metric_add(s->metric_journal, (int64_t)result->entries);
     cm_metric_add(s->metric_journal_lost, (int64_t)result->dropped);
+    cm_metric_add(s->metric_scaled, (int64_t)result->scaled);
     cm_metric_add(s->metric_degraded, (int64_t)result->degraded);
     cm_metric_add(s->metric_recovered, (int64_t)result->recovered);
 }

@@ -63,6 +63,9 @@ static void make_metrics(struct hub_sessions *s) {
     s->metric_journal_lost =
         cm_metrics_counter(m, "holdfast_journal_lost_total", NULL,
                            "Things that happened while an agent had no hub nor room to note them.");
+    s->metric_scaled = cm_metrics_counter(m, "holdfast_scalings_total", NULL,
+                                          "Windows of time in which an autoscaler, or who else has "
+                                          "replicas by right, changed those of a workload.");
     make_release_metrics(s);
     s->metric_degraded = cm_metrics_counter(m, "holdfast_apps_degraded_total", NULL,
                                             "How often an App became degraded on a cluster.");

@@ -25,6 +25,8 @@
 // Of what is told there may be far more: it is not read for the rest.
 #define UNTOLD "event INDEXED BY event_untold"
 
+#define SCALED_SHARE 4 // one in so many of what comes and goes
+
 #define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
 
 static const char *text(const char *s) {
@@ -285,12 +287,40 @@ static enum cm_rc trim_old(struct trimming *t, int64_t before_ms, struct cm_err 
                                "i", before_ms);
 }
 
+// trim_scaled: of what agents tell so much may be of this kind. In its order of time, as its index
+// is.
+static enum cm_rc trim_scaled(struct trimming *t, int64_t keep, struct cm_err *err) {
+    int64_t before_ms = 0;
+    int64_t number = 0;
+    enum cm_rc rc =
+        find(t->db,
+             "SELECT " EVENT_AT " FROM event INDEXED BY event_scaled WHERE"
+             " ?2 IS NULL AND " EVENT_IS_SCALED " ORDER BY " EVENT_AT " DESC LIMIT 1 OFFSET ?1",
+             NULL, keep, &before_ms, err);
+
+    rc = rc < 0 || before_ms == 0
+             ? rc
+             : find(t->db,
+                    "SELECT max(number) FROM event INDEXED BY event_scaled WHERE ?2 IS NULL "
+                    "AND " EVENT_IS_SCALED " AND " EVENT_AT " <= ?1",
+                    NULL, before_ms, &number, err);
+    if (rc < 0 || number == 0) {
+        return rc;
+    }
+    t->last = number > t->last ? number : t->last;
+    return hub_db_run(t->db, err,
+                      "DELETE FROM event INDEXED BY event_scaled WHERE " EVENT_IS_SCALED
+                      " AND " EVENT_AT " <= ?1",
+                      "i", before_ms);
+}
+
 enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms, struct cm_err *err) {
     struct trimming t = {.db = db};
     int64_t before = 0;
     enum cm_rc rc = hub_meta_get_int(db, HUB_EVENTS_TRIMMED, &before, err);
 
-    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : trim_agents(&t, keep, err);
+    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : trim_scaled(&t, keep / SCALED_SHARE, err);
+    rc = rc < 0 ? rc : trim_agents(&t, keep, err);
     rc = rc < 0 ? rc : trim_others(&t, keep, err);
     rc = rc < 0 ? rc : trim_old(&t, before_ms, err);
     rc = rc < 0 ? rc : trim_loud(&t, err);

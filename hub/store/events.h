@@ -1,8 +1,8 @@
 // events: who did what and why, in order, append-only.
 //
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
-// app.recovered, app.degraded, app.healthy, app.removed, drift.found, drift.cleared, drift.fight,
-// object.adopted, object.recreated, field.taken, release.started, release.weight,
+// app.recovered, app.degraded, app.healthy, app.removed, app.scaled, drift.found, drift.cleared,
+// drift.fight, object.adopted, object.recreated, field.taken, release.started, release.weight,
 // release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
 // release.restarted, release.waiting, release.held, release.not_held, release.rollback,
 // hold.started, hold.retried, hold.void, hold.ended, ban.started, ban.ended, freeze.started,
@@ -68,7 +68,8 @@ CM_MUSTUSE enum cm_rc hub_events_last_ms(struct hub_db *db, const char *cluster,
 // `before_ms` (Unix) on, of a cluster the newest ten thousand at most: it is on record if that was
 // not all. Of the rest it keeps the newest `keep` of what agents can make happen, and as many of
 // all else, so that no agent can wipe out who changed what. While agents' are too many, one
-// cluster's are half of them at most: it cannot wipe out what is known of others either.
+// cluster's are half of them at most: it cannot wipe out what is known of others either. What was
+// scaled is a quarter at most.
 #define HUB_EVENTS_TOLD 10000
 CM_MUSTUSE enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms,
                                       struct cm_err *err);

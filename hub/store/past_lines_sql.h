@@ -59,6 +59,9 @@
     " 'release.rollback', 'write.impossible', 'pull-request.opened', 'pull-request.merged',"       \
     " 'pull-request.closed', 'agent.upgraded')"
 
+// Which ones it gathers: how somebody scaled (hub/past/scaling.h). There may be many.
+#define EVENT_IS_SCALED "kind = 'app.scaled'"
+
 #define LINES_WANTED "(SELECT value FROM meta WHERE name = 'past_lines') > 0"
 #define LINE_TRIGGER(NAME, WHEN, LINE)                                                             \
     "CREATE TRIGGER " NAME " AFTER " WHEN " WHEN " LINES_WANTED                                    \

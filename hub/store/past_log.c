@@ -71,8 +71,8 @@ static const char *decision_kind(const char *verdict) {
     return "";
 }
 
-static int64_t gap_of(const struct past_info *info) {
-    return info->value != 0 ? GAP_MS : SHORT_GAP_MS;
+static int64_t gap_of(const char *kind, const struct past_info *info) {
+    return info->value != 0 || strcmp(kind, PAST_LOG_SCALED) == 0 ? GAP_MS : SHORT_GAP_MS;
 }
 
 // Rows come newest first, so of the actions with a key only the one found last may go on.
@@ -82,7 +82,7 @@ struct past_action *past_log_find(struct past_log *l, const struct past_log_row 
     const char *key = cm_arena_strf(a, "%s %s %s %s", kind, row->app, info->release, row->text);
     struct past_action *found = cm_map_get(l->last, key);
 
-    if (found != NULL && found->from_ms - row->at_ms < gap_of(info)) {
+    if (found != NULL && found->from_ms - row->at_ms < gap_of(kind, info)) {
         return found;
     }
     found = cm_arena_get(a, sizeof(*found));
@@ -376,8 +376,8 @@ static const char *changes_of(const struct past_log *l, uint32_t *verdict) {
             return of_verdict;
         }
     }
-    if (l->kind[0] != '\0' &&
-        (decision_kind(l->kind)[0] != '\0' || past_log_events_tell(l->kind))) {
+    if (l->kind[0] != '\0' && (decision_kind(l->kind)[0] != '\0' || past_log_events_tell(l->kind) ||
+                               strcmp(l->kind, PAST_LOG_SCALED) == 0)) {
         return NULL;
     }
     return l->releases ? (all ? of_releases : of_releases_app) : all ? of_all : of_app;
@@ -397,6 +397,10 @@ static enum cm_rc read_changes(struct past_log *l, struct cm_err *err) {
     return rc < 0 ? rc : read_rows(l, stmt, err);
 }
 
+static bool wants_scaled(const struct past_log *l) {
+    return l->kind[0] == '\0' || strcmp(l->kind, PAST_LOG_SCALED) == 0;
+}
+
 static enum cm_rc read_log(struct past_log *l, struct cm_err *err) {
     l->last = cm_map_new(NULL);
     l->end = &l->first;
@@ -406,6 +410,7 @@ static enum cm_rc read_log(struct past_log *l, struct cm_err *err) {
     rc = rc < 0 || l->releases ? rc : read_freezes(l, err);
     rc = rc < 0 || l->releases ? rc : read_sites(l, err);
     rc = rc < 0 || l->releases ? rc : past_log_events(l, err);
+    rc = rc < 0 || l->releases || !wants_scaled(l) ? rc : past_log_scaled(l, err);
     cm_map_freep(&l->last);
     return rc;
 }

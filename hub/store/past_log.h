@@ -13,9 +13,12 @@
 
 struct cm_map;
 struct hub_entry;
+struct hub_scaling_sum;
 
 #define PAST_LOG_ROWS_MAX 100000   // that are looked at
 #define PAST_LOG_ACTIONS_MORE 4000 // that are kept beside those that are asked for
+
+#define PAST_LOG_SCALED "scaled"
 
 struct past_action {
     const char *kind;
@@ -28,6 +31,8 @@ struct past_action {
     struct past_fold applied;     // of releases and removals
     uint8_t *in_desired;          // a bit for each number of a cluster
     uint8_t *in_applied;
+    struct hub_scaling_sum *scaling; // of what was scaled; NULL: nothing
+    const char *key;                 // of it: the first workload; "": several
     int64_t from_ms;
     int64_t to_ms;
     bool told;                 // by others: it is left out
@@ -78,3 +83,6 @@ bool past_log_is_enough(struct past_log *l, int64_t at_ms, size_t rows);
 // past_log_events_tell tells whether only events tell of a kind of action.
 bool past_log_events_tell(const char *kind);
 enum cm_rc past_log_events(struct past_log *l, struct cm_err *err);
+
+// past_log_scaled adds what autoscalers did.
+enum cm_rc past_log_scaled(struct past_log *l, struct cm_err *err);

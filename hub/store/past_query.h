@@ -29,6 +29,7 @@ struct hub_past_ask {
     bool missing;       // where: clusters with the App and without it
     int64_t limit;      // log: actions; 0: HUB_PAST_LOG_DEFAULT
     const char *kind;   // log: only actions of this kind; NULL or "": all but progressing
+    bool expand;        // log: what was scaled not by App and hour, but each thing that was told
     const char *object; // why: only of this one, as in "Deployment.apps/prod/web"; NULL or "": all
 };
 
@@ -45,7 +46,8 @@ CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
 
 // hub_past_log answers what happened up to then, newest first, an item for each action over all
 // clusters: {"kind", "app", "revision", …, "images", "clusters", "applied", "names", "fromMs",
-// "toMs"}; of what controllers decided, of freezes and of what people did, with "actor" and "text".
+// "toMs"}; of what controllers decided, of freezes, of what people did and of what was scaled, with
+// "actor" and "text".
 CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
                                    const struct hub_past_ask *ask, struct cm_json **out,
                                    struct cm_err *err);

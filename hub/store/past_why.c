@@ -100,7 +100,7 @@ static enum cm_rc add_decisions(const struct asking *k, struct cm_err *err) {
     "SELECT * FROM (SELECT number, " EVENT_AT " AS at, kind, key, revision, actor, message FROM"   \
     " event WHERE cluster = " CLUSTER " AND +app = ?2 AND at <= ?3 AND at_ms <= ?5 AND " WHICH     \
     " AND " IS_OBJECT " ORDER BY number DESC LIMIT ?4)"
-#define OF_CLUSTER EVENTS_OF("?1", "1")
+#define OF_CLUSTER EVENTS_OF("?1", "(?6 <> '' OR NOT (" EVENT_IS_SCALED "))")
 #define OF_APP EVENTS_OF("''", EVENT_IS_TOLD)
 
 // What is told of the App as a whole concerns it there, too: what was written, and could not be.

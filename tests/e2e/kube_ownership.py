@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who owns which field: what others have set is taken or left, as the App says, and told with names."""
+import json
 import pathlib
 import sys
 
@@ -101,6 +102,10 @@ class Rights(KubeStory):
         self.deliver(fleet)
 
     def test_2_an_autoscaler_has_the_replicas(self):
+        self.admin.apply(autoscaler("kept", 2), autoscaler("watched", 2))
+        for name in ("kept", "watched"):  # what changes before that is drift
+            wait_for(lambda again=f"again app={name} object=Deployment": again in self.agent.log_text(), 30,
+                     "the agent to know of the autoscaler", 0.05)
         self.admin.apply(autoscaler("kept", 4), autoscaler("watched", 3))
         self.wait_replicas("kept", 4)
         self.wait_replicas("watched", 3)
@@ -109,6 +114,11 @@ class Rights(KubeStory):
         self.assertEqual(self.drift(), {})
         wait_for(lambda: {(row["path"], row["class"]) for row in self.hub.get("differences")} ==
                  {("spec.replicas", "right")}, 30, "it to be told as theirs by right", 0.2)
+
+    def scaled(self, name):
+        return [(event["key"], event["actor"], event["message"].split(" replicas")[0],
+                 event["message"].split(" for ")[-1])
+                for event in self.events("app.scaled") if event["app"] == name]
 
     def test_3_a_change_leaves_them_as_they_are(self):
         fleet = {}
@@ -130,6 +140,17 @@ class Rights(KubeStory):
         self.deliver({path("kept", item): m.text(item)})
         self.assert_written(mark, {("patch", "configmaps"): 1, ("patch", "secrets"): 1})
         self.assertEqual((self.replicas("kept"), self.drift()), (4, {}))
+
+    def test_4b_what_it_did_is_told_with_its_name_and_once(self):
+        for name, change in (("kept", "2 to 4"), ("watched", "2 to 3")):
+            wait_for(lambda: self.scaled(name), 30, "an event")
+            self.assertEqual(self.scaled(name), [
+                (f"Deployment.apps/default/{name}", "controller-manager", change,
+                 f"HorizontalPodAutoscaler.autoscaling/default/{name}")])
+        log = json.loads(self.hub.run("log", "--kind", "scaled", "-o", "json").stdout)["items"]
+        rows = [(row["app"], row["text"]) for row in log]
+        self.assertEqual(sorted(rows), [("kept", "2 to 4 (HorizontalPodAutoscaler kept)"),
+                                        ("watched", "2 to 3 (HorizontalPodAutoscaler watched)")])
 
     def test_5_they_come_back_when_the_autoscaler_goes(self):
         self.admin.delete("HorizontalPodAutoscaler", "watched", "autoscaling/v2")

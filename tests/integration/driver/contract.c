@@ -46,6 +46,9 @@ struct heard {
     enum agent_verdict verdict;
     char actor[64];
     char actual[1024]; // all that is there; "": as desired
+    int64_t replicas;
+    bool theirs;
+    char scaler[64]; // who set them
 };
 
 struct outcome {
@@ -272,6 +275,16 @@ static bool is_not_drifted(const void *ctx) {
     return is_heard(ctx) && !is_drifted(ctx);
 }
 
+static void on_scaled(void *ctx, const struct agent_scaled *what) {
+    struct heard *h = heard_of(what->key);
+
+    (void)ctx;
+    h->replicas = what->replicas;
+    h->theirs = what->theirs;
+    COPY(h->scaler, what->manager);
+    check();
+}
+
 static void on_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     (void)ctx;
     (void)all;
@@ -281,8 +294,9 @@ static void on_exempted(void *ctx, const struct agent_site_object *all, size_t c
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired, on_health,   on_ready,
-                                     on_rules,    on_released,  on_decided, on_exempted, NULL};
+    struct agent_driver_host host = {on_observed, on_reachable, on_desired,  on_health,
+                                     on_ready,    on_rules,     on_released, on_decided,
+                                     on_scaled,   on_exempted,  NULL};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
 
@@ -541,6 +555,39 @@ static void the_health_of_the_form_before_does_not_outlive_a_change(void **state
         track(key, &out);
         wait_until(is_healthy, key, "the deployment to be healthy");
     }
+}
+
+static bool has_five(const void *ctx) {
+    return heard_of(ctx)->replicas == 5;
+}
+
+static void replicas_that_git_does_not_say_are_told_with_who_set_them(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "scaled");
+    CM_AUTOFREE char *json = deployment_json("scaled", 1);
+    struct outcome out;
+
+    (void)state;
+    char *said = strstr(json, "\"replicas\":1,");
+    memmove(said, said + strlen("\"replicas\":1,"), strlen(said + strlen("\"replicas\":1,")) + 1);
+    apply_well(key, json, &out);
+    track(key, &out);
+    t.outside->change(t.outside, key, "spec", "replicas", "5", "somebody");
+    wait_until(has_five, key, "five replicas");
+    assert_true(heard_of(key)->theirs);
+    assert_string_equal(heard_of(key)->scaler, "somebody");
+}
+
+static void replicas_that_git_says_are_nobody_elses(void **state) {
+    CM_AUTOFREE char *key = key_of("Deployment.apps", "ours");
+    CM_AUTOFREE char *json = deployment_json("ours", 1);
+    struct outcome out;
+
+    (void)state;
+    apply_well(key, json, &out);
+    track(key, &out);
+    t.outside->change(t.outside, key, "spec", "replicas", "5", "somebody");
+    wait_until(has_five, key, "five replicas");
+    assert_false(heard_of(key)->theirs);
 }
 
 static bool is_promoted(const void *ctx) {
@@ -1890,6 +1937,8 @@ static const struct CMUnitTest tests[] = {
     CONTRACT(the_health_of_the_form_before_does_not_outlive_a_change),
     CONTRACT(the_fields_of_others_stay),
     CONTRACT(a_release_that_came_up_has_a_token_and_going_back_by_hand_is_told_once),
+    CONTRACT(replicas_that_git_does_not_say_are_told_with_who_set_them),
+    CONTRACT(replicas_that_git_says_are_nobody_elses),
     CONTRACT(an_open_namespace_is_the_apps),
     CONTRACT(where_an_object_is_can_be_told),
     CONTRACT(an_observation_follows_each_tracking),

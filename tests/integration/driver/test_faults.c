@@ -59,7 +59,11 @@ struct fixture {
     const char *what;           // of the present wait
     size_t number;
     int64_t until_ms;
-    int64_t set_ms; // weights by hand
+    int64_t set_ms;   // weights by hand
+    int64_t replicas; // as it was told last
+    bool theirs;
+    int scalings;
+    char scaler[128];
 };
 
 static void on_observed(void *ctx, const struct agent_observation *what) {
@@ -281,6 +285,15 @@ static void on_decided(void *ctx, const struct agent_decision *what) {
     f->other = what->other;
 }
 
+static void on_scaled(void *ctx, const struct agent_scaled *what) {
+    struct fixture *f = ctx;
+
+    f->replicas = what->replicas;
+    f->theirs = what->theirs;
+    f->scalings++;
+    (void)snprintf(f->scaler, sizeof(f->scaler), "%s by %s", what->owner, what->manager);
+}
+
 static void on_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     (void)ctx;
     (void)all;
@@ -289,8 +302,8 @@ static void on_exempted(void *ctx, const struct agent_site_object *all, size_t c
 
 static void start(struct fixture *f) {
     const struct agent_driver_host host = {
-        on_observed, on_reachable, on_desired, on_health,   on_ready,
-        on_rules,    on_released,  on_decided, on_exempted, f};
+        on_observed, on_reachable, on_desired, on_health,   on_ready, on_rules,
+        on_released, on_decided,   on_scaled,  on_exempted, f};
 
     f->driver->ops->start(f->driver, &host);
     assert_true(turn_until(f->loop, is_reachable, f));
@@ -1262,6 +1275,41 @@ static void what_keda_lets_rest_is_let_be(void **state) {
     assert_false(f->due);
 }
 
+static bool has_five(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->replicas == 5;
+}
+
+static bool is_ours(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return !((struct fixture *)ctx)->theirs;
+}
+
+#define AS_MANY(number, form) "\"spec\":" SPEC_OF(form, "\"replicas\":" #number ",")
+
+static void what_an_autoscaler_does_is_told_with_its_name_until_it_goes(void **state) {
+    struct fixture *f = *state;
+
+    fall_asleep(f, "\"replicas\":2,", REPLICAS_OF("flagger"), AUTOSCALER, "");
+    wait_asked(f, SCALER_WATCH, 1);
+    see(f, 22, AS_MANY(5, "one"), REPLICAS_OF("kube-controller-manager"));
+    assert_true(turn_until(f->loop, has_five, f));
+    assert_true(f->theirs);
+    assert_string_equal(f->scaler, "HorizontalPodAutoscaler.autoscaling/shop/web"
+                                   " by kube-controller-manager");
+    fake_api_event(f->api, CANARY_WATCH,
+                   "{\"type\":\"DELETED\",\"object\":" CANARY("good", "23") "}");
+    let_pass(f, SECOND_MS);
+    assert_true(f->theirs);
+    int before = f->scalings;
+    see(f, 24, AS_MANY(5, "two"), REPLICAS_OF("kube-controller-manager"));
+    let_pass(f, SECOND_MS);
+    assert_int_equal(f->scalings, before); // it is no news
+    fake_api_event(f->api, SCALER_WATCH, "{\"type\":\"DELETED\",\"object\":" AUTOSCALER "}");
+    assert_true(turn_until(f->loop, is_ours, f));
+    assert_int_equal(f->replicas, 5);
+}
+
 #define NO_NODE "\"flagger.app/scale-to-zero\":"
 #define EDGE_PATH "/apis/apps/v1/namespaces/shop/daemonsets/edge"
 #define EDGE_WATCH "GET /apis/apps/v1/daemonsets?watch=1"
@@ -1985,6 +2033,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_canary_keeps_at_none_is_looked_at_for_nobody_else),
     TEST(what_rests_because_somebody_wants_it_so_is_let_be),
     TEST(what_keda_lets_rest_is_let_be),
+    TEST(what_an_autoscaler_does_is_told_with_its_name_until_it_goes),
     TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
     TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
     TEST(a_refused_deletion_is_not_taken_for_done),

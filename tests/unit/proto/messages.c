@@ -52,6 +52,7 @@ const ProtobufCMessageDescriptor *const all_messages[] = {
     &holdfast__v1__exempted__descriptor,
     &holdfast__v1__site_exemption__descriptor,
     &holdfast__v1__exempted_ack__descriptor,
+    &holdfast__v1__scaled__descriptor,
 };
 const size_t all_messages_count = sizeof(all_messages) / sizeof(all_messages[0]);
 

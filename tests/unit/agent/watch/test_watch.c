@@ -1722,6 +1722,182 @@ static void what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends(void *
     assert_int_equal(failed->bundle_sha256.data[0], 9);
 }
 
+// ---- Replicas that are somebody else's
+
+#define HPA "HorizontalPodAutoscaler.autoscaling/shop/web"
+#define WINDOW_MS (5 * 60 * 1000)
+
+static void scale_as(struct fixture *f, const char *key, int64_t replicas, bool theirs,
+                     const char *manager) {
+    agent_watch_scaled(f->watch, &(struct agent_scaled){.key = key,
+                                                        .replicas = replicas,
+                                                        .theirs = theirs,
+                                                        .owner = theirs ? HPA : "",
+                                                        .manager = manager});
+}
+
+static void scale(struct fixture *f, int64_t replicas) {
+    scale_as(f, SVC, replicas, true, "kube-controller-manager");
+}
+
+static const Holdfast__V1__Scaled *scaled(const struct fixture *f) {
+    assert_non_null(f->journal);
+    assert_int_equal(f->journal->n_entries, 1);
+    assert_non_null(f->journal->entries[0]->scaled);
+    return f->journal->entries[0]->scaled;
+}
+
+static void let_pass(struct fixture *f, int64_t ms) {
+    cm_clock_advance(ms);
+    settle(f);
+}
+
+static void what_an_autoscaler_does_is_told_when_its_window_is_over(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    scale(f, 3);
+    let_pass(f, WINDOW_MS);
+    assert_int_equal(f->journals, 0); // nobody knows what was before
+    int64_t first_ms = cm_clock_unix_ms();
+    scale(f, 9);
+    scale(f, 9);
+    let_pass(f, 1000);
+    scale(f, 1);
+    scale_as(f, SVC, 4, true, "kubectl");
+    let_pass(f, WINDOW_MS - 2000);
+    assert_int_equal(f->journals, 0);
+    let_pass(f, 1000);
+    assert_int_equal(f->journals, 1);
+    const Holdfast__V1__Scaled *m = scaled(f);
+    assert_string_equal(m->app, "shop");
+    assert_string_equal(m->key, SVC);
+    assert_string_equal(m->owner, HPA);
+    assert_string_equal(m->manager, "kube-controller-manager, kubectl");
+    assert_int_equal(m->from, 3);
+    assert_int_equal(m->least, 1);
+    assert_int_equal(m->most, 9);
+    assert_int_equal(m->last, 4);
+    assert_int_equal(m->changes, 3);
+    assert_int_equal(m->first_ms, first_ms);
+    assert_int_equal(m->last_ms, first_ms + 1000);
+    acknowledge_journal(f);
+    let_pass(f, WINDOW_MS);
+    assert_int_equal(f->journals, 1);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+}
+
+static void when_replicas_are_ours_again_it_is_told_at_once(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    scale(f, 3);
+    scale(f, 9);
+    settle(f);
+    assert_int_equal(f->journals, 0);
+    scale_as(f, SVC, 9, false, "");
+    settle(f);
+    assert_int_equal(scaled(f)->last, 9);
+    scale_as(f, SVC, 2, false, "holdfast"); // as Git says
+    scale(f, 5);
+    acknowledge_journal(f);
+    let_pass(f, 2 * WINDOW_MS);
+    assert_int_equal(scaled(f)->from, 2);
+    assert_int_equal(scaled(f)->changes, 1);
+}
+
+static void without_a_hub_what_an_autoscaler_does_is_told_when_it_is_back(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    scale(f, 3);
+    scale(f, 9);
+    let_pass(f, WINDOW_MS);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1);
+    agent_watch_connected(f->watch, false, true, true);
+    settle(f);
+    assert_int_equal(scaled(f)->most, 9);
+    acknowledge_journal(f);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+}
+
+static void the_longer_there_is_no_hub_the_longer_the_windows(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    scale(f, 0);
+    for (int minute = 0; minute < 24 * 60; minute++) {
+        scale(f, minute % 2 + 1);
+        let_pass(f, 60000);
+    }
+    assert_true(agent_cache_journal_count(f->cache) >= 7);
+    assert_true(agent_cache_journal_count(f->cache) <= 9);
+}
+
+static void what_is_gathered_is_on_disk_before_the_program_ends(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    scale(f, 3);
+    scale(f, 9);
+    agent_watch_disconnected(f->watch);
+    agent_watch_last(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1);
+    agent_watch_last(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1);
+}
+
+static void what_is_gathered_of_an_object_that_goes_is_told(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    scale(f, 3);
+    scale(f, 0);
+    agent_watch_removed(f->watch, "shop", SVC);
+    assert_int_equal(f->journals, 1);
+    assert_int_equal(scaled(f)->last, 0);
+}
+
+static void objects_beyond_the_first_share_the_window_of_their_app(void **state) {
+    enum { OBJECTS = 70, OF_ITS_OWN = 64 };
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    for (int i = 0; i < OBJECTS; i++) {
+        CM_AUTOFREE char *key = cm_strf("Deployment.apps/shop/web-%02d", i);
+
+        agent_watch_listed(f->watch, "shop", key);
+        scale_as(f, key, i, true, "kube-controller-manager");
+        scale_as(f, key, i + 1, true, "kube-controller-manager");
+    }
+    let_pass(f, WINDOW_MS);
+    assert_int_equal(f->journals, 1);
+    acknowledge_journal(f); // the first came alone
+    assert_int_equal(f->journals, 2);
+    assert_int_equal(f->journal->n_entries, OF_ITS_OWN);
+    const Holdfast__V1__Scaled *rest = entry(f, OF_ITS_OWN - 1)->scaled;
+    assert_string_equal(rest->key, "");
+    assert_int_equal(rest->least, OF_ITS_OWN);
+    assert_int_equal(rest->most, OBJECTS);
+    assert_int_equal(rest->changes, OBJECTS - OF_ITS_OWN);
+}
+
+static void an_older_hub_is_told_nothing_of_what_autoscalers_do(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_watch_connected(f->watch, false, false, true);
+    scale(f, 3);
+    scale(f, 9);
+    let_pass(f, WINDOW_MS);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+}
+
 static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void **state) {
     struct fixture *f = *state;
 
@@ -2510,6 +2686,14 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_new_process_finds_well_is_no_news),
     TEST(what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends),
     TEST(a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap),
+    TEST(what_an_autoscaler_does_is_told_when_its_window_is_over),
+    TEST(when_replicas_are_ours_again_it_is_told_at_once),
+    TEST(without_a_hub_what_an_autoscaler_does_is_told_when_it_is_back),
+    TEST(the_longer_there_is_no_hub_the_longer_the_windows),
+    TEST(what_is_gathered_is_on_disk_before_the_program_ends),
+    TEST(what_is_gathered_of_an_object_that_goes_is_told),
+    TEST(objects_beyond_the_first_share_the_window_of_their_app),
+    TEST(an_older_hub_is_told_nothing_of_what_autoscalers_do),
     TEST(decisions_that_gave_way_are_told_in_their_place),
     TEST(decisions_that_gave_way_are_told_though_nothing_else_happened),
     TEST(decisions_that_give_way_beside_a_hub_are_told_at_once),

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
@@ -233,6 +234,57 @@ static void decisions_that_the_agent_had_no_room_for_are_told_as_such(void **sta
                      1);
 }
 
+static void add_scaled(struct draft *m, uint64_t number, int64_t last_ms) {
+    Holdfast__V1__Scaled *scaled = cm_arena_get(m->arena, sizeof(*scaled));
+
+    holdfast__v1__scaled__init(scaled);
+    scaled->app = cm_arena_strdup(m->arena, "web");
+    scaled->key = cm_arena_strdup(m->arena, "Deployment.apps/default/web");
+    scaled->owner = cm_arena_strdup(m->arena, "ScaledObject.keda.sh/default/web");
+    scaled->manager = cm_arena_strdup(m->arena, "keda-operator");
+    scaled->from = 3;
+    scaled->least = 2;
+    scaled->most = 14;
+    scaled->last = 12;
+    scaled->changes = 4;
+    scaled->first_ms = 1000;
+    scaled->last_ms = last_ms;
+    add(m, number, 1000 * (int64_t)number)->scaled = scaled;
+}
+
+static void what_was_scaled_is_one_event_however_often_it_is_told(void **state) {
+    struct desk *d = *state;
+    struct outcome o;
+
+    for (int i = 0; i < 2; i++) {
+        struct draft m = begin(RUN);
+
+        add_scaled(&m, 4, 281000);
+        o = commit(d, &m);
+        assert_int_equal(o.code, CM_OK);
+        assert_int_equal(o.result.scaled, i == 0 ? 1 : 0);
+        assert_int_equal(o.result.entries, 0); // nobody was away
+    }
+    assert_int_equal(
+        desk_count(d, "SELECT count(*) FROM event WHERE kind = 'app.scaled' AND cluster ="
+                      " 'paris-1' AND app = 'web' AND key = 'Deployment.apps/default/web'"
+                      " AND actor = 'keda-operator' AND happened_ms = 281000 AND message ="
+                      " '3 to 12 replicas (at least 2, at most 14; changes: 4 within 280 s) for"
+                      " ScaledObject.keda.sh/default/web'"),
+        1);
+    assert_int_equal(count_events(d, "*"), 1);
+}
+
+static void a_time_to_come_of_what_was_scaled_is_not_told(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN);
+
+    add_scaled(&m, 4, cm_clock_unix_ms() + 86400000);
+    add_scaled(&m, 5, -1);
+    assert_int_equal(commit(d, &m).code, CM_OK);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE happened_ms = 0"), 2);
+}
+
 static void what_cannot_be_written_is_not_acknowledged(void **state) {
     struct desk *d = *state;
     struct draft m = begin(RUN);
@@ -257,6 +309,8 @@ int main(void) {
         DESK_TEST(a_time_that_is_none_is_not_told),
         DESK_TEST(what_the_agent_had_no_room_for_is_told_as_a_gap),
         DESK_TEST(decisions_that_the_agent_had_no_room_for_are_told_as_such),
+        DESK_TEST(what_was_scaled_is_one_event_however_often_it_is_told),
+        DESK_TEST(a_time_to_come_of_what_was_scaled_is_not_told),
         DESK_TEST(what_cannot_be_written_is_not_acknowledged),
     };
 

@@ -127,6 +127,27 @@ static void of_a_cluster_that_tells_without_end_the_newest_are_kept(void **state
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 1);
 }
 
+static void what_was_scaled_is_a_quarter_of_what_agents_tell(void **state) {
+    struct cm_err err;
+
+    for (int i = 0; i < 6; i++) {
+        add_event(state, "app.degraded", "paris-1");
+    }
+    for (int64_t i = 1; i <= 10; i++) {
+        const struct hub_event scaled = {
+            .at_ms = 100 - i, .kind = "app.scaled", .cluster = "paris-1"};
+
+        assert_int_equal(hub_events_add(*state, &scaled, &err), CM_OK);
+    }
+    assert_int_equal(hub_events_trim(*state, 8, 0, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE kind = 'app.scaled'"), 2);
+    assert_int_equal(count_rows(*state, "SELECT min(at_ms) FROM event WHERE kind = 'app.scaled'"),
+                     98); // the newest, whenever they were told
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 8);
+    assert_int_equal(
+        count_rows(*state, "SELECT value FROM meta WHERE name = '" HUB_EVENTS_TRIMMED "'"), 16);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_empty_store_has_no_event, open_db, close_db),
@@ -136,6 +157,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(one_cluster_wipes_out_no_other_ones, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_the_past_tells_goes_by_age, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_was_scaled_is_a_quarter_of_what_agents_tell, open_db,
+                                        close_db),
         cmocka_unit_test_setup_teardown(of_a_cluster_that_tells_without_end_the_newest_are_kept,
                                         open_db, close_db),
     };

@@ -739,6 +739,86 @@ static void who_changed_what_by_hand_is_one_line_in_the_log(void **state) {
     assert_told(state, &(struct hub_past_ask){.select = "c", .kind = "drifted"}, "");
 }
 
+#define FOR_HPA " for HorizontalPodAutoscaler.autoscaling/default/web"
+#define UP "3 to 12 replicas (at least 3, at most 12; changes: 1 within 0 s)" FOR_HPA
+#define DOWN "12 to 4 replicas (at least 2, at most 12; changes: 3 within 90 s)" FOR_HPA
+#define CONTROLLER "kube-controller-manager"
+
+// begin_scaling has a and b scale up at about the same time, b down a while later, and c the day
+// after that.
+static int64_t begin_scaling(struct hub_db *db) {
+    const struct told up = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
+    int64_t at_ms = NOW_MS / HOUR_MS * HOUR_MS - 5 * HOUR_MS;
+    struct told t = up;
+
+    tell(db, &t, at_ms, at_ms + 300000);
+    t.cluster = "b";
+    tell(db, &t, at_ms + 1000, at_ms + 301000);
+    return at_ms;
+}
+
+static void scaling_is_one_line_for_an_app_and_hour(void **state) {
+    int64_t at_ms = begin_scaling(*state);
+    struct told down = {"app.scaled", "b", "web", KEY, CONTROLLER, DOWN};
+    const struct hub_past_ask what = {.select = "", .kind = "scaled"};
+
+    assert_told(state, &what,
+                "scaled web "
+                "kube-control: 3 to 12 (HorizontalPodAutoscaler web) b,a");
+    tell(*state, &down, at_ms + HOUR_MS / 3, at_ms + HOUR_MS);
+    assert_told(state, &what,
+                "scaled web kube-control: between 2 and 12, 5 changes (HorizontalPodAutoscaler "
+                "web) b,a");
+    tell(*state, &down, at_ms + HOUR_MS * 3 / 4, at_ms + HOUR_MS);
+    tell(*state, &down, at_ms + HOUR_MS, at_ms + HOUR_MS);
+    assert_told(state, &what,
+                "scaled web kube-control: 12 to 4, between 2 and 12, 3 changes "
+                "(HorizontalPodAutoscaler web) b; "
+                "scaled web kube-control: between 2 and 12, 8 changes (HorizontalPodAutoscaler "
+                "web) b,a");
+}
+
+static void each_time_that_somebody_scaled_is_a_line_if_asked_for(void **state) {
+    (void)begin_scaling(*state);
+    assert_told(state, &(struct hub_past_ask){.select = "", .kind = "scaled", .expand = true},
+                "scaled web kube-control: " KEY ": 3 to 12 (HorizontalPodAutoscaler web) b; "
+                "scaled web kube-control: " KEY ": 3 to 12 (HorizontalPodAutoscaler web) a");
+}
+
+static void scaling_can_be_asked_for_like_all_else(void **state) {
+    int64_t at_ms = begin_scaling(*state);
+    const struct told purged = {"app.scaled", "a", "web", KEY, "[purged]", "[purged]"};
+    const struct told other = {"app.scaled", "a", "db", "", "", UP};
+    const char *one = "scaled web kube-control: 3 to 12 (HorizontalPodAutoscaler web) a";
+
+    tell(*state, &purged, at_ms, at_ms);
+    assert_told(state, &(struct hub_past_ask){.select = "a", .kind = "scaled"}, one);
+    assert_told(state, &(struct hub_past_ask){.select = "a:web", .limit = 1}, one);
+    assert_told(state, &(struct hub_past_ask){.select = "c", .kind = "scaled"}, "");
+    assert_told(state, &(struct hub_past_ask){.select = "", .kind = "promoted"}, "");
+    assert_told(state, &(struct hub_past_ask){.select = "a@{6.hours.ago}", .kind = "scaled"}, "");
+    tell(*state, &other, at_ms - HOUR_MS, at_ms);
+    assert_told(state, &(struct hub_past_ask){.select = ":web", .kind = "scaled"},
+                "scaled web kube-control: 3 to 12 (HorizontalPodAutoscaler web) b,a");
+    assert_told(
+        state,
+        &(struct hub_past_ask){.select = "a@{313.minutes.ago}", .kind = "scaled", .known = true},
+        "scaled db : 3 to 12 (HorizontalPodAutoscaler web) a");
+    assert_told(state,
+                &(struct hub_past_ask){.select = "a:web@{313.minutes.ago}", .kind = "scaled"}, one);
+}
+
+static void why_tells_of_scaling_only_if_asked_of_the_object(void **state) {
+    struct cm_arena *a = cm_arena_new(0);
+
+    (void)begin_scaling(*state);
+    struct cm_json *json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web"});
+    assert_int_equal(cm_json_get(json, "events")->count, 0);
+    json = ask(state, a, hub_past_why, &(struct hub_past_ask){.select = "a:web", .object = KEY});
+    assert_int_equal(cm_json_get(json, "events")->count, 1);
+    cm_arena_free(a);
+}
+
 static void drift_of_which_no_event_is_left_is_in_the_log_too(void **state) {
     int64_t at_ms = THEN_MS + 3 * HOUR_MS;
     const struct told t = {"drift.found", "a", "web", KEY, "kubectl", "spec.replicas: 1 -> 3"};
@@ -1000,6 +1080,10 @@ int main(void) {
         TEST(drift_of_which_no_event_is_left_is_in_the_log_too),
         TEST(what_git_keeps_out_bans_and_allows_is_in_the_log),
         TEST(the_log_and_why_tell_what_was_known_then),
+        TEST(scaling_is_one_line_for_an_app_and_hour),
+        TEST(each_time_that_somebody_scaled_is_a_line_if_asked_for),
+        TEST(scaling_can_be_asked_for_like_all_else),
+        TEST(why_tells_of_scaling_only_if_asked_of_the_object),
         TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
         TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
         TEST(of_ever_so_much_the_log_says_that_there_is_more),
