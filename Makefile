@@ -7,8 +7,8 @@ TEST_PACKAGES = python3 python3-venv python3-jsonschema libcmocka-dev clang clan
 	openssh-client openssh-server iproute2 curl tmux zsh fish groff-base systemd prometheus
 
 BIN = $(CURDIR)/build/release/bin
-FAULTS = HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(CURDIR)/build/release/tests/fault/libfault_shim.so \
-	python3 -B tests/fault/run.py
+SHIM = $(CURDIR)/build/release/tests/fault/libfault_shim.so
+FAULTS = HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(SHIM) python3 -B tests/fault/run.py
 TIME = 60
 RUNS = 1000
 REAL_RUNS = 50
@@ -88,6 +88,7 @@ soak: deps-test
 	@$(FAULTS) --runs $(SOAK) --steps 40 --kube
 	@$(FAULTS) --kills $(KILLS) --steps 40
 	@HOLDFAST_STRANGERS=5000 HOLDFAST_FLOOD=30000 HOLDFAST_BIN='$(BIN)' python3 tests/e2e/sim_hostile_peers.py
+	@HOLDFAST_EACH=1 HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(SHIM) python3 tests/e2e/sim_nth_failure.py
 	@HOLDFAST_LOOKS=60 python3 tests/e2e/kube_corpus.py
 
 bench: deps-test

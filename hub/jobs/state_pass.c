@@ -123,14 +123,20 @@ static void prune_packs(struct hub_state_pass *p, struct hub_state_done *out) {
     close_all(p);
 }
 
-// What a killed merge leaves is swept with what was retired: nobody else writes here.
+// merge_packs opens the repository anew, for libgit2 keeps open each pack that it has read from,
+// though it was merged; what a killed merge leaves is swept by that: nobody else writes here.
 static void merge_packs(struct hub_state_pass *p, struct hub_state_done *out) {
     int64_t now_ms = cm_clock_now_ms();
+    struct cm_err ignored; // the next pass finds it
 
     if (run_child(p, hub_repo_merge, out) < 0) {
         p->merge_after_ms = now_ms + MERGE_PAUSE_MS;
     }
-    hub_state_sweep(p->repo);
+    hub_state_close(p->repo);
+    p->repo = NULL;
+    if (hub_state_open(p->folder, &p->repo, &ignored) < 0) {
+        close_all(p);
+    }
 }
 
 // tidy does one of the two: while packs cannot be pruned they are merged all the same.

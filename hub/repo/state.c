@@ -658,10 +658,6 @@ void hub_state_paid(const struct hub_state *s) {
     (void)unlink(path); // else it is looked at again
 }
 
-void hub_state_sweep(const struct hub_state *s) {
-    hub_mirror_sweep(s->path);
-}
-
 size_t hub_state_packs(const struct hub_state *s, uint64_t *out_bytes) {
     CM_CLEANUP(hub_packs_done) struct hub_packs packs = {0};
     size_t count = 0;

@@ -23,7 +23,8 @@ struct cm_arena;
 struct cm_buf;
 struct hub_state;
 
-// hub_state_open opens the bare repository, or makes it. What a killed process left is swept away.
+// hub_state_open opens the bare repository, or makes it. What a killed process left is swept away,
+// and packs that were merged long enough ago.
 CM_MUSTUSE enum cm_rc hub_state_open(const char *path, struct hub_state **out, struct cm_err *err);
 void hub_state_close(struct hub_state *s); // NULL is fine
 
@@ -109,9 +110,6 @@ CM_MUSTUSE enum cm_rc hub_state_last(struct hub_state *s, struct cm_arena *a,
 CM_MUSTUSE enum cm_rc hub_state_last_folder(struct hub_state *s, struct cm_arena *a,
                                             const struct hub_state_place *place,
                                             const char **out_name, struct cm_err *err);
-
-// hub_state_sweep removes packs that were written into others long enough ago.
-void hub_state_sweep(const struct hub_state *s);
 
 // hub_state_packs counts its packs; from HUB_STATE_PACKS_MAX on call hub_repo_merge.
 size_t hub_state_packs(const struct hub_state *s, uint64_t *out_bytes);

@@ -1,15 +1,17 @@
 // shim: makes a program's disk and clock misbehave, by LD_PRELOAD.
 //
-// $HOLDFAST_FAULTS names a file of four little-endian numbers of 64 bits, which is mapped, so that
+// $HOLDFAST_FAULTS names a file of five little-endian numbers of 64 bits, which is mapped, so that
 // who wrote it changes them while the program runs:
 //
 //     errno of fsync and fdatasync | errno of writes to files | ms that the clock is ahead | kill
-//     in
+//     in | fail in
 //
 // 0 means that all is well. "Kill in" counts calls of the first two kinds down and kills the
 // program with SIGKILL in the middle of the last: those are the points where a crash could lose
-// something. Only files below the working folder of a data directory are meant: descriptors 0 to 2
-// never are, and nor is an executable file, into which a test has the program write what it did.
+// something. "Fail in" counts these down, and renames and opens for writing, and has the last one
+// alone fail, with EIO. Only files below the working folder of a data directory are meant:
+// descriptors 0 to 2 never are, and nor is an executable file, into which a test has the program
+// write what it did.
 //
 // Where the working folder has a folder `synced`, there stands, in a file named after a file's
 // inode, how long that was when it was last made durable (64 bits, little-endian). What is behind
@@ -22,6 +24,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -34,7 +37,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SYNC_ERRNO, WRITE_ERRNO, CLOCK_MS, KILL_IN, COUNT };
+enum { SYNC_ERRNO, WRITE_ERRNO, CLOCK_MS, KILL_IN, FAIL_IN, COUNT };
 
 static _Atomic int64_t none[COUNT];
 static _Atomic int64_t *faults = none;
@@ -110,6 +113,14 @@ static void note_no_longer(const struct stat *st) {
     }
 }
 
+static int fails_once(void) {
+    if (faults[FAIL_IN] <= 0 || atomic_fetch_sub(&faults[FAIL_IN], 1) != 1) {
+        return 0;
+    }
+    errno = EIO;
+    return 1;
+}
+
 // fails tells whether the call is to fail, with errno.
 static int fails(int fd, int which) {
     if (!is_file(fd)) {
@@ -120,7 +131,7 @@ static int fails(int fd, int which) {
     if (number != 0) {
         errno = (int)number;
     }
-    return number != 0;
+    return number != 0 || fails_once();
 }
 
 // sync_with makes a file durable; what is written meanwhile does not count. Two at a time could
@@ -204,6 +215,36 @@ int ftruncate(int fd, off_t size) {
 int ftruncate64(int fd, off64_t size) {
     NEXT(ftruncate64)
     return cut(fd, size, next);
+}
+
+int rename(const char *from, const char *to) {
+    NEXT(rename)
+    return fails_once() ? -1 : next(from, to);
+}
+
+static int fails_to_open(int how) {
+    return (how & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && fails_once();
+}
+
+// An open without O_CREAT has no mode; what is taken for it then is not looked at.
+int open(const char *path, int how, ...) {
+    NEXT(open)
+    va_list rest;
+
+    va_start(rest, how);
+    mode_t mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return fails_to_open(how) ? -1 : next(path, how, mode);
+}
+
+int open64(const char *path, int how, ...) {
+    NEXT(open64)
+    va_list rest;
+
+    va_start(rest, how);
+    mode_t mode = va_arg(rest, mode_t);
+    va_end(rest);
+    return fails_to_open(how) ? -1 : next(path, how, mode);
 }
 
 // ---- The clock that people read; the one that only goes on is left alone

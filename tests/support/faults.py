@@ -7,13 +7,13 @@ SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
 
 
 class Faults:
-    SYNC, WRITE, CLOCK_MS, KILL_IN = range(4)
+    SYNC, WRITE, CLOCK_MS, KILL_IN, FAIL_IN = range(5)
 
     def __init__(self, path):
-        path.write_bytes(bytes(32))
+        path.write_bytes(bytes(40))
         self.path = path
         with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 32)
+            self.map = mmap.mmap(file.fileno(), 40)
 
     def set(self, which, number):
         struct.pack_into("<q", self.map, 8 * which, number)
@@ -28,7 +28,7 @@ class Faults:
         return struct.unpack_from("<q", self.map, 8 * which)[0]
 
     def end(self):
-        for which in (self.SYNC, self.WRITE, self.KILL_IN):  # the clock stays where it is
+        for which in (self.SYNC, self.WRITE, self.KILL_IN, self.FAIL_IN):  # the clock stays where it is
             self.set(which, 0)
 
 

@@ -2,6 +2,8 @@
 
 #include "tests/unit/hub/repo/scratch.h"
 
+#include <dirent.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -632,6 +634,24 @@ static void a_failed_pass_is_made_again_in_full(void **state) {
     check(&f);
 }
 
+// open_packs counts the packs that this process has open.
+static size_t open_packs(void) {
+    DIR *dir = opendir("/proc/self/fd");
+    const struct dirent *entry;
+    size_t count = 0;
+
+    assert_non_null(dir);
+    while ((entry = readdir(dir)) != NULL) {
+        char name[4096];
+        ssize_t size = readlinkat(dirfd(dir), entry->d_name, name, sizeof(name) - 1);
+
+        name[size < 0 ? 0 : size] = '\0';
+        count += strstr(name, ".pack") != NULL ? 1 : 0;
+    }
+    (void)closedir(dir);
+    return count;
+}
+
 static void packs_are_merged_when_there_are_many(void **state) {
     CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
 
@@ -646,6 +666,7 @@ static void packs_are_merged_when_there_are_many(void **state) {
            "cd state.git/objects/pack; echo $(($(ls *.pack | wc -l) - $(ls *.retired | wc -l)))",
            "7");
     expect(&f, COMMITS, "30");
+    assert_true(open_packs() <= 7); // not those that were merged
     check(&f);
 }
 
