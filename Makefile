@@ -30,6 +30,7 @@ help:
 	@echo 'make faults       run an agent through 1,000 random faults, and 50 on a real Kubernetes'
 	@echo 'make soak         run hub, agents and Git through SOAK=50 random runs of all kinds of faults, and'
 	@echo '                  as many on a real network and on a real Kubernetes, and kill them KILLS=1000 times'
+	@echo '                  then each call that changes a disk fails once, and an hour of rounds leaves nothing behind'
 	@echo 'make bench        measure; the numbers are printed as JSON'
 	@echo 'make fmt          format the C code'
 	@echo 'make clean        remove build/'
@@ -89,6 +90,7 @@ soak: deps-test
 	@$(FAULTS) --kills $(KILLS) --steps 40
 	@HOLDFAST_STRANGERS=5000 HOLDFAST_FLOOD=30000 HOLDFAST_BIN='$(BIN)' python3 tests/e2e/sim_hostile_peers.py
 	@HOLDFAST_EACH=1 HOLDFAST_BIN='$(BIN)' HOLDFAST_FAULT_SHIM=$(SHIM) python3 tests/e2e/sim_nth_failure.py
+	@HOLDFAST_SECONDS=3600 HOLDFAST_BIN='$(BIN)' python3 tests/e2e/sim_long_run.py
 	@HOLDFAST_LOOKS=60 python3 tests/e2e/kube_corpus.py
 
 bench: deps-test

@@ -5,12 +5,14 @@ kernel kills them (PR_SET_PDEATHSIG) if the test itself is killed. Only processe
 ever signalled, by their pid.
 """
 import atexit
+import collections
 import contextlib
 import ctypes
 import functools
 import os
 import pathlib
 import random
+import re
 import signal
 import socket
 import subprocess
@@ -181,6 +183,17 @@ class Process:
             with contextlib.suppress(FileNotFoundError):
                 held += os.readlink(descriptor).startswith("socket:")
         return held
+
+    @_looking_in
+    def held(self):
+        """What it has open, counted by what it is, and its threads."""
+        found = collections.Counter()
+        for descriptor in pathlib.Path(f"/proc/{self.pid}/fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):
+                name = os.readlink(descriptor).removesuffix(" (deleted)")
+                found["pack" if name.endswith(".pack") else re.sub(r"\d+", "", name)] += 1
+        found["thread"] = len(list(pathlib.Path(f"/proc/{self.pid}/task").iterdir()))
+        return found
 
     @_looking_in
     def memory(self):
