@@ -120,21 +120,34 @@ static bool is_rollout(const char *key) {
     return strncmp(key, ROLLOUT "/", sizeof(ROLLOUT)) == 0;
 }
 
-static void hear(struct kube_entry *e, struct cm_arena *a, const struct cm_json *leader) {
-    struct kube_releases *releases = releases_of(e);
-    const char *key = kube_object_key(a, leader);
+// has_started: what has just started may tell more.
+static bool has_started(const struct kube_rollout *r) {
+    return r->decided && r->decision.verdict == AGENT_VERDICT_STARTED;
+}
+
+static bool hear_once(struct kube_entry *e, struct cm_arena *a, const struct cm_json *leader,
+                      const char *key) {
     struct kube_rollout r;
+
+    if (is_rollout(key)) {
+        kube_rollout_argo(a, leader, &releases_of(e)->leader, &r);
+    } else {
+        kube_rollout_flagger(a, leader, &releases_of(e)->leader, &r);
+    }
+    tell(e, &r, key);
+    return has_started(&r);
+}
+
+static void hear(struct kube_entry *e, struct cm_arena *a, const struct cm_json *leader) {
+    const char *key = kube_object_key(a, leader);
 
     if (key == NULL) {
         return;
     }
-    releases->heard = true;
-    if (is_rollout(key)) {
-        kube_rollout_argo(a, leader, &releases->leader, &r);
-    } else {
-        kube_rollout_flagger(a, leader, &releases->leader, &r);
+    releases_of(e)->heard = true;
+    if (hear_once(e, a, leader, key)) {
+        (void)hear_once(e, a, leader, key);
     }
-    tell(e, &r, key);
 }
 
 // hear_again takes in what a leader said before its workload was there.
@@ -216,9 +229,13 @@ static bool refers(const struct kube_entry *e, struct cm_arena *a, const struct 
 }
 
 static void saw_rollout(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
-    struct kube_rollout r;
+    struct kube_rollout r = {.decided = false};
 
     if (e->tracked && is_looked_at(e) && !refers(e, a, live)) {
+        kube_rollout_argo(a, live, &releases_of(e)->own, &r);
+        tell(e, &r, "");
+    }
+    if (has_started(&r)) {
         kube_rollout_argo(a, live, &releases_of(e)->own, &r);
         tell(e, &r, "");
     }

@@ -4,7 +4,8 @@
 // controllers of Deployments and StatefulSets (rollout_deployment.c, rollout_stateful.c). Each
 // looks at one object and at what was seen of it before, and says what its controller calls the
 // release at work, and what has become of it. It is the edge that counts: a Canary stays Failed
-// after the release that failed is long gone.
+// after the release that failed is long gone. Of a release that has just started the same object
+// may tell more when it is looked at again.
 //
 // Threads: any; pure.
 #pragma once

@@ -215,7 +215,7 @@ static void go_on(struct cm_arena *a, const struct cm_json *rollout, const struc
     const struct wait w = wait_of(rollout, s);
     bool waited = seen->waits_ms != 0;
 
-    if (w.reason != NULL) {
+    if (w.reason != NULL && (same || !seen->known)) { // it begins before that
         if (!same || w.since_ms != seen->waits_ms) {
             wait(a, rollout, s, &w, out);
         }

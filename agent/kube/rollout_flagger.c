@@ -179,7 +179,7 @@ static void go_on(struct cm_arena *a, const struct cm_json *canary, const struct
     int64_t updated_ms = kube_rollout_time(s->condition, "lastUpdateTime");
     int64_t phase_ms = updated_ms > edge_ms ? updated_ms : edge_ms;
     bool same = seen->running && seen->token == kube_rollout_print(s->token);
-    bool waits = gate_of(s->phase) != NULL;
+    bool waits = gate_of(s->phase) != NULL && (same || !seen->known); // it begins before that
 
     if (waits && (!same || seen->waits_ms == 0)) {
         wait(a, canary, s, phase_ms, out);

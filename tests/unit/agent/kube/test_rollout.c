@@ -300,6 +300,27 @@ static void only_a_pause_that_nobody_but_a_person_ends_is_waited_for(void **stat
     WALK_ARGO(steps);
 }
 
+// That both are seen at once changes nothing of what happened.
+static void a_release_that_waits_at_once_has_started_before(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    static const struct step good = {"Initialized", "a", "a", 0, "{}", 1, 0, "", false, "", ""};
+    struct kube_rollout_seen argo = {0};
+    struct kube_rollout_seen flagger = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_argo(a, parse(a, healthy_a), &argo, &r);
+    kube_rollout_flagger(a, canary(a, &good), &flagger, &r);
+    for (int i = 0; i < 3; i++) {
+        static const int verdicts[] = {AGENT_VERDICT_STARTED, AGENT_VERDICT_WAITING, NOTHING};
+
+        kube_rollout_argo(a, parse(a, ROLLOUT(CANARY, PAUSED("CanaryPauseStep", "03"))), &argo, &r);
+        assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, verdicts[i]);
+        kube_rollout_flagger(a, parse(a, GATED("Waiting", "02")), &flagger, &r);
+        assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, verdicts[i]);
+    }
+}
+
 static void who_waits_says_since_when_and_how_to_go_on(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct kube_rollout_seen seen = {0};
@@ -703,6 +724,7 @@ int main(void) {
         cmocka_unit_test(an_abort_is_a_rejection_and_going_back_fast_is_no_promotion),
         cmocka_unit_test(a_canary_waits_for_somebody_until_its_webhook_allows_it_to_go_on),
         cmocka_unit_test(only_a_pause_that_nobody_but_a_person_ends_is_waited_for),
+        cmocka_unit_test(a_release_that_waits_at_once_has_started_before),
         cmocka_unit_test(who_waits_says_since_when_and_how_to_go_on),
         cmocka_unit_test(what_is_installed_first_is_promoted),
         cmocka_unit_test(a_deadline_without_an_abort_rejects_nothing),
