@@ -45,10 +45,11 @@ enum drift_end { DRIFT_END_UNKNOWN, DRIFT_END_CORRECTED, DRIFT_END_PUT_BACK };
 
 // What is told of anything.
 struct telling {
-    struct cm_list dirty; // in watch->dirty_apps or dirty_objects; alone when it was told
-    uint64_t sent_in;     // number of the report that told it last; 0: never
-    int64_t at_ms;        // Unix time of the last change
-    bool removed;         // kept until the hub has acknowledged it
+    struct cm_list dirty;  // in watch->dirty_apps or dirty_objects; alone when it was told
+    uint64_t sent_in;      // number of the report that told it last; 0: never
+    int64_t at_ms;         // Unix time of the last change
+    bool removed;          // kept until the hub has acknowledged it
+    struct cm_list lately; // what of it no acknowledged report has told (lately.c)
 };
 
 // How an App was when it was settled last (journal.c).
@@ -181,6 +182,9 @@ struct agent_watch {
     struct cm_timer lateness; // when the next App may be late
     int64_t lateness_ms;      // monotonic
 
+    struct cm_list lately; // of all tellings, by time
+    size_t lately_count;
+
     struct cm_list corrections;
     struct cm_timer correct;
 
@@ -269,7 +273,7 @@ Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied);
 // watch_note_untold does when it has just gone. watch_begin_journal begins to tell what was written
 // down; while it is owed there are no reports.
 void watch_note_app(struct agent_watch *w, struct app *a);
-void watch_note_object(struct agent_watch *w, const struct seen *s);
+void watch_note_object(struct agent_watch *w, struct seen *s);
 void watch_note_untold(struct agent_watch *w);
 void watch_begin_journal(struct agent_watch *w, bool takes);
 void watch_tell_journal(struct agent_watch *w);
@@ -282,6 +286,16 @@ void watch_scaling_end(struct agent_watch *w, struct scaling *s);
 void watch_scaled(void *watch);
 // journal.c: watch_note_scaled writes that down, and tells it if the hub is there.
 void watch_note_scaled(struct agent_watch *w, Holdfast__V1__Scaled *what);
+
+// lately.c: watch_lately keeps an entry until a report that told it is acknowledged: such a report
+// is sent (watch_lately_sent), or acknowledged (watch_lately_acked). watch_lately_forget is for a
+// telling that is freed, watch_lately_end for a connection that ended: what was superseded is
+// written down, or not.
+void watch_lately(struct agent_watch *w, struct telling *t, Holdfast__V1__JournalEntry *entry);
+void watch_lately_sent(struct telling *t, uint64_t report);
+void watch_lately_acked(struct agent_watch *w);
+void watch_lately_forget(struct telling *t);
+void watch_lately_end(struct agent_watch *w, bool write);
 
 // decide.c: watch_begin_decisions begins to tell decisions; while they are owed there are no
 // reports.

@@ -27,10 +27,18 @@ static bool is_away(const struct agent_watch *w) {
     return !w->connected && !w->shut && w->apply != NULL;
 }
 
-static void add_entry(struct agent_watch *w, int64_t at_ms, Holdfast__V1__JournalEntry *entry) {
-    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&entry->base);
+// notes tells whether what is news is written down, or kept for the case that it has to be.
+static bool notes(const struct agent_watch *w) {
+    return is_away(w) || (w->connected && !w->shut && w->takes_journal);
+}
 
-    agent_cache_journal_add(w->cache, at_ms, bytes->data, bytes->size);
+static void add_entry(struct agent_watch *w, struct telling *t, Holdfast__V1__JournalEntry *entry) {
+    if (!is_away(w)) {
+        watch_lately(w, t, entry);
+        return;
+    }
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&entry->base);
+    agent_cache_journal_add(w->cache, t->at_ms, bytes->data, bytes->size);
 }
 
 // ---- Apps
@@ -63,7 +71,7 @@ static bool take_health(struct noted *n, enum agent_health health) {
 }
 
 // add_app: what is under way is left out, so that its end is found to be one.
-static void add_app(struct agent_watch *w, const struct app *a) {
+static void add_app(struct agent_watch *w, struct app *a) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     Holdfast__V1__AppReport *m = watch_app_report(w, arena, a);
     Holdfast__V1__JournalEntry entry;
@@ -76,7 +84,7 @@ static void add_app(struct agent_watch *w, const struct app *a) {
     m->health = watch_health_of(a->noted.health);
     holdfast__v1__journal_entry__init(&entry);
     entry.app = m;
-    add_entry(w, a->telling.at_ms, &entry);
+    add_entry(w, &a->telling, &entry);
 }
 
 void watch_note_app(struct agent_watch *w, struct app *a) {
@@ -87,7 +95,7 @@ void watch_note_app(struct agent_watch *w, struct app *a) {
     bool applied = take_applied(&a->noted, a);
     bool health = take_health(&a->noted, watch_app_health(w, a));
 
-    if (is_away(w) && (applied || health)) {
+    if (notes(w) && (applied || health)) {
         add_app(w, a);
     }
     a->noted.told = a->noted.told || w->connected;
@@ -95,17 +103,17 @@ void watch_note_app(struct agent_watch *w, struct app *a) {
 
 // ---- Objects
 
-static void add_object(struct agent_watch *w, const struct seen *s) {
+static void add_object(struct agent_watch *w, struct seen *s) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *arena = cm_arena_new(0);
     Holdfast__V1__JournalEntry entry;
 
     holdfast__v1__journal_entry__init(&entry);
     entry.object = watch_object_report(w, arena, s);
-    add_entry(w, s->telling.at_ms, &entry);
+    add_entry(w, &s->telling, &entry);
 }
 
-void watch_note_object(struct agent_watch *w, const struct seen *s) {
-    if (is_away(w) && !s->telling.removed) {
+void watch_note_object(struct agent_watch *w, struct seen *s) {
+    if (notes(w) && !s->telling.removed) {
         add_object(w, s);
     }
 }
@@ -159,6 +167,7 @@ void watch_note_untold(struct agent_watch *w) {
     CM_AUTOFREE struct telling **list = cm_new(most + 1, sizeof(struct telling *));
     struct untold u = {.watch = w, .list = list};
 
+    watch_lately_end(w, is_away(w) && w->takes_journal);
     if (!is_away(w)) {
         return;
     }
@@ -232,6 +241,7 @@ static bool pack_entry(void *ctx, const struct agent_journal_entry *e) {
         entry->app = what->app;
         entry->object = what->object;
         entry->scaled = what->scaled;
+        entry->report = what->report;
     }
     p->bytes += e->size + sizeof(*e);
     return true;

@@ -357,6 +357,7 @@ static void told(struct agent_watch *w, struct cm_list *list, size_t count, uint
 
         cm_list_remove(&t->dirty);
         t->sent_in = number;
+        watch_lately_sent(t, number);
         w->dirty_count--;
     }
 }
@@ -501,6 +502,7 @@ void agent_watch_acked(struct agent_watch *w, const char *run, uint64_t number) 
     }
     w->acked = number;
     agent_cache_set_reports_acked(w->cache, number);
+    watch_lately_acked(w);
     if (w->in_flight > 0) {
         w->in_flight--;
     }

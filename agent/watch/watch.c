@@ -17,6 +17,7 @@ static void seen_free(void *value) {
     struct seen *s = value;
 
     cm_list_remove(&s->telling.dirty);
+    watch_lately_forget(&s->telling);
     cm_list_remove(&s->of_app);
     if (s->correction != NULL) {
         cm_list_remove(&s->correction->due);
@@ -39,6 +40,7 @@ static void app_free(void *value) {
 
     cm_list_remove(&a->telling.dirty);
     watch_scaling_free(a->scaling);
+    watch_lately_forget(&a->telling);
     free(a->name);
     free(a->revision);
     free(a->next_revision);
@@ -64,6 +66,7 @@ static struct app *app_of(struct agent_watch *w, const char *name) {
     if (a == NULL) {
         a = cm_new(1, sizeof(*a));
         cm_list_init(&a->telling.dirty);
+        cm_list_init(&a->telling.lately);
         cm_list_init(&a->seen);
         a->name = cm_strdup(name);
         cm_map_put(w->apps, name, a);
@@ -99,6 +102,7 @@ static struct seen *object_of(struct agent_watch *w, const char *app, const char
     if (s == NULL) {
         s = cm_new(1, sizeof(*s));
         cm_list_init(&s->telling.dirty);
+        cm_list_init(&s->telling.lately);
         s->key = cm_strdup(key);
         s->app = a;
         cm_list_append(&a->seen, &s->of_app);
@@ -530,6 +534,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     cm_list_init(&w->dirty_objects);
     cm_list_init(&w->corrections);
     cm_list_init(&w->scalings);
+    cm_list_init(&w->lately);
     w->report = (struct cm_timer){.run = watch_report, .ctx = w};
     w->correct = (struct cm_timer){.run = watch_correct, .ctx = w};
     w->lateness = (struct cm_timer){.run = watch_late, .ctx = w};
@@ -552,6 +557,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->author);
     cm_timer_stop(w->loop, &w->good);
     cm_timer_stop(w->loop, &w->scaled);
+    watch_lately_end(w, false);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     watch_shares_done(&w->shares);

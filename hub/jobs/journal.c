@@ -112,14 +112,26 @@ static enum cm_rc put_entry(struct journal_job *j, struct hub_db *db,
                                  : put_state(j, db, entry, err);
 }
 
+// was_told tells whether a report did that is on record, though its acknowledgement was lost.
+static bool was_told(const struct journal_job *j, const struct hub_report_mark *reports,
+                     const Holdfast__V1__JournalEntry *entry) {
+    return entry->report != 0 && entry->report <= reports->number &&
+           strcmp(reports->run, j->journal->run) == 0;
+}
+
 static enum cm_rc put_entries(struct journal_job *j, struct hub_db *db,
                               struct hub_report_mark *mark, struct cm_err *err) {
-    enum cm_rc rc = CM_OK;
+    struct hub_report_mark reports;
+    enum cm_rc rc = hub_reports_last(db, j->work.cluster, &reports, err);
 
     for (size_t i = 0; rc == CM_OK && i < j->journal->n_entries; i++) {
         const Holdfast__V1__JournalEntry *entry = j->journal->entries[i];
 
         if (entry->number <= mark->number) {
+            continue;
+        }
+        if (was_told(j, &reports, entry)) {
+            mark->number = entry->number;
             continue;
         }
         rc = put_entry(j, db, entry, err);

@@ -1645,6 +1645,63 @@ static void what_happens_without_a_hub_is_told_in_its_order_with_its_times(void 
     assert_true(entry(f, 3)->number > entry(f, 2)->number);
 }
 
+// be_well begins a connection over which all is known to be well.
+static void be_well(struct fixture *f) {
+    go_away(f);
+    agent_watch_connected(f->watch, false, true, true);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+}
+
+static void what_came_and_went_before_the_link_was_found_dead_is_told(void **state) {
+    struct fixture *f = *state;
+
+    be_well(f);
+    int64_t fell_ms = cm_clock_unix_ms();
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f); // a report tells it, which nobody gets
+    uint64_t number = last(f)->number;
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_disconnected(f->watch);
+    agent_watch_connected(f->watch, false, true, true);
+    settle(f);
+    assert_int_equal(entry(f, 0)->app->health, HOLDFAST__V1__HEALTH__DEGRADED);
+    assert_int_equal(entry(f, 0)->at_ms, fell_ms);
+    assert_int_equal(entry(f, 0)->report, number); // the hub may have it
+    assert_int_equal(entry(f, 1)->object->n_drift, 1);
+    assert_int_equal(entry(f, 1)->report, 0);
+    const Holdfast__V1__JournalEntry *end = entry(f, f->journal->n_entries - 1);
+    assert_int_equal(end->app->health, HOLDFAST__V1__HEALTH__HEALTHY);
+}
+
+static void what_a_hub_has_acknowledged_is_not_told_again(void **state) {
+    struct fixture *f = *state;
+
+    be_well(f);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_disconnected(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1); // how it is now
+}
+
+static void more_than_is_kept_for_later_goes_into_the_journal_at_once(void **state) {
+    struct fixture *f = *state;
+
+    be_well(f);
+    for (int i = 0; i < 300; i++) {
+        observe(f, SVC, i % 2 == 0 ? AGENT_HEALTH_DEGRADED : AGENT_HEALTH_HEALTHY, NULL);
+    }
+    assert_int_equal(agent_cache_journal_count(f->cache), 300 - 256);
+    agent_watch_disconnected(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 300);
+}
+
 static void no_report_comes_before_the_journal_is_acknowledged(void **state) {
     struct fixture *f = *state;
 
@@ -2681,6 +2738,9 @@ static const struct CMUnitTest tests[] = {
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
     TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),
+    TEST(what_came_and_went_before_the_link_was_found_dead_is_told),
+    TEST(what_a_hub_has_acknowledged_is_not_told_again),
+    TEST(more_than_is_kept_for_later_goes_into_the_journal_at_once),
     TEST(no_report_comes_before_the_journal_is_acknowledged),
     TEST(a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers),
     TEST(what_a_new_process_finds_well_is_no_news),

@@ -188,6 +188,26 @@ static void what_the_hub_knew_is_no_event(void **state) {
     assert_int_equal(count_events(d, "*"), before);
 }
 
+// Its acknowledgement was lost with the link.
+static void what_a_report_on_record_has_told_is_passed_over(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin(RUN);
+    struct draft other = begin(OTHER_RUN);
+
+    desk_run(d, "UPDATE presence SET run = '" RUN "', report = 7");
+    add_app(&m, 10, FAILED, HEALTHY);
+    m.journal->entries[0]->report = 7;
+    add_app(&m, 11, APPLIED, DEGRADED);
+    m.journal->entries[1]->report = 8;
+    assert_int_equal(commit(d, &m).result.entries, 1);
+    assert_int_equal(count_events(d, "app.failed"), 0);
+    assert_int_equal(count_events(d, "app.degraded"), 1);
+    add_app(&other, 1, FAILED, HEALTHY); // of another run
+    other.journal->entries[0]->report = 1;
+    assert_int_equal(commit(d, &other).result.entries, 1);
+    assert_int_equal(count_events(d, "app.failed"), 1);
+}
+
 static void a_time_that_is_none_is_not_told(void **state) {
     struct desk *d = *state;
     struct draft m = begin(RUN);
@@ -306,6 +326,7 @@ int main(void) {
         DESK_TEST(what_was_committed_before_is_passed_over),
         DESK_TEST(a_new_disk_begins_anew),
         DESK_TEST(what_the_hub_knew_is_no_event),
+        DESK_TEST(what_a_report_on_record_has_told_is_passed_over),
         DESK_TEST(a_time_that_is_none_is_not_told),
         DESK_TEST(what_the_agent_had_no_room_for_is_told_as_a_gap),
         DESK_TEST(decisions_that_the_agent_had_no_room_for_are_told_as_such),
