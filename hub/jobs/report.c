@@ -341,10 +341,12 @@ static enum cm_rc add_cleared_event(struct report_work *r, struct hub_db *db,
                           err);
 }
 
+// tell_cleared counts in *out_rows what is on record of the object.
 static enum cm_rc tell_cleared(struct report_work *r, struct hub_db *db,
-                               const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+                               const Holdfast__V1__ObjectReport *object, size_t *out_rows,
+                               struct cm_err *err) {
     struct cleared c = {.object = object};
-    enum cm_rc rc = hub_drift_paths(db, r->cluster, object->key, note_cleared, &c, err);
+    enum cm_rc rc = hub_drift_paths(db, r->cluster, object->key, note_cleared, &c, out_rows, err);
 
     rc = rc < 0 || c.count == 0 ? rc : add_cleared_event(r, db, &c, err);
     cm_str_done(&c.names);
@@ -504,8 +506,8 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
         .at_ms = object->at_ms,
     };
     CM_CLEANUP(cm_str_done) struct cm_str actual = {0};
-
-    enum cm_rc rc = tell_cleared(r, db, object, err);
+    size_t rows = 0;
+    enum cm_rc rc = tell_cleared(r, db, object, &rows, err);
 
     if (rc < 0 || object->removed) {
         return rc < 0 ? rc : hub_objects_remove(db, r->cluster, object->key, err);
@@ -513,8 +515,8 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
     rc = tell_new_drift(r, db, object, err);
     rc = rc < 0 ? rc : tell_fight(r, db, object, err);
     rc = rc < 0 ? rc : tell_happened(r, db, object, &row.happened_ms, err);
-    rc = rc < 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
-    r->drift_room += rc < 0 ? 0 : (size_t)hub_db_changes(db);
+    rc = rc < 0 || rows == 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
+    r->drift_room += rows;
     rc = rc < 0 ? rc : put_drift(r, db, object, err);
     rc = rc < 0 ? rc : take_actual(r, db, object, &actual, &row, err);
     return rc < 0 ? rc : hub_objects_put(db, &row, err);

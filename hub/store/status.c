@@ -189,16 +189,19 @@ enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, str
 }
 
 enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
-                           void (*visit)(void *ctx, const char *path), void *ctx,
+                           void (*visit)(void *ctx, const char *path), void *ctx, size_t *out_rows,
                            struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err,
-                     "SELECT path FROM drift WHERE cluster = ?1 AND key = ?2 AND class = 'foreign'",
-                     "tt", cluster, key);
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, "SELECT path, class = 'foreign' FROM drift WHERE cluster = ?1 AND key = ?2",
+        "tt", cluster, key);
 
+    *out_rows = 0;
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        visit(ctx, hub_stmt_text(stmt, 0));
+        if (hub_stmt_int(stmt, 1) != 0) {
+            visit(ctx, hub_stmt_text(stmt, 0));
+        }
+        ++*out_rows;
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -108,10 +108,11 @@ CM_MUSTUSE enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, co
                                       struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row,
                                     struct cm_err *err);
-// hub_drift_paths visits the fields of one object that are on record as drift.
+// hub_drift_paths visits the fields of one object that are on record as drift; *out_rows counts all
+// that are on record, also by right.
 CM_MUSTUSE enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
                                       void (*visit)(void *ctx, const char *path), void *ctx,
-                                      struct cm_err *err);
+                                      size_t *out_rows, struct cm_err *err);
 // What somebody else has set, and which App it is of. Texts are borrowed.
 struct hub_drift_seen {
     struct hub_drift_row row;
