@@ -5,11 +5,11 @@
 // change after a quiet time at once (that Apps are being applied a moment later, unless they are
 // applied by then), what follows soon after, with pauses that grow to the report interval while
 // changes go on, and that the last App is applied, or well, soon again; at most 500 records in one.
-// A record remembers the number of the report that told it; what the hub has not acknowledged when the connection breaks is dirty again.
-// So nothing is queued: a report tells state, not history. Only while there is no hub what it would
-// have made history of goes into the cache's journal (journal.c), which is told before any report.
-// So is what controllers decided about releases (decide.c); an App of which one was rejected is
-// held back.
+// A record remembers the number of the report that told it; what the hub has not acknowledged when
+// the connection breaks is dirty again. So nothing is queued: a report tells state, not history.
+// Only while there is no hub what it would have made history of goes into the cache's journal
+// (journal.c), which is told before any report. So is what controllers decided about releases
+// (decide.c); an App of which one was rejected is held back.
 //
 // Drift (and absence) of an App with `drift: correct` is put right by applying the object again, at
 // once the first time, then with growing pauses while somebody else keeps at it, and after a few

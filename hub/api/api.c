@@ -26,8 +26,8 @@
 #define WATCHERS 64
 #define WORKERS 4
 
-// How much sooner than the hub's other threads those of the API have their turn (nice). However much
-// is asked, a tenth of the processors is left for these.
+// How much sooner than the hub's other threads those of the API have their turn (nice). However
+// much is asked, a tenth of the processors is left for these.
 #define SOONER 10
 
 // Buckets are filled by the millisecond, in whole requests.
