@@ -11,7 +11,7 @@
 
 struct raw_peer;
 
-// raw_peer_connect connects; NULL if that failed. Reading gives up after 10 s.
+// raw_peer_connect connects; NULL if that failed. Reading gives up after a minute.
 struct raw_peer *raw_peer_connect(uint16_t port);
 void raw_peer_close(struct raw_peer *p);
 void raw_peer_dribble(struct raw_peer *p); // from now on each byte is sent by itself

@@ -1,6 +1,7 @@
 // A listener under attack: hundreds of connections of each hostile kind, while an honest agent
 // keeps exchanging frames on the same loop. NNG 1.5.2's own sockets do not survive some of them.
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +27,7 @@ enum {
     ATTACKS = 300, // of each kind
     PERIOD_MS = 10,
     HANDSHAKE_MS = 1000,
-    SILENCE_MS = 3000, // longer than any pause that the honest agent may see
+    PATIENCE_MS = 60000, // of the honest agent, and with it
 };
 
 static size_t max_payload(uint16_t type) {
@@ -37,7 +38,14 @@ static const struct cm_net_limits limits = {
     .max_payload = max_payload,
     .send_queue_bytes = 1 << 16,
     .handshake_ms = HANDSHAKE_MS,
-    .silence_ms = SILENCE_MS,
+    .silence_ms = PATIENCE_MS,
+};
+
+static const struct cm_net_limits patient = {
+    .max_payload = max_payload,
+    .send_queue_bytes = 1 << 16,
+    .handshake_ms = PATIENCE_MS,
+    .silence_ms = PATIENCE_MS,
 };
 
 struct fixture {
@@ -55,6 +63,7 @@ struct fixture {
     struct cm_timer watch;
     int pongs;
     int opened;
+    bool stopped;
     size_t fds; // before the attack
     atomic_bool attack_over;
     void (*attack)(struct fixture *f);
@@ -90,6 +99,17 @@ static void on_hub_closed(void *ctx, struct cm_net_conn *conn, const struct cm_e
     (void)ctx, (void)conn, (void)why;
 }
 
+// run turns the loop until something stops it. Time goes on while there is nothing to do, so that
+// it is no shorter for a busy machine.
+static void run(struct fixture *f) {
+    for (f->stopped = false; !f->stopped;) {
+        if (!cm_loop_turn(f->loop)) {
+            (void)poll(NULL, 0, 1);
+            cm_clock_advance(1);
+        }
+    }
+}
+
 static void ping(struct fixture *f) {
     struct cm_err err;
 
@@ -113,9 +133,7 @@ static void on_pong(void *ctx, struct cm_net_conn *conn, const struct cm_net_fra
     (void)conn, (void)frame;
     f->pongs++;
     cm_timer_start(f->loop, &f->ticks, PERIOD_MS);
-    if (f->pongs == 1) {
-        cm_loop_stop(f->loop);
-    }
+    f->stopped = f->stopped || f->pongs == 1;
 }
 
 static void on_agent_closed(void *ctx, struct cm_net_conn *conn, const struct cm_err *why) {
@@ -126,7 +144,7 @@ static void on_agent_closed(void *ctx, struct cm_net_conn *conn, const struct cm
     f->pongs = 0;
     f->agent_closed = *why;
     cm_timer_stop(f->loop, &f->ticks);
-    cm_loop_stop(f->loop);
+    f->stopped = true;
 }
 
 static void dial_honest(struct fixture *f) {
@@ -136,8 +154,8 @@ static void dial_honest(struct fixture *f) {
     struct cm_err err;
 
     (void)snprintf(addr, sizeof(addr), "127.0.0.1:%u", f->port);
-    assert_int_equal(cm_net_dial(f->loop, addr, f->agent_tls, &limits, &h, &conn, &err), CM_OK);
-    cm_loop_run(f->loop); // until its first answer
+    assert_int_equal(cm_net_dial(f->loop, addr, f->agent_tls, &patient, &h, &conn, &err), CM_OK);
+    run(f); // until its first answer
     assert_non_null(f->agent);
 }
 
@@ -146,6 +164,7 @@ static int set_up(void **state) {
     struct cm_net_handlers h = {on_hub_opened, on_hub_frame, on_hub_closed, NULL, f, NULL};
     struct cm_err err;
 
+    cm_clock_fake(cm_clock_unix_ms());
     pki_init(&f->pki);
     pki_init(&f->other);
     f->loop = cm_loop_new();
@@ -165,7 +184,7 @@ static int set_up(void **state) {
 static void hang_up(struct fixture *f) {
     cm_timer_stop(f->loop, &f->ticks);
     cm_net_close(f->agent, false, "over");
-    cm_loop_run(f->loop); // until it is closed
+    run(f); // until it is closed
 }
 
 static int tear_down(void **state) {
@@ -186,6 +205,7 @@ static int tear_down(void **state) {
     pki_done(&f->pki);
     pki_done(&f->other);
     free(f);
+    cm_clock_fake(-1);
     return 0;
 }
 
@@ -197,12 +217,13 @@ static void *run_attack(void *arg) {
     return NULL;
 }
 
-// The loop goes on until the attack is over and every descriptor has been given back.
+// The loop goes on until the attack is over, the honest agent has had an answer again, and every
+// descriptor has been given back.
 static void on_watch(void *ctx) {
     struct fixture *f = ctx;
 
-    if (f->attack_over && count_fds() <= f->fds) {
-        cm_loop_stop(f->loop);
+    if (f->attack_over && f->pongs > 1 && count_fds() <= f->fds) {
+        f->stopped = true;
     } else {
         cm_timer_start(f->loop, &f->watch, PERIOD_MS);
     }
@@ -215,11 +236,10 @@ static void survive(struct fixture *f, void (*attack)(struct fixture *f)) {
     f->watch = (struct cm_timer){.run = on_watch, .ctx = f};
     cm_timer_start(f->loop, &f->watch, PERIOD_MS);
     assert_int_equal(pthread_create(&thread, NULL, run_attack, f), 0);
-    cm_loop_run(f->loop);
+    run(f);
     (void)pthread_join(thread, NULL);
 
     assert_non_null(f->agent); // had an answer within its deadline, always
-    assert_true(f->pongs > 1);
     hang_up(f);
     dial_honest(f); // and others come in
 }
@@ -445,7 +465,7 @@ int main(void) {
     };
     int failed;
 
-    (void)alarm(240);
+    (void)alarm(600);
     failed = cmocka_run_group_tests(tests, NULL, NULL);
     cm_net_done();
     return failed;

@@ -183,7 +183,7 @@ int main(void) {
     struct cm_err err;
     int failed;
 
-    (void)alarm(240);
+    (void)alarm(600);
     f.loop = cm_loop_new();
     f.count = choose_count();
     pki_init(&pki);

@@ -360,14 +360,22 @@ static void a_line_beyond_the_bound_ends_the_stream(void **state) {
     cm_http_endpoint_free(ep);
 }
 
+static void on_last_line(void *ctx, const char *line, size_t size) {
+    on_line(ctx, line, size);
+    cm_clock_advance(80);
+}
+
 static void silence_ends_a_stream(void **state) {
     struct cm_http_endpoint *ep = endpoint(false, NULL, NULL, 0);
     struct call call = {0};
-    struct cm_http_request_config config = {.path = "/silence", .line = on_line, .timeout_ms = 80};
+    struct cm_http_request_config config = {
+        .path = "/silence", .line = on_last_line, .timeout_ms = 80};
 
     (void)state;
+    cm_clock_fake(cm_clock_unix_ms()); // it stands however long the first line takes
     send_config(ep, config, &call);
     cm_loop_run(t.loop);
+    cm_clock_fake(-1);
     assert_int_equal(call.lines, 1);
     assert_int_equal(call.answer.error.code, CM_EIO);
     assert_non_null(strstr(call.answer.error.msg, "nothing came for 80 ms"));

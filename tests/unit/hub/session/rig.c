@@ -25,7 +25,7 @@
 #include "hub/store/db.h"
 #include "proto/wire.h"
 
-#define PATIENCE_S 30
+#define PATIENCE_S 100
 
 // protobuf-c wants texts that may be changed.
 static char test_text[] = "test";
@@ -115,6 +115,7 @@ int rig_open(void **state) {
     static const char *const hosts[] = {"127.0.0.1"};
     struct cm_err err;
 
+    cm_clock_fake(cm_clock_unix_ms());
     scratch_dir_make(r->dir);
     cm_list_init(&r->peers);
     config.loop = r->loop = cm_loop_new();

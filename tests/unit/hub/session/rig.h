@@ -1,7 +1,8 @@
 // rig: the hub's sessions over real links, with peers that say what a test makes them say.
 //
 // The hub and each peer have a loop of their own, all on the test's thread: a peer whose loop is
-// not turned does not read.
+// not turned does not read. Time stands still unless a test moves it: no deadline ends what a busy
+// machine is slow to do.
 //
 // Threads: one.
 #pragma once

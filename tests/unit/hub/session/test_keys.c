@@ -20,11 +20,6 @@
 #define MINUTE_MS INT64_C(60000)
 #define DAY_MS INT64_C(86400000)
 
-static int open_rig(void **state) {
-    cm_clock_fake(cm_clock_unix_ms()); // it stands unless a test moves it
-    return rig_open(state);
-}
-
 static void leave(struct peer *p) {
     if (p->conn != NULL) {
         cm_net_close(p->conn, false, "it leaves");
@@ -1037,7 +1032,7 @@ static void who_was_revoked_in_time_is_told_so(void **state) {
     assert_int_equal(p->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, open_rig, rig_close)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, rig_open, rig_close)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
