@@ -1,6 +1,7 @@
 #include "freeze_rig.h"
 
 #include <poll.h>
+#include <time.h>
 
 #include "common/clock.h"
 #include "common/loop.h"
@@ -11,7 +12,7 @@
 #include "hub/repo/source.h"
 #include "hub/store/freezes.h"
 
-#define SOON 30000 // turns, of a millisecond
+#define SOON_S 100 // the loop's clock stands still
 
 static void check(const struct cm_err *err) {
     if (err->code < 0) {
@@ -139,7 +140,7 @@ static void turn(struct freeze_rig *r) {
 static void stop_writer(struct freeze_rig *r) {
     r->stopped = false;
     hub_writer_stop(r->writer, on_stopped, r);
-    for (int i = 0; i < SOON && !r->stopped; i++) {
+    for (time_t end = time(NULL) + SOON_S; !r->stopped && time(NULL) < end;) {
         turn(r);
     }
     assert_true(r->stopped);
@@ -188,7 +189,7 @@ void freeze_rig_answer(void *ctx, const struct cm_err *err, const struct hub_fro
 }
 
 void freeze_rig_wait(struct freeze_rig *r, size_t answers, enum cm_rc expected) {
-    for (int i = 0; i < SOON && r->answers == answers; i++) {
+    for (time_t end = time(NULL) + SOON_S; r->answers == answers && time(NULL) < end;) {
         turn(r);
     }
     assert_int_equal(r->answers, answers + 1);
@@ -224,7 +225,8 @@ void freeze_rig_end(struct freeze_rig *r, const char *name, bool dry_run, enum c
 }
 
 void freeze_rig_until(struct freeze_rig *r, const char *sql, int64_t wanted) {
-    for (int i = 0; i < SOON / 50 && desk_count(r->desk, sql) != wanted; i++) {
+    for (time_t end = time(NULL) + SOON_S;
+         desk_count(r->desk, sql) != wanted && time(NULL) < end;) {
         turn(r);
     }
     assert_int_equal(desk_count(r->desk, sql), wanted);

@@ -89,9 +89,9 @@ static void reject(struct fixture *f, const char *cluster, const char *release) 
     bool is_new;
 
     f->decisions++;
-    desk_settle(f->rig->desk);
-    assert_int_equal(hub_decisions_add(hub_store_db(f->rig->desk->store), &row, &is_new, &err),
-                     CM_OK);
+    enum cm_rc rc = hub_decisions_add(desk_own(f->rig->desk), &row, &is_new, &err);
+    desk_give(f->rig->desk);
+    assert_int_equal(rc, CM_OK);
 }
 
 static void land(struct fixture *f) {
@@ -258,8 +258,7 @@ static void what_comes_all_the_time_does_not_put_it_off(void **state) {
         hub_breaker_look(f->breaker);
         freeze_rig_pass(f->rig, SECOND_MS / 2);
     }
-    desk_settle(f->rig->desk);
-    assert_int_equal(desk_count(f->rig->desk, FROZEN_ON("a")), 1);
+    freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
 }
 
 // A freeze before that would keep the release that does not come up; nobody looks but the breaker.
