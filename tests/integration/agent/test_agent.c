@@ -129,6 +129,8 @@ static void end_agent(struct fixture *f, bool kill) {
 static int set_up(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
 
+    cm_clock_fake(cm_clock_unix_ms());
+    time_goes_on = true;
     f->root = temp_dir();
     f->dir = cm_strf("%s/agent", f->root);
     f->loop = cm_loop_new();
@@ -153,6 +155,8 @@ static int tear_down(void **state) {
     free(f->dir);
     temp_dir_remove(f->root);
     free(f);
+    time_goes_on = false;
+    cm_clock_fake(-1);
     return 0;
 }
 
@@ -245,13 +249,29 @@ static bool object_is_missing(void *ctx) {
     return fake_hub_object(f->hub, f->what).health == HOLDFAST__V1__HEALTH__MISSING;
 }
 
+static bool shop_is_what_and_healthy(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return strcmp(fake_hub_app(f->hub, "shop").revision, f->what) == 0 && shop_is_healthy(ctx);
+}
+
+static bool hub_heard_goodbye(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).goodbyes > 0;
+}
+
+static bool hub_heard_all_anew(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).full_reports >= f->number;
+}
+
 static void install(struct fixture *f) {
     publish(f, &shop, 1);
     start_agent(f);
     assert_true(turn_until(f->loop, shop_is_healthy, f));
 }
 
-// wait_writes lets some pings go by, so that what could happen has happened.
+// wait_a_while lets some pings go by, so that what must not happen has its time to.
 static void wait_a_while(struct fixture *f) {
     f->number = fake_hub_counts(f->hub).pings + 2;
     assert_true(turn_until(f->loop, hub_saw_pings, f));
@@ -273,6 +293,8 @@ static void an_agent_enrolls_and_brings_a_manifest_about(void **state) {
     assert_int_equal(fake_hub_counts(f->hub).enrolled, 1);
     assert_true(sim_has(f, WEB) && sim_has(f, CFG) && sim_has(f, KEY));
     f->what = KEY;
+    assert_true(turn_until(f->loop, object_is_reported, f));
+    f->what = CFG;
     assert_true(turn_until(f->loop, object_is_reported, f));
     struct cm_sha256 name = object_name(&shop_objects[0]);
     struct fake_object cfg = fake_hub_object(f->hub, CFG);
@@ -306,6 +328,7 @@ static void an_identity_is_used_again(void **state) {
     install(f);
     uint64_t applies = sim_applies(f);
     end_agent(f, false);
+    assert_true(turn_until(f->loop, hub_heard_goodbye, f));
     assert_int_equal(fake_hub_counts(f->hub).goodbyes, 1);
     fake_hub_forget_reports(f->hub);
     start_agent(f);
@@ -331,11 +354,11 @@ static void a_change_touches_what_changed(void **state) {
     publish(f, &app, 2);
     f->number = 2;
     assert_true(turn_until(f->loop, is_at_generation, f));
-    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    f->what = "c2";
+    assert_true(turn_until(f->loop, shop_is_what_and_healthy, f));
     wait_a_while(f);
     assert_int_equal(sim_applies(f), applies + 1);
     assert_int_equal(fake_hub_counts(f->hub).wants - wants, 2); // bundle and object
-    assert_string_equal(fake_hub_app(f->hub, "shop").revision, "c2");
 }
 
 static void what_is_no_longer_listed_is_removed_and_nothing_else(void **state) {
@@ -404,6 +427,12 @@ static void a_tombstone_may_leave_the_objects(void **state) {
     assert_int_equal(after.objects, 0);
 }
 
+static bool b_has_it(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_app(f->hub, "b").objects == 1 && fake_hub_app(f->hub, "a").objects == 0;
+}
+
 static void an_object_that_moves_to_another_app_is_never_deleted(void **state) {
     const struct test_object one[] = {{.key = CFG}};
     const struct test_app before[] = {{.name = "a", .objects = one, .object_count = 1},
@@ -422,11 +451,10 @@ static void an_object_that_moves_to_another_app_is_never_deleted(void **state) {
     fake_hub_publish(f->hub, &m);
     f->number = 2;
     assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_true(turn_until(f->loop, b_has_it, f));
     wait_a_while(f);
     agent_sim_stats_get(f->sim, &stats);
     assert_int_equal(stats.removes, 0);
-    assert_int_equal(fake_hub_app(f->hub, "b").objects, 1);
-    assert_int_equal(fake_hub_app(f->hub, "a").objects, 0);
 }
 
 static void the_agent_works_from_its_disk_without_the_hub(void **state) {
@@ -600,6 +628,8 @@ static void an_agent_that_cannot_find_again_what_it_owns_says_so(void **state) {
     assert_int_equal(fake_hub_counts(f->hub).full_reports, before); // what is known there stays
     agent_sim_set_reachable(f->sim, true);
     assert_true(turn_until(f->loop, shop_is_healthy, f));
+    f->number = before + 1;
+    assert_true(turn_until(f->loop, hub_heard_all_anew, f));
     assert_int_equal(fake_hub_counts(f->hub).full_reports, before + 1);
     assert_string_equal(fake_hub_app(f->hub, "shop").message, "");
 }
@@ -644,6 +674,8 @@ static void a_hub_that_forgot_is_told_everything(void **state) {
     size_t before;
 
     install(f);
+    f->number = 1;
+    assert_true(turn_until(f->loop, hub_heard_all_anew, f));
     before = fake_hub_counts(f->hub).full_reports;
     assert_int_equal(before, 1); // a process that begins knows not what was told
     fake_hub_down(f->hub);
@@ -653,7 +685,13 @@ static void a_hub_that_forgot_is_told_everything(void **state) {
     f->what = CFG;
     assert_true(turn_until(f->loop, object_is_reported, f));
     assert_true(turn_until(f->loop, shop_is_healthy, f));
+    f->number = before + 1;
+    assert_true(turn_until(f->loop, hub_heard_all_anew, f));
     assert_int_equal(fake_hub_counts(f->hub).full_reports, before + 1);
+}
+
+static bool shop_has_drifted(void *ctx) {
+    return fake_hub_app(((struct fixture *)ctx)->hub, "shop").drifted == 1;
 }
 
 static void drift_is_told_with_field_values_and_name(void **state) {
@@ -670,7 +708,7 @@ static void drift_is_told_with_field_values_and_name(void **state) {
     assert_string_equal(web.desired, "1");
     assert_string_equal(web.actual, "5");
     assert_string_equal(web.manager, "kubectl-edit");
-    assert_int_equal(fake_hub_app(f->hub, "shop").drifted, 1);
+    assert_true(turn_until(f->loop, shop_has_drifted, f));
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = agent_sim_get(f->sim, WEB);
     assert_non_null(memmem(bytes->data, bytes->size, "\"replicas\": 5", 13)); // only told
 }
@@ -718,6 +756,12 @@ static bool shop_has_failed(void *ctx) {
     return fake_hub_app(f->hub, "shop").applied == HOLDFAST__V1__APPLIED__FAILED;
 }
 
+static bool web_was_refused(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return strstr(fake_hub_object(f->hub, WEB).message, "refused on request") != NULL;
+}
+
 static bool other_is_applied(void *ctx) {
     const struct fixture *f = ctx;
 
@@ -737,7 +781,7 @@ static void a_broken_app_delays_no_other_and_heals_by_a_new_revision(void **stat
     assert_true(turn_until(f->loop, shop_has_failed, f));
     assert_true(turn_until(f->loop, other_is_applied, f));
     assert_non_null(strstr(fake_hub_app(f->hub, "shop").message, WEB));
-    assert_non_null(strstr(fake_hub_object(f->hub, WEB).message, "refused on request"));
+    assert_true(turn_until(f->loop, web_was_refused, f));
     agent_sim_fail(f->sim, WEB, CM_OK);
     const struct test_app fixed[] = {
         apps[0], {.name = "shop", .revision = "c2", .objects = shop_objects, .object_count = 2}};
@@ -812,6 +856,11 @@ static void expect_held(struct fixture *f) {
     assert_true(web_is_what(f));
 }
 
+static bool shop_is_held(void *ctx) {
+    return strstr(fake_hub_app(((struct fixture *)ctx)->hub, "shop").message, "held back: ") !=
+           NULL;
+}
+
 static void a_rejected_release_stays_until_a_manifest_answers_and_others_go_on(void **state) {
     struct fixture *f = *state;
 
@@ -821,7 +870,7 @@ static void a_rejected_release_stays_until_a_manifest_answers_and_others_go_on(v
     assert_true(turn_until(f->loop, hub_heard_decisions, f));
     publish_two(f, 2, third_objects, NULL, 3);
     expect_held(f);
-    assert_non_null(strstr(fake_hub_app(f->hub, "shop").message, "held back: "));
+    assert_true(turn_until(f->loop, shop_is_held, f));
     struct cm_sha256 id = fake_hub_counts(f->hub).decision;
     end_agent(f, true);
     start_agent(f);

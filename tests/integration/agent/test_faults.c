@@ -42,7 +42,7 @@
 
 enum { APPS = 3, OBJECTS = 13, STEPS = 10, NOBODY = APPS };
 enum { RUNS = 60, WORKERS = 10, REAL_RUNS = 4, REAL_WORKERS = 4 };
-enum { PATIENCE = 12 }; // times ten seconds, of a loaded machine
+enum { PATIENCE = 2 }; // times what turn_until has
 
 enum standing { LISTED, PRUNED, ORPHANED, UNNAMED };
 

@@ -15,6 +15,7 @@
 #include "agent/driver.h"
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/json.h"
 #include "common/loop.h"
 #include "common/map.h"
@@ -85,20 +86,40 @@ static struct {
     const void *met_ctx;
     struct cm_timer deadline;
     bool late;
+    bool waits;
 } t;
 
 // Waiting: every callback asks whether what we wait for has come.
 
+static void end_wait(void) {
+    t.waits = false;
+    cm_loop_stop(t.loop);
+}
+
 static void check(void) {
     if (t.met != NULL && t.met(t.met_ctx)) {
-        cm_loop_stop(t.loop);
+        end_wait();
     }
 }
 
 static void on_deadline(void *ctx) {
     (void)ctx;
     t.late = true;
-    cm_loop_stop(t.loop);
+    end_wait();
+}
+
+// run_loop runs the loop until end_wait. Where nothing happens but on the loop time is our own: it
+// goes on when there is nothing else to do.
+static void run_loop(void) {
+    if (!t.outside->is_on_loop) {
+        cm_loop_run(t.loop);
+        return;
+    }
+    for (t.waits = true; t.waits;) {
+        if (!cm_loop_turn(t.loop)) {
+            cm_clock_advance(1);
+        }
+    }
 }
 
 static void wait_until(bool (*met)(const void *ctx), const void *ctx, const char *what) {
@@ -110,7 +131,7 @@ static void wait_until(bool (*met)(const void *ctx), const void *ctx, const char
     t.late = false;
     t.deadline = (struct cm_timer){.run = on_deadline};
     cm_timer_start(t.loop, &t.deadline, PATIENCE_MS);
-    cm_loop_run(t.loop);
+    run_loop();
     cm_timer_stop(t.loop, &t.deadline);
     t.met = NULL;
     if (t.late) {
@@ -517,7 +538,7 @@ static void a_changed_apply_changes_and_takes_away(void **state) {
 
 static void on_turn(void *ctx) {
     (void)ctx;
-    cm_loop_stop(t.loop);
+    end_wait();
 }
 
 // turn lets happen what is due by the next turn of the loop.
@@ -525,7 +546,7 @@ static void turn(void) {
     struct cm_task task = {.run = on_turn};
 
     cm_loop_post(t.loop, &task);
-    cm_loop_run(t.loop);
+    run_loop();
 }
 
 static char *deployment_json(const char *name, int replicas) {
@@ -1913,6 +1934,7 @@ static void the_end_cancels_what_was_begun(void **state) {
 static int open_target(int argc, char **argv) {
     t.loop = cm_loop_new();
     if (argc == 2 && strcmp(argv[1], "sim") == 0) {
+        cm_clock_fake(cm_clock_unix_ms());
         t.outside = outside_sim_open(t.loop);
         return 0;
     }

@@ -34,6 +34,7 @@ struct outside {
     void (*blink)(struct outside *o);
     void (*close)(struct outside *o);
 
+    bool is_on_loop;    // all of it; nothing comes from elsewhere
     bool own_inventory; // set before driver_new: apart from that of others on this target
 };
 

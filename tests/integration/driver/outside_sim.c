@@ -125,6 +125,7 @@ struct outside *outside_sim_open(struct cm_loop *loop) {
         .labels = labels,
         .blink = blink,
         .close = close_sim,
+        .is_on_loop = true,
     };
     o->sim = agent_sim_new(loop, &config);
     agent_sim_fail(o->sim, o->base.powerless, CM_EAUTH);

@@ -8,6 +8,7 @@
 
 #include "common/arena.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/json.h"
 #include "common/loop.h"
@@ -15,6 +16,8 @@
 #include "common/str.h"
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
+
+enum { PATIENCE_S = 100, MOMENTS_OF_A_MS = 5 };
 
 char *temp_dir(void) {
     char path[] = "/tmp/holdfast-test-XXXXXX";
@@ -32,8 +35,11 @@ void temp_dir_remove(char *path) {
     free(path);
 }
 
+bool time_goes_on;
+
 bool turn_until(struct cm_loop *loop, bool (*holds)(void *ctx), void *ctx) {
-    const struct timespec moment = {.tv_nsec = 200000};
+    const struct timespec moment = {.tv_nsec = 1000000 / MOMENTS_OF_A_MS};
+    int moments = 0;
     struct timespec now;
     struct timespec begin;
 
@@ -41,9 +47,12 @@ bool turn_until(struct cm_loop *loop, bool (*holds)(void *ctx), void *ctx) {
     while (!holds(ctx)) {
         if (!cm_loop_turn(loop)) {
             (void)nanosleep(&moment, NULL); // another thread has the word
+            if (time_goes_on && ++moments % MOMENTS_OF_A_MS == 0) {
+                cm_clock_advance(1);
+            }
         }
         (void)clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec - begin.tv_sec > 10) {
+        if (now.tv_sec - begin.tv_sec > PATIENCE_S) {
             return false;
         }
     }
