@@ -77,14 +77,17 @@ class Many(Api):
     limits = ("per-s=2", "wrong=3")
 
     def test_webhooks_count_like_all_other_requests_of_an_address(self):
-        said = [self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, X_Gitlab_Token="guess").status
-                for _ in range(60)]
-        self.assertEqual(said[:4], [401, 401, 401, 429])
+        link = self.connection()
+        said = [self.tell(link, "guess").status for _ in range(4)]
+        self.assertEqual(said, [401, 401, 401, 429])
         self.assertEqual(self.server.log_text().count("api.hook_refused"), 3)
-        signed_ones = [self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, X_Gitlab_Token=SECRET)
-                       for _ in range(10)]
-        refused = {answer.headers["Retry-After"] for answer in signed_ones if answer.status == 429}
-        self.assertEqual(refused, {"1"})
+        answers = [self.tell(link, SECRET)]
+        while answers[-1].status == 202 and len(answers) < 500:  # faster than it fills again
+            answers.append(self.tell(link, SECRET))
+        self.assertEqual((answers[-1].status, answers[-1].headers["Retry-After"]), (429, "1"))
+
+    def tell(self, link, token):
+        return self.ask("POST", "/hooks/gitlab/fleet", b"{}", None, link, X_Gitlab_Token=token)
 
 
 if __name__ == "__main__":

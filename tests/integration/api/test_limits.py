@@ -6,7 +6,7 @@ import ssl
 import time
 import warnings
 
-from rig import PATIENCE, Api, main, read_all
+from rig import PATIENCE, Api, main, read_all, wait_for
 
 
 class Sizes(Api):
@@ -103,9 +103,7 @@ class Connections(Api):
         self.assertEqual(served.count(True), 6)
 
     def test_they_are_free_again_once_closed(self):
-        deadline = time.monotonic() + 20
-        while not self.is_served(self.connection()):
-            self.assertLess(time.monotonic(), deadline)
+        wait_for(lambda: self.is_served(self.connection()), PATIENCE, "a place", 0)
 
 
 class Old(Api):
@@ -130,36 +128,37 @@ class Old(Api):
         self.assertIsNone(self.speaks(ssl.TLSVersion.TLSv1))
 
 
-class Stranger(Api):
-    limits = ("head-ms=500",)
+def is_cut_off(link, head, pause):
+    """Tells whether a connection is closed that says this, and then a byte now and then."""
+    link.settimeout(pause)
+    until = time.monotonic() + PATIENCE
+    with contextlib.suppress(OSError, ssl.SSLError):
+        link.sendall(head)
+        while time.monotonic() < until:
+            link.sendall(b"x")
+            with contextlib.suppress(TimeoutError):
+                if not link.recv(1000):
+                    return True
+        return False
+    return True
 
-    def lives(self, head, piece, pause=0.1):
-        """For how long a connection is kept that says this, and then a piece now and then."""
-        link = self.raw()
-        began = time.monotonic()
-        link.settimeout(pause)
-        with contextlib.suppress(OSError, ssl.SSLError):
-            link.sendall(head)
-            while time.monotonic() - began < 10:
-                link.sendall(piece)
-                with contextlib.suppress(TimeoutError):
-                    if not link.recv(1000):
-                        break
-        return time.monotonic() - began
+
+class Stranger(Api):
+    limits = ("head-ms=2000",)  # time for a slow machine to say the first word
+
+    def test_headers_without_an_end_are_cut_off(self):
+        self.assertTrue(is_cut_off(self.raw(), b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ", 0.1))
+
+    def test_a_body_without_an_end_is_cut_off(self):
+        length = b"Host: a\r\nContent-Length: 60000\r\n\r\n"
+        for path in (b"/api/v1/sync", b"/hooks/github/fleet"):
+            self.assertTrue(is_cut_off(self.raw(), b"POST " + path + b" HTTP/1.1\r\n" + length, 0.1))
 
     def says_nothing(self, link, seconds):
         link.settimeout(seconds)
         with self.assertRaises(TimeoutError):
             link.recv(1000)
         link.settimeout(PATIENCE)
-
-    def test_headers_without_an_end_are_cut_off(self):
-        self.assertLess(self.lives(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ", b"x"), 8)
-
-    def test_a_body_without_an_end_is_cut_off(self):
-        length = b"Host: a\r\nContent-Length: 60000\r\n\r\n"
-        self.assertLess(self.lives(b"POST /api/v1/sync HTTP/1.1\r\n" + length, b"x"), 8)
-        self.assertLess(self.lives(b"POST /hooks/github/fleet HTTP/1.1\r\n" + length, b"x"), 8)
 
     def test_who_is_known_may_take_longer(self):
         head = (b"POST /api/v1/sync HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer "
@@ -168,7 +167,7 @@ class Stranger(Api):
         link.sendall(head)
         for piece in (b"{", b" ", b" ", b" ", b" ", b" ", b" "):
             link.sendall(piece)
-            self.says_nothing(link, 0.2)
+            self.says_nothing(link, 0.4)
         link.sendall(b"}")
         self.assertTrue(link.recv(1000).startswith(b"HTTP/1.1 202 "))
 
@@ -178,42 +177,24 @@ class Stranger(Api):
         said = read_all(link)
         self.assertTrue(said.startswith(b"HTTP/1.1 401 "), said)
 
-
-class Silent(Api):
-    limits = ("head-ms=300",)
-
     def test_who_does_not_say_what_he_wants_loses_his_place_first(self):
         link = self.connection()
         link.request("GET", "/healthz")
         self.assertEqual(link.getresponse().read(), b"ok\n")
         silent = [self.raw() for _ in range(10)]
-        began = time.monotonic()
         self.assertEqual({read_all(other) for other in silent}, {b""})
-        self.assertLess(time.monotonic() - began, 15)
         link.request("GET", "/healthz")  # who has asked once may pause
         self.assertEqual(link.getresponse().read(), b"ok\n")
 
 
 class Slow(Api):
-    limits = ("idle-s=1", "request-ms=1500")
+    limits = ("idle-s=2", "request-ms=3000")  # likewise
 
     def test_who_says_nothing_is_cut_off(self):
-        began = time.monotonic()
         self.assertEqual(read_all(self.raw()), b"")
-        self.assertLess(time.monotonic() - began, 15)
 
     def test_who_trickles_is_cut_off(self):
-        link = self.raw()
-        began = time.monotonic()
-        with contextlib.suppress(OSError, ssl.SSLError):
-            link.sendall(b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ")
-            while time.monotonic() - began < 15:
-                link.sendall(b"x")
-                link.settimeout(0.3)
-                with contextlib.suppress(TimeoutError):
-                    if not link.recv(1):
-                        break
-        self.assertLess(time.monotonic() - began, 15)
+        self.assertTrue(is_cut_off(self.raw(), b"GET /healthz HTTP/1.1\r\nHost: a\r\nX-Slow: ", 0.3))
 
     def test_others_are_served_meanwhile(self):
         idle = [self.raw() for _ in range(20)]

@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.parse
 
-from rig import Api, main
+from rig import PATIENCE, Api, main, wait_for
 
 REVISION = "abcdef0123abcdef0123abcdef0123abcdef0123"
 FLEET = (
@@ -152,15 +152,13 @@ class Watching(Api):
 
     def test_the_server_ends_while_some_watch(self):
         streams = [self.watch() for _ in range(5)]
-        began = time.monotonic()
-        self.assertEqual(self.server.terminate(), 0)
-        self.assertLess(time.monotonic() - began, 8)
+        self.assertEqual(self.server.terminate(), 0)  # it is killed if it waits for them
         self.assertEqual({stream.next() for stream in streams}, {None})
         type(self).start()
 
 
 class Limits(Api):
-    limits = ("watchers=2", "idle-s=1", "request-ms=1000")
+    limits = ("watchers=2", "idle-s=3", "request-ms=3000")  # to say the first word, on a slow machine
     seed = FLEET
 
     def begin(self, link, after=""):
@@ -172,7 +170,7 @@ class Limits(Api):
         """A connection that takes little before it must be read from."""
         plain = socket.socket()
         plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        plain.settimeout(20)
+        plain.settimeout(PATIENCE)
         plain.connect(("127.0.0.1", self.port))
         link = self.tls.wrap_socket(plain, server_hostname="127.0.0.1")
         self.addCleanup(link.close)
@@ -192,7 +190,7 @@ class Limits(Api):
         answer = self.ask("GET", "/api/v1/watch")
         self.assertEqual((answer.status, answer.headers["Retry-After"]), (503, "1"))
         self.assertIn("2 watch already", answer.detail)
-        time.sleep(2.5)  # longer than a request may take, or may be idle
+        time.sleep(4)  # longer than a request may take, or may be idle
         self.run_sql(event("a.b", message="still here"))
         for link in links:
             said = b""
@@ -208,10 +206,7 @@ class Limits(Api):
         before = self.server.rss_kib()
         slow = [self.begin(self.small(), "&after=1") for _ in range(2)]
         self.assertTrue(all(slow))
-        deadline = time.monotonic() + 20
-        while not self.watchers():
-            self.assertLess(time.monotonic(), deadline, "a slow reader is still there")
-            time.sleep(0.2)
+        wait_for(self.watchers, PATIENCE, "a slow reader to be closed", 0.2)
         self.assertLess(self.server.rss_kib() - before, 40_000)
 
 
