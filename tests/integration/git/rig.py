@@ -99,7 +99,7 @@ class Case(unittest.TestCase):
 
     def fetch(self, *flags, **words):
         done = subprocess.run(self.argv(*flags, **words), capture_output=True, text=True,
-                              timeout=100, check=False)
+                              timeout=200, check=False)
         self.assertEqual(done.returncode, 0, done.stderr)
         return json.loads(done.stdout)
 

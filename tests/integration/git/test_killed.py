@@ -73,7 +73,7 @@ class Killed(rig.Case):
             time.sleep(self.random.uniform(0, 0.25))  # the moment of the kill is the point
             if child is not None and not gone(child):
                 os.kill(child, signal.SIGKILL)
-            answer = json.loads(process.communicate(timeout=60)[0])
+            answer = json.loads(process.communicate(timeout=180)[0])
             if answer["rc"] != 0:
                 died += 1
                 self.assertEqual((answer["rc"], answer["trouble"]), (EIO, "local"), answer)
@@ -92,7 +92,7 @@ class Killed(rig.Case):
         server = self.raw(behave)
         self.words["url"] = f"https://localhost:{server.port}/open/fleet.git"
         process, child = self.start()
-        self.assertTrue(reached.wait(20))
+        self.assertTrue(reached.wait(60))
         self.assertFalse(gone(child))
         process.kill()
         process.communicate()
