@@ -23,7 +23,7 @@ def program(name):
 def listening(port):
     """Tells whether something accepts connections on this port of the loopback."""
     with socket.socket() as probe:
-        probe.settimeout(1)
+        probe.settimeout(10)
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
@@ -80,7 +80,7 @@ class Hub(Process):
         self.wait_ready(lambda: all(map(listening, ports)), timeout, "listening")
         return self
 
-    def run(self, *words, check=True, timeout=60):
+    def run(self, *words, check=True, timeout=180):
         """Runs the CLI against this hub; returns the finished process (stdout, stderr, code)."""
         done = subprocess.run([program("holdfast"), "--server", self.api_url,
                                "--ca-file", self.ca_file, "--token-file", self.token_file,

@@ -12,7 +12,7 @@ from support.agent import Agent
 from support.gitrepo import GitRepo
 from support.hub import Hub
 from support.manifests import app, cluster, text, thing
-from support.process import wait_for
+from support.process import PATIENCE, wait_for
 
 CLUSTER = "real"
 SOON = 30  # seconds; a bound for a busy machine
@@ -71,8 +71,9 @@ class KubeStory(story.Story):
         return revision
 
     def wait_until(self, revision, stage="healthy", timeout=60):
+        timeout *= PATIENCE
         waited = self.hub.run("wait", "--revision", revision, "--for", stage, "--timeout",
-                              f"{timeout}s", timeout=timeout + 10, check=False)
+                              f"{timeout}s", timeout=timeout + 60, check=False)
         if waited.returncode != 0:
             raise AssertionError(f"{waited.stderr.strip()}\n{self.not_well()}")
 

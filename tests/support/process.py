@@ -20,12 +20,14 @@ import sys
 import time
 import unittest
 
-STOP_SECONDS = 30  # a bound for a busy machine
+STOP_SECONDS = 60  # a bound for a busy machine
+PATIENCE = 3  # so many times what is said is waited for what must come
 LOG_TAIL_LINES = 40
 
 PR_SET_PDEATHSIG = 1
 
 _running = []
+_claims = []  # of ports
 _wrong_ends = []
 _libc = ctypes.CDLL(None)
 
@@ -34,11 +36,14 @@ class TimedOut(AssertionError):
     """What was waited for did not happen."""
 
 
-def wait_for(condition, timeout, what="", interval=0.05):
-    """Returns the first true value of condition(); raises TimedOut after timeout seconds.
+def wait_for(condition, timeout, what="", interval=0.05, patience=PATIENCE):
+    """Returns the first true value of condition(); raises TimedOut if there is none for long.
 
+    timeout: seconds, with some room on a machine with other work; one that is slower still gets
+    more. patience=1: exactly so long, for what may as well not come.
     A condition that raises AssertionError has not come true yet; its words end up in the message.
     """
+    timeout *= patience
     deadline = time.monotonic() + timeout
     while True:
         reason = ""
@@ -56,16 +61,21 @@ def wait_for(condition, timeout, what="", interval=0.05):
 def free_port():
     """A port nobody listens on, from below the range that outgoing connections are given.
 
-    So it stays free while a server that had it is restarted.
+    So it stays free while a server that had it is restarted. No other test is given it, nor this
+    one again: a name, which the kernel keeps as long as the test lives, says that it is taken.
     """
     for _ in range(100):
         port = random.randint(20000, 32000)
-        with socket.socket() as probe:
-            try:
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0holdfast-test-port-{port}")
+            with socket.socket() as probe:
                 probe.bind(("127.0.0.1", port))
-                return port
-            except OSError:
-                continue
+        except OSError:
+            claim.close()
+            continue
+        _claims.append(claim)
+        return port
     raise RuntimeError("no free port between 20000 and 32000")
 
 

@@ -48,7 +48,7 @@ def write_identity(agent_data, path):
 class RawAgent:
     """One connection; without an identity it shows no certificate."""
 
-    def __init__(self, port, identity=None, timeout=10):
+    def __init__(self, port, identity=None, timeout=60):
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

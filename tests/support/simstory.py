@@ -14,7 +14,7 @@ import time
 from support import manifests, story
 from support.gitrepo import GitRepo
 from support.hub import Hub, program
-from support.process import Process, wait_for
+from support.process import PATIENCE, Process, wait_for
 
 SOON = 30  # seconds; a bound for a busy machine
 PATIENT = 90
@@ -69,7 +69,7 @@ class Sim(Process):
         """Gives a command; returns the answer, a line."""
         line = " ".join(f'"{word}"' if " " in str(word) else str(word) for word in words)
         with socket.socket(socket.AF_UNIX) as link:
-            link.settimeout(10)
+            link.settimeout(60)
             link.connect(str(self.socket))
             link.sendall(line.encode() + b"\n")
             with link.makefile(encoding="utf-8") as answers:
@@ -139,7 +139,8 @@ class SimStory(story.Story):
     def wait(cls, revision=None, stage="healthy", timeout=PATIENT):
         """Waits with the CLI until all (or what the revision changed) has come to a stage."""
         of = ["--revision", revision] if revision else []
-        cls.hub.run("wait", *of, "--for", stage, "--timeout", f"{timeout}s", timeout=timeout + 10)
+        timeout *= PATIENCE
+        cls.hub.run("wait", *of, "--for", stage, "--timeout", f"{timeout}s", timeout=timeout + 60)
 
     def commit(self, changes, message="change"):
         """Pushes {path: text or None} and tells the hub. Returns the commit."""

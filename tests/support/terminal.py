@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import unittest
 
-from support.process import wait_for
+from support.process import PATIENCE, wait_for
 
 
 NUMBERS = itertools.count(1)  # a server that is ending may still have its socket
@@ -56,14 +56,14 @@ class Terminal:
         """A variable of tmux, such as cursor_flag or alternate_on."""
         return self._tmux("display-message", "-p", "#{" + what + "}").strip()
 
-    def wait_for(self, *parts, timeout=20):
+    def wait_for(self, *parts, timeout=20, patience=PATIENCE):
         """Waits until all of these can be seen; returns the text."""
         def seen():
             text = self.text()
             missing = [part for part in parts if part not in text]
             assert not missing, f"{missing} not in:\n{text}"
             return text
-        return wait_for(seen, timeout, "a text on the terminal")
+        return wait_for(seen, timeout, "a text on the terminal", patience=patience)
 
     def close(self):
         subprocess.run(["tmux", "-S", str(self.socket), "kill-server"], env=self.env, check=False,

@@ -16,7 +16,7 @@ _ssl.TLS_client_method.restype = _ssl.SSL_CTX_new.restype = _ssl.SSL_new.restype
 class TlsPeer:
     """One connection. `newest` is the highest version of TLS that it offers."""
 
-    def __init__(self, port, identity=None, newest=TLS_1_3, timeout=10):
+    def __init__(self, port, identity=None, newest=TLS_1_3, timeout=60):
         self.plain = socket.create_connection(("127.0.0.1", port), timeout=timeout)
         self.plain.settimeout(None)
         self.plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, timeout.to_bytes(8, "little") + bytes(8))
