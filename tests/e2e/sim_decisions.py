@@ -116,6 +116,7 @@ class Decisions(SimStory):
     def test_06_what_is_rejected_while_the_hub_is_away_is_kept_out_before_anything_newer(self):
         self.hub.kill()
         self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
+        wait_for(lambda: WORDS.encode() in (self.sim.data / "c03" / "log").read_bytes(), SOON, "it to be on the disk")
         self.sim.restart("c03")
         newer = self.repo.push({**web("3", A="d"), **other("red")}, "while nobody can hear")
         self.hub.start_and_wait()

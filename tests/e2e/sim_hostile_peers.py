@@ -135,7 +135,7 @@ class HostilePeers(SimStory):
     def flood(self, port, said):
         for _ in range(FLOOD):
             with socket.socket() as plain:
-                plain.settimeout(10)
+                plain.settimeout(60)
                 plain.connect(("127.0.0.1", port))
                 plain.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
                 with contextlib.suppress(OSError):

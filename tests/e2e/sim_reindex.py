@@ -120,7 +120,8 @@ class Reindex(SimStory):
         self.sim.ask("kill", "c03")
         wait_for(lambda: "c03" not in self.connected(), SOON, "c03 to be away", 0.1)
         time.sleep(0.01)  # a moment of its own
-        type(self).then = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime()) + f".{int(time.time() * 1000) % 1000:03}Z"
+        now = time.time()
+        type(self).then = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(now)) + f".{int(now * 1000) % 1000:03}Z"
         self.hub.terminate()  # of those that were connected it is told anew since when they were not
         self.hub.start_and_wait()
         self.wait_connected("c01", "c02")

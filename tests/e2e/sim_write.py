@@ -166,7 +166,11 @@ class Write(SimStory):
 
     def test_5_what_is_asked_for_together_is_pushed_together(self):
         self.hook("post-receive", f"echo push >> {self.folder}/pushes")
-        asked = [self.ask("suspend", "cluster", name) for name in ("c03", "c04")]
+        _, back = self.away()  # so that nothing is pushed before both are asked for
+        try:
+            asked = [self.ask("suspend", "cluster", name) for name in ("c03", "c04")]
+        finally:
+            back()
         revisions = {self.wait_done(one)["revision"] for one in asked}
         self.assertEqual(len(revisions), 2)
         self.assertEqual((self.folder / "pushes").read_text(encoding="ascii"), "push\n")

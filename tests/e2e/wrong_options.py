@@ -19,7 +19,7 @@ class WrongOptions(story.Story):
         folder = self.folder / name
         folder.mkdir(exist_ok=True)
         done = subprocess.run([program(name), *words], cwd=folder, capture_output=True, text=True,
-                              timeout=10, check=False, stdin=subprocess.DEVNULL)
+                              timeout=60, check=False, stdin=subprocess.DEVNULL)
         self.assertEqual(done.returncode, 2, done.stderr)
         self.assertEqual(list(folder.iterdir()), [])
         return done.stderr

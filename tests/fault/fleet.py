@@ -290,7 +290,7 @@ class Fleet(Identities, Backups):
     def has_told_all(self, name):
         """Whether nothing is noted of what happened before; a clock may keep a hub from hearing."""
         try:
-            return wait_for(lambda: not self.sim.state(name)["untold"], 5)
+            return wait_for(lambda: not self.sim.state(name)["untold"], 5, patience=1)
         except TimedOut:
             return False
 
@@ -334,7 +334,7 @@ class Fleet(Identities, Backups):
     def wait_for_the_kill(self, program, faults):
         """Until a program's shim has killed it; soon it is killed in any case."""
         try:
-            wait_for(lambda: not program.alive(), 3)
+            wait_for(lambda: not program.alive(), 3, patience=1)
             program.exit_code()
             self.kills += 1
         except TimedOut:
