@@ -142,6 +142,7 @@ static struct member *add_member(struct sim_fleet *f, const char *name) {
                                                 .latency_ms = f->config.latency_ms,
                                                 .health_ms = f->config.health_ms,
                                                 .strict_namespaces = f->config.strict_namespaces,
+                                                .observes = f->config.observes,
                                                 .adopt = true,
                                                 .noted = f->history < 0 ? NULL : on_note,
                                                 .ctx = m});

@@ -28,6 +28,7 @@ struct sim_fleet_config {
     int64_t disk_threads;
     int64_t start_rate; // agents a second
     bool strict_namespaces;
+    bool observes;
     const char *history; // path of a file to which a line of JSON is added for all that becomes of
                          // an object; NULL: none
 };

@@ -364,7 +364,6 @@ static struct run *run_for(struct agent_apply *a, const struct agent_desired_app
     r->pruning = (struct agent_pruning){.prune = app->bundle->prune,
                                         .precious = app->bundle->prune_precious};
     r->all = all;
-    r->heal = app->bundle->drift == AGENT_DRIFT_CORRECT;
     return r;
 }
 
@@ -383,8 +382,16 @@ static void observe_anew(struct agent_apply *a, const struct agent_bundle *bundl
     }
 }
 
-// A new bundle also puts right what somebody changed in the App's other objects; a manifest that is
-// new for other Apps' sake does not, unless the App says `drift: correct`.
+// heals tells whether what somebody changed is put right by the way: where the App is another one
+// in Git, or `drift: correct` says so; not where only a rule or an exemption begins or ends.
+static bool heals(const struct run *r, const struct agent_desired_app *app) {
+    return app->bundle->drift == AGENT_DRIFT_CORRECT ||
+           (r != NULL && r->bundle != app->bundle &&
+            ((r->heal && r->phase != RUN_DONE) || r->bundle == NULL ||
+             r->bundle->drift != app->bundle->drift ||
+             !agent_bundle_same_objects(r->bundle, app->bundle)));
+}
+
 static void start_app(struct agent_apply *a, const struct agent_desired_app *app) {
     struct run *r = cm_map_get(a->runs, app->name);
 
@@ -402,8 +409,8 @@ static void start_app(struct agent_apply *a, const struct agent_desired_app *app
         observe_anew(a, app->bundle);
     }
     struct run *next = run_for(a, app, false);
+    next->heal = heals(r, app);
     if (r != NULL && r->bundle != app->bundle) {
-        next->heal = true;
         a->host.afresh(a->host.ctx, app->name);
     }
     replace(a, app->name, next);

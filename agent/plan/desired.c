@@ -461,6 +461,16 @@ static bool same_list(const struct agent_drift_rules *a, const struct agent_drif
     return same;
 }
 
+bool agent_bundle_same_objects(const struct agent_bundle *a, const struct agent_bundle *b) {
+    bool same = a->entry_count == b->entry_count;
+
+    for (size_t i = 0; same && i < a->entry_count; i++) {
+        same = strcmp(a->entries[i].key, b->entries[i].key) == 0 &&
+               cm_sha256_equal(&a->entries[i].sha256, &b->entries[i].sha256);
+    }
+    return same;
+}
+
 // Lists are numbered in the order of the objects that need them, so the same rules look the same.
 bool agent_bundle_same_rules(const struct agent_bundle *a, const struct agent_bundle *b) {
     bool same = a->drift == b->drift && a->drift_rules_count == b->drift_rules_count &&

@@ -178,6 +178,9 @@ void agent_bundle_unrefp(struct agent_bundle **b);
 // agent_bundle_rules returns the rules about differences of an entry, perhaps none.
 const struct agent_drift_rules *agent_bundle_rules(const struct agent_bundle *b,
                                                    const struct agent_entry *e);
+// agent_bundle_same_objects tells whether two bundles have the same objects in the same form.
+bool agent_bundle_same_objects(const struct agent_bundle *a, const struct agent_bundle *b);
+
 // agent_bundle_same_rules tells whether two bundles treat and tell all differences alike.
 bool agent_bundle_same_rules(const struct agent_bundle *a, const struct agent_bundle *b);
 

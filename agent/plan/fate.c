@@ -7,7 +7,6 @@ struct agent_fate agent_fate_of(const struct agent_situation *s) {
 
     return (struct agent_fate){
         .drift = foreign && mode != AGENT_DRIFT_OFF,
-        .corrected = foreign && mode == AGENT_DRIFT_CORRECT && !exempt && !s->stopped,
-        .survives = s->stopped || !foreign || exempt || mode == AGENT_DRIFT_OFF,
+        .corrected = foreign && mode == AGENT_DRIFT_CORRECT && !exempt,
     };
 }

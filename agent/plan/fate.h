@@ -1,8 +1,8 @@
 // fate: what becomes of a field that is not as Git says, where several things speak of it.
 //
-// One table says what wins (deploy/reference/exemptions.md): whether the agent may change anything,
-// what the App says about drift, the first rule that is about the field, which may be an exemption,
-// and who set the field.
+// One table says what wins (deploy/reference/exemptions.md): what the App says about drift, the
+// first rule that is about the field, which may be an exemption, and who set the field. Whether the
+// agent may change anything now is another matter (agent/watch/correct.c).
 //
 // Threads: any; pure.
 #pragma once
@@ -13,7 +13,6 @@
 #include "agent/plan/desired.h"
 
 struct agent_situation {
-    bool stopped;         // the agent observes, or the App or cluster is suspended or frozen
     enum agent_drift app; // what the App says
     bool ruled;           // a rule is about the field:
     enum agent_drift rule;
@@ -24,7 +23,6 @@ struct agent_situation {
 struct agent_fate {
     bool drift;     // it is told as drift; else it is told to those who look
     bool corrected; // it becomes what Git says by itself
-    bool survives;  // it stays when the object is applied since something else of it changed
 };
 
 struct agent_fate agent_fate_of(const struct agent_situation *s);

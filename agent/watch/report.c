@@ -299,6 +299,7 @@ Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, str
         const struct field *f = &s->drift[m->n_drift];
 
         m->drift[m->n_drift] = field_report(a, &h, f, counts);
+        m->drift[m->n_drift]->ruled = counts && f->rule > 0;
         m->drift[m->n_drift]->capture = counts && is_captured(claim, f);
     }
     return m;

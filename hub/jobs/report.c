@@ -224,6 +224,14 @@ static const char *class_of(const Holdfast__V1__FieldDrift *field) {
     }
 }
 
+// capture_of says what a rule says of writing it into Git: 1, -1; 0: none is about it.
+static int capture_of(const Holdfast__V1__FieldDrift *field) {
+    if (field->capture) {
+        return 1;
+    }
+    return field->ruled ? -1 : 0;
+}
+
 static bool is_drift(const Holdfast__V1__FieldDrift *field) {
     return field->difference == HOLDFAST__V1__DIFFERENCE__FOREIGN;
 }
@@ -245,7 +253,7 @@ static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
             .user = field->user,
             .operation = field->operation,
             .class = class_of(field),
-            .capture = field->capture,
+            .capture = capture_of(field),
             .at_ms = field->at_ms,
         };
         rc = hub_drift_put(db, &row, err);

@@ -268,8 +268,10 @@ enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *clu
                                         " AND d.class = 'foreign' ORDER BY d.key, d.path LIMIT ?3",
                                    "tti", app, cluster, (int64_t)most + OBJECT_ROWS_MAX)
                     : hub_db_query(db, &stmt, err,
-                                   SEEN " WHERE (a.drift = 'capture' OR d.capture = 1)"
-                                        " AND d.class = 'foreign'"
+                                   SEEN " WHERE (a.drift = 'capture' AND d.capture = 0"
+                                        " OR d.capture = 1) AND d.class = 'foreign'"
+                                        " AND NOT EXISTS (SELECT 1 FROM presence p"
+                                        " WHERE p.cluster = d.cluster AND p.observes)"
                                         " ORDER BY d.cluster, d.key, d.path LIMIT ?1",
                                    "i", (int64_t)most + OBJECT_ROWS_MAX);
 

@@ -100,7 +100,7 @@ struct hub_drift_row {
     const char *user; // as the cluster's audit log names him; "" or NULL: not known
     const char *operation;
     const char *class; // "foreign", "right", "noise" or "ignored"; only the first is drift
-    bool capture;      // a rule of the App says that it goes into Git
+    int capture;       // a rule of the App says that it goes into Git; -1: that it does not
     int64_t at_ms;
 };
 // hub_drift_clear removes the drift of one object; put adds a field of it.
@@ -122,9 +122,9 @@ struct hub_drift_seen {
 };
 
 // hub_drift_foreign visits fields that somebody else has set, by cluster and object: of an App on a
-// cluster, or (both NULL) of all Apps, those of which `drift: capture` is
-// said. At most `most`, and what else
-// differs of the last object.
+// cluster, or (both NULL) of all Apps, those of which `drift: capture` is said, by the first rule
+// that is about the field or else by the App, but where an agent only observes: another tool may be
+// at it. At most `most`, and what else differs of the last object.
 CM_MUSTUSE enum cm_rc hub_drift_foreign(struct hub_db *db, const char *app, const char *cluster,
                                         size_t most,
                                         void (*visit)(void *ctx, const struct hub_drift_seen *seen),

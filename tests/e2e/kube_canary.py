@@ -18,6 +18,7 @@ from support.kubeclient import KubeError  # noqa: E402
 from support.kubestory import CLUSTER, SOON, KubeStory, files  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import Sim, cluster  # noqa: E402
+from support.wins import row  # noqa: E402
 
 API = "flagger.app/v1beta1"
 ISTIO = "networking.istio.io/v1"
@@ -290,6 +291,7 @@ class Canaries(KubeStory):
         wait_for(lambda: self.weights() == [100, 0], SOON, "the weights that Git says", 0.1)
         self.wait_no_drift()
 
+    @row(2, "that controller goes")
     def test_4c_what_a_canary_had_in_the_middle_of_a_release_is_gits_when_it_goes(self):
         self.commit(self.routed("2", drift="correct"))
         self.wait_canary("routed", phase="Progressing", canaryWeight=10)

@@ -13,6 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import manifests as m, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
 from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
+from support.wins import row  # noqa: E402
 
 FLUX = "kustomize-controller"
 LABELS = {"kustomize.toolkit.fluxcd.io/name": "apps",
@@ -70,6 +71,7 @@ class Observe(KubeStory):
         self.assertRegex(self.hub.run("describe", "cluster", CLUSTER).stdout, r"Mode: +observe")
         self.assertIn("1 observed", self.hub.run("fleet", "health", check=False).stdout)
 
+    @row(3, "only observes")
     def test_2_drift_names_the_manager_and_is_not_corrected(self):
         self.admin.patch("ConfigMap", "words", {"data": {"colour": "red"}}, manager="kubectl-edit")
         row = self.wait_drift("ConfigMap/default/words", "data.colour")

@@ -9,6 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import manifests as m, story  # noqa: E402
 from support.kubestory import KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
+from support.wins import row  # noqa: E402
 
 COUNT = 200
 
@@ -44,6 +45,7 @@ class Conflicts(KubeStory):
         self.assertEqual((self.colour("takes"), self.colour("leaves")), ("blue", "green"))
         self.assert_written(mark, {("patch", "configmaps"): 2})
 
+    @row(1, "has the field by right")
     def test_3_what_is_taken_is_told_with_who_had_it(self):
         taken = [line for line in self.agent.log_text().splitlines() if "id=agent.taken" in line]
         self.assertTrue(any("painter" in line and "data.colour" in line for line in taken), taken)
@@ -152,6 +154,7 @@ class Rights(KubeStory):
         self.assertEqual(sorted(rows), [("kept", "2 to 4 (HorizontalPodAutoscaler kept)"),
                                         ("watched", "2 to 3 (HorizontalPodAutoscaler watched)")])
 
+    @row(2, "that controller goes")
     def test_5_they_come_back_when_the_autoscaler_goes(self):
         self.admin.delete("HorizontalPodAutoscaler", "watched", "autoscaling/v2")
         self.wait_replicas("watched", 1)

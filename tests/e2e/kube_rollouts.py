@@ -12,6 +12,7 @@ from support.agent import Agent  # noqa: E402
 from support.kubeclient import KubeError  # noqa: E402
 from support.kubestory import CLUSTER, SOON, KubeStory, files  # noqa: E402
 from support.process import wait_for  # noqa: E402
+from support.wins import row  # noqa: E402
 
 HELD_SECONDS = 10
 ABORTED_BY = f"{rollouts.PLUGIN} (claimed)"
@@ -242,6 +243,7 @@ class RealRollouts(KubeStory):
     def wait_routes(self, *wanted):
         wait_for(lambda: self.routes() == list(wanted), SOON, f"routes {wanted}", 0.1)
 
+    @row(1, "has the field by right")
     def test_8_a_commit_in_mid_canary_leaves_its_routes_and_weights_alone(self):
         wait_for(lambda: not self.holds(), SOON, "the Hold to go", 0.2)
         first = self.deliver(routed("1"))
@@ -260,6 +262,7 @@ class RealRollouts(KubeStory):
         self.wait_routes(("main", 5, [100, 0]))
         self.assertEqual([key for key, _ in self.drift() if "routed" in key], [])
 
+    @row(16, "has pods replaced")
     def test_9_pods_that_people_have_replaced_are_told_and_are_no_drift(self):
         self.plugin.restart("routed")
         restarted = self.wait_event("release.restarted", app="routed")
@@ -330,6 +333,7 @@ class RealRollouts(KubeStory):
         self.assertEqual(template()["spec"]["containers"][0]["env"], [{"name": "A", "value": "b"}])
         self.assertEqual(self.pods_of("test/old:2"), 0)
 
+    @row(13, "where the agent only observes")
     def test_c_an_agent_that_only_observes_tells_what_is_aborted_and_holds_nothing(self):
         key = "Rollout.argoproj.io/default/seen"
 

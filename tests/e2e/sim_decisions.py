@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import SOON, Sim, SimStory, files, fleet  # noqa: E402
+from support.wins import row  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
 OTHER = "ConfigMap/default/other"
@@ -113,6 +114,7 @@ class Decisions(SimStory):
         self.deliver(web("3", A="c"))
         self.wait_runs(("3", "c"), ("3", "c"), ("3", "c"))
 
+    @row(14, "no hub has answered")
     def test_06_what_is_rejected_while_the_hub_is_away_is_kept_out_before_anything_newer(self):
         self.hub.kill()
         self.sim.ask("decide", "c03", KEY, "rejected", WORDS)

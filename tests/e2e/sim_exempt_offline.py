@@ -17,6 +17,7 @@ from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.served import Served  # noqa: E402
 from support.simstory import PATIENT, SOON, SimStory, files, fleet  # noqa: E402
+from support.wins import row  # noqa: E402
 
 KEPT = "ConfigMap/default/kept"
 KILLED = -9
@@ -74,6 +75,7 @@ class Site(SimStory):
 
 
 class Offline(Site):
+    @row(19, "Git has had no word of it")
     def test_1_without_a_connection_the_site_allows_it_itself(self):
         self.hub.terminate()
         type(self).began = time.monotonic()

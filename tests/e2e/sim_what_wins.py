@@ -12,6 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
+from support.wins import row  # noqa: E402
 
 KEPT = "ConfigMap/default/kept"
 WEB = "Deployment.apps/default/web"
@@ -38,9 +39,8 @@ class WhatWins(SimStory):
     apps = {**kept(colour="green", size="1"), **web("1")}
     repo_more = "  write: direct\n"
 
-    def deliver(self, changes, stage="healthy"):
-        self.git("reset", "--quiet", "--hard", "origin/main")
-        return super().deliver(changes, stage)
+    def commit(self, changes, message="change"):
+        return self.commit_on_top(changes, message)
 
     def exempt(self, app, name, key, *words):
         self.wait_written()
@@ -67,6 +67,7 @@ class WhatWins(SimStory):
     def wait_told(self, *which):
         wait_for(lambda: {(c, p) for c, _, p in self.drift()} == set(which), SOON, f"{which}", 0.1)
 
+    @row(3, "or [frozen]")
     def test_1_while_frozen_it_is_told_and_nothing_is_changed(self):
         self.hub.run("freeze", "app", "kept", "--reason", "stop", "--for", "1h", "--name", "f1")
         self.change(KEPT, "data.colour", "red")
@@ -76,6 +77,7 @@ class WhatWins(SimStory):
         self.wait_colour("green")
         self.wait_told()
 
+    @row(9, "Git changes that very field")
     def test_2_git_changes_the_very_field_that_is_exempted(self):
         self.exempt("kept", "x2", KEPT, "--field", "data.colour", "--for", "2h")
         self.change(KEPT, "data.colour", "red")
@@ -86,10 +88,12 @@ class WhatWins(SimStory):
         self.wait_colour("blue")
         self.wait_told()
 
+    @row(17, "deletes the object")
     def test_3_an_exempted_object_that_is_deleted_is_made_anew(self):
         self.sim.ask("delete", "c01", KEPT)
         self.wait_data("c01", KEPT, {"colour": "blue", "size": "2"})
 
+    @row(18, "two Exemptions")
     def test_4_of_two_exemptions_the_later_one_counts_to_its_end(self):
         self.exempt("kept", "x4", KEPT, "--for", "2h")
         self.change(KEPT, "data.colour", "red")
@@ -101,6 +105,7 @@ class WhatWins(SimStory):
         self.wait_colour("blue")
         self.wait_told()
 
+    @row(11, "during an Exemption")
     def test_5_a_rollback_during_an_exemption_is_taken_and_its_hold_applied(self):
         self.exempt("web", "x5", WEB, "--for", "2h")
         self.change(WEB, "spec.replicas", "5")
@@ -111,6 +116,7 @@ class WhatWins(SimStory):
         self.wait_event("release.held", cluster="c01", app="web")
         self.wait_release("1", 5)
 
+    @row(9, "or a [Hold](holds.md) does")
     def test_6_a_hold_changes_the_very_field_that_is_exempted(self):
         self.deliver(web("3"))
         self.wait_release("3", 5)
@@ -122,6 +128,7 @@ class WhatWins(SimStory):
         self.hub.run("hold", "web", "reg/web:9", "--clusters", "c01", "--wait")
         self.wait_release("9", 5)
 
+    @row(15, "undoes a rollout")
     def test_7_a_rollout_undone_by_hand_is_a_change_by_hand_and_told(self):
         self.unexempt("x5")
         self.wait_release("9", 1)
@@ -131,6 +138,7 @@ class WhatWins(SimStory):
         self.wait_release("9", 1)
         self.wait_told()
 
+    @row(21, "lists more clusters")
     def test_8_a_site_s_file_that_lists_more_clusters_counts_there_and_outlives_the_object(self):
         self.sim.ask("create", "c01", "Exemption.holdfast.dev/holdfast-system/inc-9", site_object(),
                      "kubectl-create")
@@ -151,6 +159,7 @@ class WhatWins(SimStory):
         self.assertEqual(self.data("c02", KEPT), {"colour": "grey", "size": "nine"})
         self.assertIn("- c02\n", self.git("show", f"origin/main:{path}"))
 
+    @row(20, "its file goes or ends")
     def test_9_a_site_s_file_that_is_taken_out_ends_it(self):
         self.git("reset", "--quiet", "--hard", "origin/main")
         path = self.repo.git("ls-files", "exemptions").split()[0]

@@ -148,6 +148,19 @@ class SimStory(story.Story):
         self.hub.run("sync")
         return revision
 
+    def commit_on_top(self, changes, message="change"):
+        """As commit, on top of what the hub has pushed, also in this very moment."""
+        def pushed():
+            self.git("rev-parse", "HEAD")
+            self.follow()
+            try:
+                return self.repo.push(changes, message)
+            except RuntimeError as error:
+                raise AssertionError(str(error)) from error
+        revision = wait_for(pushed, SOON, "a push that nobody outruns", 0.1)
+        self.hub.run("sync")
+        return revision
+
     def deliver(self, changes, stage="healthy"):
         """Pushes and waits until the fleet runs it."""
         revision = self.commit(changes)

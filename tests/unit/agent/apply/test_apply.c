@@ -404,6 +404,33 @@ static void what_is_waited_for_and_vanishes_is_made_again(void **state) {
     assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
+static void
+what_somebody_changed_is_put_right_when_git_changes_the_app_not_when_rules_do(void **state) {
+    static const struct test_object plain[] = {{.key = CFG}, {.key = SVC}};
+    static const struct test_object ruled[] = {{.key = CFG}, {.key = SVC, .rules = 1}};
+    static const struct test_object changed[] = {{.key = CFG}, {.key = SVC, .json = "{}"}};
+    struct test_app app = {.name = "shop", .objects = plain, .object_count = 2};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    let(f, CFG);
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    cm_map_put(f->wrong, CFG, f);
+    app.objects = ruled;
+    app.rules = &(struct test_rule){.field = "/data"};
+    app.rule_count = 1;
+    set(f, &app, 1, 2, NULL);
+    settle(f);
+    assert_int_equal(state_of(f, "shop"), AGENT_APP_APPLIED);
+    assert_int_equal(fake_pending(f->fake), 0);
+    app.objects = changed;
+    set(f, &app, 1, 3, NULL);
+    let(f, CFG);
+    let(f, SVC);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
 static void what_waits_says_what_ails_the_other(void **state) {
     const struct test_object waves[] = {{.key = WEB}, {.key = SVC, .wave = 2}};
     const struct test_object own[] = {{.key = CFG}};
@@ -1934,6 +1961,7 @@ static const struct CMUnitTest tests[] = {
     TEST(stages_go_by_rank_and_wait_for_their_gate),
     TEST(a_wave_waits_until_all_before_it_is_healthy),
     TEST(what_is_waited_for_and_vanishes_is_made_again),
+    TEST(what_somebody_changed_is_put_right_when_git_changes_the_app_not_when_rules_do),
     TEST(what_waits_says_what_ails_the_other),
     TEST(a_wave_waits_for_what_did_not_change_too),
     TEST(a_new_revision_ends_the_wait_for_a_wave),

@@ -76,7 +76,7 @@ static void what_somebody_changed_is_found_of_one_app_or_of_those_that_capture(v
     assert_int_equal(hub_drift_foreign(*state, "web", "paris-1", 9, note_seen, one, &err), CM_OK);
     assert_string_equal(one, "a spec.replicas 9 fleet 0;b spec.replicas 9 fleet 0;");
     struct hub_drift_row ruled = drift_of("b", "9");
-    ruled.capture = true;
+    ruled.capture = 1;
     assert_int_equal(hub_drift_put(*state, &ruled, &err), CM_OK);
     assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 9, note_seen, all, &err), CM_OK);
     assert_string_equal(all, "b spec.replicas 9 fleet 0;");
@@ -93,6 +93,39 @@ static void what_somebody_changed_is_found_of_one_app_or_of_those_that_capture(v
     one[0] = '\0';
     assert_int_equal(hub_drift_foreign(*state, "web", "tokyo", 9, note_seen, one, &err), CM_OK);
     assert_string_equal(one, "");
+}
+
+static void what_a_rule_says_counts_before_what_the_app_says(void **state) {
+    struct hub_drift_row ruled = drift_of("a", "9");
+    char all[200] = "";
+    struct cm_err err;
+
+    put_app(*state, "capture");
+    put_object(*state, "a");
+    put_drift(*state, "b");
+    ruled.capture = -1;
+    assert_int_equal(hub_drift_put(*state, &ruled, &err), CM_OK);
+    assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 9, note_seen, all, &err), CM_OK);
+    assert_string_equal(all, "b spec.replicas 9 fleet 0;");
+}
+
+static void of_a_cluster_that_is_only_observed_nothing_is_taken_over_by_itself(void **state) {
+    char all[200] = "";
+    char one[200] = "";
+    struct cm_err err;
+
+    put_app(*state, "capture");
+    put_drift(*state, "a");
+    assert_int_equal(hub_db_run(*state, &err,
+                                "INSERT INTO presence (cluster, connected, seen_ms, version,"
+                                " driver, target, address, observes)"
+                                " VALUES ('paris-1', 1, 0, '', '', '', '', 1)",
+                                ""),
+                     CM_OK);
+    assert_int_equal(hub_drift_foreign(*state, NULL, NULL, 9, note_seen, all, &err), CM_OK);
+    assert_string_equal(all, "");
+    assert_int_equal(hub_drift_foreign(*state, "web", "paris-1", 9, note_seen, one, &err), CM_OK);
+    assert_string_equal(one, "a spec.replicas 9 fleet 0;");
 }
 
 static void the_state_before_is_known_for_events(void **state) {
@@ -223,6 +256,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_state_before_is_known_for_events, open_db, close_db),
         cmocka_unit_test_setup_teardown(
             what_somebody_changed_is_found_of_one_app_or_of_those_that_capture, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_a_rule_says_counts_before_what_the_app_says, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(
+            of_a_cluster_that_is_only_observed_nothing_is_taken_over_by_itself, open_db, close_db),
         cmocka_unit_test_setup_teardown(a_removed_app_takes_its_objects_and_drift_along, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(a_difference_is_known_only_with_the_same_values, open_db,

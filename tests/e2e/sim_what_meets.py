@@ -1,0 +1,400 @@
+#!/usr/bin/env python3
+"""What wins where two of these meet: what an App says about drift, an Exemption, a rule, Git, a Hold, a
+decision, a freeze, a suspension, an agent that only observes, no hub, another process of the agent.
+Rows of deploy/reference/exemptions.md that sim_what_wins does not walk; tests/test_wins.py counts them."""
+import datetime
+import json
+import pathlib
+import sys
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+
+from support import manifests as m, story, wins  # noqa: E402
+from support.process import wait_for  # noqa: E402
+from support.simstory import SOON, Sim, SimStory, cluster, files, fleet  # noqa: E402
+from support.wins import row  # noqa: E402
+
+KEPT = "ConfigMap/default/kept"
+FREE = "ConfigMap/default/free"
+TAKEN = "Deployment.apps/default/taken"
+WEB = "Deployment.apps/default/web"
+IMAGE = "spec.template.spec.containers[name=main].image"
+SHADE, TONE = "metadata.labels.shade", "metadata.labels.tone"
+WORDS = "Failed checks threshold reached 5"
+APPS = {"`drift: correct`": ("correct",), "`drift: report`": ("report",), "`drift: capture`": ("capture",),
+        "`drift: off` of the App": ("off",), "ignored, or `drift: off` of an entry": ("ignored",),
+        "Exemption": ("exempted",)}  # by what each says
+FREE_RULES = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]},
+              {"kind": "Deployment", "jsonPointers": ["/spec/template/spec/containers/[name=main]/image"]}]
+# What is taken over, but for one label; as people write it, for the hub edits it.
+TAKEN_APP = """\
+apiVersion: holdfast/v1alpha1
+kind: App
+metadata: {name: taken}
+spec:
+  namespace: default
+  drift: capture
+  ignoreDifferences: [{jsonPointers: [/metadata/labels/tone], drift: report}]
+  targets:
+  - clusterSelector: {}
+"""
+
+
+def kept(colour="green", **spec):
+    return files("kept", m.config_map("kept", colour=colour, size="1"), drift="correct", **spec)
+
+
+def free(colour="green", image="1"):
+    """What others may set."""
+    return files("free", m.config_map("free", colour=colour), m.deployment("free", f"reg/free:{image}"),
+                 drift="correct", ignoreDifferences=FREE_RULES)
+
+
+def web(image, value="a", **spec):
+    item = m.deployment("web", f"reg/web:{image}")
+    item["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": value}]
+    return files("web", item, m.config_map("beside", size="1"), drift="correct", **spec)
+
+
+def taken():
+    item = m.deployment("taken", "reg/taken:1")
+    item["metadata"]["labels"] = {"shade": "dark", "tone": "low"}
+    return {**files("taken", item), "apps/taken/app.yaml": TAKEN_APP}
+
+
+def exemption(app, key, field=None, name="x"):
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+    spec = {"app": app, "clusters": ["c01"], "object": key, "reason": "INC-1",
+            "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"), **({"field": field} if field else {})}
+    return {f"exemptions/{name}.yaml": m.text(m.thing("holdfast/v1alpha1", "Exemption", name, spec=spec))}
+
+
+def mode(says, size):
+    """An App for a row of the first table."""
+    drift = "correct" if says in ("ignored", "exempted") else says
+    rules = {"ignoreDifferences": [{"jsonPointers": ["/data/colour"]}]} if says == "ignored" else {}
+    return files(says, m.config_map(says, colour="green", size=size), drift=drift, **rules)
+
+
+def all_modes(size):
+    return {name: text for says in sum(APPS.values(), ()) for name, text in mode(says, size).items()}
+
+
+class WhatMeets(SimStory):
+    clusters = fleet(3)
+    apps = {**kept(), **free(), **web("1"), **taken(), **all_modes("1"),
+            **exemption("exempted", "ConfigMap/default/exempted", "data.colour", "mode")}
+    repo_more = "  write: direct\n"
+    hub_options = ("--capture-after", "1s", "--breaker-releases", "0")
+
+    # What is done
+
+    def commit(self, changes, message="change"):
+        return self.commit_on_top(changes, message)
+
+    def resolved(self, changes):
+        """Commits, and waits until the hub knows."""
+        revision = self.commit(changes)
+        self.wait_resolved(revision)
+        return revision
+
+    def change(self, key, field, value, manager="kubectl-edit", name="c01"):
+        self.sim.ask("drift", name, key, field, value, manager)
+
+    def freeze(self, app):
+        """Returns its name."""
+        self.hub.run("freeze", "app", app, "--reason", "stop", "--for", "1h")
+        def stopped():
+            one, = (one for one in self.hub.get("freezes") if (one["app"], one["state"]) == (app, "frozen"))
+            assert one["stopped"] == 3, one
+            return one["name"]
+        return wait_for(stopped, SOON, "the agents to have stopped", 0.1)
+
+    def unfreeze(self, name):
+        self.hub.run("unfreeze", name)
+
+    def suspend(self, made):
+        self.commit(made)
+        app = next(iter(made)).split("/")[1]
+        self.wait_status(app, "c01", applied="suspended")
+
+    # What becomes of it
+
+    def colour(self, key=KEPT):
+        return self.data("c01", key)["colour"]
+
+    def wait_colour(self, colour, key=KEPT):
+        wait_for(lambda: self.colour(key) == colour, SOON, f"{key} to be {colour}", 0.1)
+
+    def wait_told(self, *which):
+        """Which fields of c01 are drift, of how many objects ever."""
+        wait_for(lambda: {(key, field) for c, key, field in self.drift() if c == "c01"} == set(which), SOON,
+                 f"drift to be {which}", 0.1)
+
+    def label(self, name, label="shade"):
+        return self.sim.object(name, TAKEN)["metadata"]["labels"][label]
+
+    def captures(self):
+        """Bodies of the commits that took something over."""
+        return [one for one in self.git("log", "--format=%B%x00", "origin/main").split("\0")
+                if one.strip().startswith("capture(")]
+
+    def wait_captured(self, count):
+        wait_for(lambda: len(self.captures()) == count, SOON, f"{count} captures", 0.2)
+        return self.captures()[0]
+
+    def holds(self, app="web"):
+        listed = self.git("ls-tree", "-r", "--name-only", "origin/main", f"holds/{app}")
+        return listed.split()
+
+    def reject(self, key=WEB):
+        app = key.rpartition("/")[2]
+        before = len(self.events("release.held", app=app))
+        self.sim.ask("decide", "c01", key, "rejected", WORDS)
+        wait_for(lambda: len(self.events("release.held", app=app)) > before, SOON, "the decision", 0.1)
+
+    def wait_image(self, image, app="web"):
+        wait_for(lambda: self.image("c01", app) == image, SOON, f"{app} to run {image}", 0.1)
+
+    # The first table
+
+    def test_1_each_says_what_is_told_what_is_put_right_and_what_stays(self):
+        rows = wins.modes()
+        self.assertEqual(rows.keys(), APPS.keys())
+        wanted = {says: rows[words] for words, apps in APPS.items() for says in apps}
+        keys = {says: f"ConfigMap/default/{says}" for says in wanted}
+        for key in keys.values():
+            self.change(key, "data.colour", "red")
+        self.wait_colour("green", keys["correct"])
+        self.wait_told(*((keys[says], "data.colour") for says, (told, right, _) in wanted.items() if told and not right))
+        self.assertEqual({says: self.colour(key) for says, key in keys.items()},
+                         {says: "green" if right else "red" for says, (_, right, _) in wanted.items()})
+        self.deliver(all_modes("2"))
+        self.assertEqual({says: self.colour(key) for says, key in keys.items() if says != "correct"},
+                         {says: "red" if stays else "green" for says, (_, _, stays) in wanted.items()
+                          if says != "correct"})
+        self.wait_told((keys["exempted"], "data.colour"))
+        self.resolved({f"apps/exempted/{name}": None for name in ("app.yaml", "configmap-exempted.yaml")} |
+                      {"exemptions/mode.yaml": None})
+        self.wait_told()
+
+    # Freezes and suspensions
+
+    @row(3, "is suspended")
+    def test_2_while_suspended_it_is_told_and_nothing_is_changed(self):
+        self.suspend(kept(suspend=True))
+        self.change(KEPT, "data.colour", "red")
+        self.wait_told((KEPT, "data.colour"))
+        self.assertEqual(self.colour(), "red")
+        self.commit(kept())
+        self.wait_colour("green")
+        self.wait_told()
+
+    @row(4, "suspended and frozen")
+    def test_2_of_both_the_one_that_ends_later_counts(self):
+        frozen = self.freeze("kept")
+        self.suspend(kept(suspend=True))
+        self.change(KEPT, "data.colour", "red")
+        self.wait_told((KEPT, "data.colour"))
+        self.deliver(kept(), stage="delivered")
+        wait_for(lambda: self.status("kept", "c01")["applied"] != "suspended", SOON, "it to go on", 0.1)
+        self.assertEqual(self.colour(), "red")
+        self.unfreeze(frozen)
+        self.wait_colour("green")
+        self.wait_told()
+
+    @row(5, "an Exemption ends")
+    def test_2_what_an_exemption_allowed_is_put_right_when_the_freeze_ends(self):
+        self.deliver(exemption("kept", KEPT))
+        self.change(KEPT, "data.colour", "red")
+        self.wait_told((KEPT, "data.colour"))
+        frozen = self.freeze("kept")
+        self.deliver({"exemptions/x.yaml": None}, stage="delivered")
+        self.assertEqual(self.colour(), "red")
+        self.unfreeze(frozen)
+        self.wait_colour("green")
+        self.wait_told()
+
+    @row(25, "begins or ends, and the App says `drift: report`")
+    def test_2_when_an_exemption_begins_or_ends_nothing_is_applied_for_it(self):
+        key = "ConfigMap/default/report"
+        self.change(key, "data.colour", "red")
+        self.wait_told((key, "data.colour"))
+        for made in (exemption("report", key), {"exemptions/x.yaml": None}):
+            self.deliver(made)
+            self.assertEqual(self.colour(key), "red")
+        self.change(key, "data.colour", "green")
+        self.wait_told()
+
+    # What is taken over
+
+    @row(6, "and an Exemption or another rule")
+    def test_3_what_is_exempted_or_ruled_is_not_taken_over(self):
+        self.deliver(exemption("taken", TAKEN, "spec.replicas"))
+        self.change(TAKEN, "spec.replicas", "5")
+        self.change(TAKEN, TONE, "high")
+        self.change(TAKEN, SHADE, "light")
+        said = self.wait_captured(1)
+        self.assertIn(SHADE, said)
+        self.assertNotIn("replicas", said)
+        self.assertNotIn("tone", said)
+        self.assertEqual(self.events("write.impossible", app="taken"), [])
+        self.resolved({"exemptions/x.yaml": None})
+        self.wait_captured(2)
+        self.wait_told()
+
+    @row(7, "is frozen or suspended")
+    def test_3_while_frozen_it_is_taken_over_all_the_same(self):
+        frozen = self.freeze("taken")
+        self.change(TAKEN, SHADE, "bright")
+        self.wait_captured(3)
+        self.unfreeze(frozen)
+        self.wait_told()
+        self.assertEqual([self.label(name) for name in ("c01", "c02")], ["bright", "dark"])
+
+    @row(15, "undoes a rollout")
+    def test_3_a_rollout_undone_by_hand_is_taken_over(self):
+        self.change(TAKEN, IMAGE, "reg/taken:0", manager="kubectl-rollout")
+        self.wait_event("release.undone", cluster="c01", app="taken")
+        self.assertIn(IMAGE, self.wait_captured(4))
+        self.wait_told()
+        self.assertEqual(self.images("taken", 2), ["0", "1"])
+
+    # Git, Holds and decisions
+
+    @row(9, "Git changes that very field")
+    def test_4_what_git_changes_is_applied_though_it_is_ignored(self):
+        self.change(FREE, "data.colour", "red")
+        self.deliver(free("blue"))
+        self.assertEqual(self.colour(FREE), "blue")
+
+    @row(9, "or a [Hold](holds.md) does")
+    def test_4_so_is_what_a_hold_changes(self):
+        self.deliver(free("blue", "2"))
+        self.reject("Deployment.apps/default/free")
+        self.wait_image("1", "free")
+
+    @row(10, "changes a field that a Hold sets")
+    def test_5_what_a_hold_makes_is_what_is_put_right(self):
+        self.deliver(web("2"))
+        self.reject()
+        self.wait_image("1")
+        frozen = self.freeze("web")
+        self.change(WEB, IMAGE, "reg/web:hot")
+        self.wait_told((WEB, IMAGE))
+        self.assertEqual(self.drift()["c01", WEB, IMAGE]["desired"], '"reg/web:1"')
+        self.unfreeze(frozen)
+        self.wait_image("1")
+        self.wait_told()
+
+    @row(12, "while the App or cluster is frozen or suspended")
+    def test_6_what_is_rejected_while_frozen_is_held_in_git_and_applied_afterwards(self):
+        self.deliver(web("3"))
+        frozen = self.freeze("web")
+        self.reject()
+        wait_for(lambda: any("/web/3-" in path for path in self.holds()), SOON, "the Hold in Git", 0.2)
+        self.assertEqual(self.image("c01"), "3")
+        self.unfreeze(frozen)
+        self.wait_image("1")
+
+    @row(12, "while the App or cluster is frozen or suspended")
+    def test_6_so_is_what_is_rejected_while_suspended(self):
+        self.deliver(web("4"))
+        self.suspend(web("4", suspend=True))
+        self.reject()
+        wait_for(lambda: any("/web/4-" in path for path in self.holds()), SOON, "the Hold in Git", 0.2)
+        self.assertEqual(self.image("c01"), "4")
+        self.commit(web("4"))
+        self.wait_image("1")
+
+    @row(24, "from what a Hold made")
+    def test_6_what_is_rejected_of_what_a_hold_made_is_held_too(self):
+        def value():
+            return self.sim.object("c01", WEB)["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"]
+
+        self.deliver(web("4", value="b"))
+        self.assertEqual((self.image("c01"), value()), ("1", "b"))
+        self.reject()
+        wait_for(lambda: (self.image("c01"), value()) == ("1", "a"), SOON, "what ran before", 0.1)
+        wait_for(lambda: len(self.holds()) == 2, SOON, "both Holds in Git", 0.2)
+
+    # No hub, and another process of the agent
+
+    @row(14, "no hub has answered")
+    def test_7_until_a_hub_answers_the_app_is_kept_as_it_was(self):
+        self.deliver(web("5"))
+        self.hub.kill()
+        self.sim.ask("decide", "c01", WEB, "rejected", WORDS)
+        self.change(WEB, "spec.replicas", "7")
+        wait_for(lambda: self.sim.object("c01", WEB)["spec"]["replicas"] == 1, SOON, "it to be put right", 0.1)
+        self.assertEqual(self.image("c01"), "5")
+        self.sim.restart("c01")
+        self.change("ConfigMap/default/beside", "data.size", "9")
+        self.wait_data("c01", "ConfigMap/default/beside", {"size": "1"})
+        self.hub.start_and_wait()
+        self.wait_image("1")
+
+    @row(22, "there is no hub")
+    @row(23, "the agent is started again, also without a hub")
+    def test_8_all_of_it_goes_on_without_a_hub_and_over_a_restart_of_the_agent(self):
+        self.deliver({**kept(), **exemption("kept", KEPT, "data.size"), **free("blue"), **all_modes("3")})
+        self.deliver(web("6"))
+        self.reject()
+        self.wait_image("1")
+        self.freeze("correct")
+        self.commit(files("report", m.config_map("report", colour="green", size="3"), drift="correct", suspend=True))
+        self.wait_status("report", "c01", applied="suspended")
+        self.change(KEPT, "data.size", "nine")
+        changed = [FREE, *(f"ConfigMap/default/{name}" for name in ("correct", "report", "capture", "ignored"))]
+        for key in changed:
+            self.change(key, "data.colour", "red")
+        told = {(KEPT, "data.size"), *((key, "data.colour") for key in changed[1:-1])}
+        self.wait_told(*told)
+        self.hub.kill()
+        for _ in ("as it runs", "started again"):
+            for key, field, value in ((KEPT, "data.colour", "red"), (WEB, IMAGE, "reg/web:hot")):
+                self.change(key, field, value)
+            self.wait_colour("green")
+            self.wait_image("1")
+            self.assertEqual([self.colour(key) for key in changed], ["red"] * len(changed))
+            self.assertEqual(self.data("c01", KEPT)["size"], "nine")
+            self.sim.restart("c01")
+        self.hub.start_and_wait()
+        self.wait_connected("c01")
+        self.change(KEPT, "data.colour", "red")
+        self.wait_colour("green")
+        self.wait_told(*told)
+        self.assertEqual([self.colour(key) for key in changed], ["red"] * len(changed))
+        self.wait_image("1")
+
+    # Who only observes
+
+    @row(3, "only observes")
+    def test_9_who_only_observes_tells_and_changes_nothing(self):
+        self.resolved({**cluster("c04", number="4"), **kept()})
+        tokens = self.folder / "observer.tokens"
+        tokens.write_text(self.hub.run("enroll", "c04", "--tokens").stdout, encoding="utf-8")
+        type(self).observer = Sim(self.folder, self.hub, tokens, ("--observe",), "observer").start()
+        self.wait_connected("c04")
+        for key, item in ((KEPT, m.config_map("kept", "default", colour="red", size="1")),
+                          (TAKEN, self.sim.object("c02", TAKEN))):
+            self.observer.ask("create", "c04", key, json.dumps(item).replace('"', '\\"'), "kustomize-controller")
+        self.observed((KEPT, "data.colour"))
+        self.assertEqual(json.loads(self.observer.ask("get", "c04", KEPT))["data"]["colour"], "red")
+
+    def observed(self, *which):
+        wait_for(lambda: {(key, field) for c, key, field in self.drift() if c == "c04"} == set(which), SOON,
+                 f"{which} to be told", 0.1)
+
+    @row(8, "and its agent only observes")
+    def test_9_nothing_of_his_cluster_is_taken_over_by_itself(self):
+        self.observer.ask("drift", "c04", TAKEN, SHADE, "grey", "kustomize-controller")
+        self.observed((KEPT, "data.colour"), (TAKEN, SHADE))
+        self.change(TAKEN, SHADE, "pale", name="c03")
+        self.assertIn("c03", self.wait_captured(5))
+        self.hub.run("capture", "taken", "--cluster", "c04", "--object", "Deployment/taken", "--reason", "INC-2", "--wait")
+        self.wait_captured(6)
+
+
+if __name__ == "__main__":
+    story.main()
