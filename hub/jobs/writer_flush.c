@@ -380,7 +380,7 @@ static void draft_change(const struct hub_flush *f, struct draft *d, size_t numb
     if (f->seals && change->edit_count == 1) {
         texts[0] = seal(f, &change->edits[0], texts[0]);
     }
-    hub_write_author(intents[0], &texts[1], &texts[2]);
+    hub_write_author(intents[count - 1], &texts[1], &texts[2]);
     d->text_count += 3;
     change->message = texts[0];
     change->author = (struct hub_repo_person){texts[1], texts[2]};

@@ -130,21 +130,21 @@ static void add_own_trailers(struct cm_str *out, const struct cm_json *args) {
 
 char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct hub_intent *first = intents[0];
-    const struct cm_json *args = args_of(a, first);
+    const struct hub_intent *last = intents[count - 1];
+    const struct cm_json *args = args_of(a, last);
     struct cm_str out = {0};
 
-    add_subject(&out, first, args);
+    add_subject(&out, last, args);
     add_body(&out, args);
     cm_str_add_char(&out, '\n');
-    hub_write_add_trailer(&out, "Action", name_of(first));
-    hub_write_add_trailer(&out, "App", first->app);
+    hub_write_add_trailer(&out, "Action", name_of(last));
+    hub_write_add_trailer(&out, "App", last->app);
     add_clusters(&out, intents, count);
-    hub_write_add_trailer(&out, "Cause", first->cause);
-    hub_write_add_trailer(&out, "Actor", first->actor);
+    hub_write_add_trailer(&out, "Cause", last->cause);
+    hub_write_add_trailer(&out, "Actor", last->actor);
     hub_write_add_trailer(&out, "Reason", cm_json_string(cm_json_get(args, "reason")));
     add_own_trailers(&out, args);
-    hub_write_add_trailer(&out, "Not-Reverted", first->why);
+    hub_write_add_trailer(&out, "Not-Reverted", last->why);
     hub_write_add_trailer(&out, "Writer", writer); // before what may be cut when it is read
     for (size_t i = 0; i < count; i++) {
         hub_write_add_trailer(&out, "Event", intents[i]->id);

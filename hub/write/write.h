@@ -130,8 +130,9 @@ bool hub_write_may_revert(const struct hub_intent *intent);
 // lost its record.
 bool hub_write_was_found(const struct hub_intent *intent);
 
-// hub_write_message is the message of a commit for intents that belong together, as
-// deploy/reference/commits.md says; the caller frees it. `writer` names the hub and its epoch.
+// hub_write_message is the message of a commit for intents that belong together (at least one), as
+// deploy/reference/commits.md says: in the words of the last, whose edit it is of a file that more
+// of them are about. The caller frees it. `writer` names the hub and its epoch.
 char *hub_write_message(const struct hub_intent *const *intents, size_t count, const char *writer);
 
 // hub_write_asks_pull tells whether an intent asks for a pull request where others are commits.

@@ -245,6 +245,9 @@ class Canaries(KubeStory):
         self.assertIn(f"  clusters:\n  - {CLUSTER}\n", hold)
         self.assertNotIn("sim", hold)
         self.assertEqual(len(self.commits("hold(web)")), 1)
+        done = self.wait_event("write.done", app="web")["atMs"]
+        seen = min(row["atMs"] for row in self.events("release.rejected", app="web"))
+        print(f"from Flagger's word to the commit: {(done - seen) / 1000:.1f} s", flush=True)
         self.assertEqual(len(self.holds("web")), 1)
         self.wait_image("web", "test/web:1")
         wait_for(lambda: self.canary()["lastAppliedSpec"] == self.canary()["lastPromotedSpec"],

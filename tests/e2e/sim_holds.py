@@ -3,7 +3,6 @@
 if it merely vanishes, and goes when Git says another release."""
 import contextlib
 import json
-import os
 import pathlib
 import sqlite3
 import sys
@@ -321,37 +320,6 @@ class Aborted(Holds):
         self.wait_hold("c01", "c02", "c03")
         self.assertRegex(self.git("log", "-1", "--format=%an", "origin/main"), r"^flagger \(")
         self.wait_images("1", "1", "1")
-
-
-class Many(Holds):
-    """The same release fails everywhere: HOLDFAST_CLUSTERS=2000 for a real fleet."""
-    clusters = fleet(int(os.environ.get("HOLDFAST_CLUSTERS", "52")))
-
-    def test_1_all_that_fail_at_once_are_in_one_file(self):
-        names = [path.split("/")[1].removesuffix(".yaml") for path in self.clusters]
-        self.deliver(web("2", A="a"))
-        before = self.git("rev-list", "--count", "origin/main").strip()
-        away = self.folder / "away"  # until all are heard, however long that takes
-        self.repo.bare.rename(away)
-        began = time.monotonic()
-        self.sim.ask("decide", "*", KEY, "rejected", WORDS)
-        wait_for(lambda: len(self.events("release.held")) == len(names), PATIENT,
-                 "all to be on record", 0.5)
-        print(f"{len(names)} clusters: on record after {time.monotonic() - began:.1f} s", flush=True)
-        away.rename(self.repo.bare)
-        self.hub.run("sync")
-        self.wait_hold(*names)
-        print(f"in Git after {time.monotonic() - began:.1f} s", flush=True)
-        after = self.git("rev-list", "--count", "origin/main").strip()
-        self.assertEqual(int(after) - int(before), 1)
-        said = self.git("log", "-1", "--format=%B", "origin/main")
-        self.assertIn(f"\nHoldfast-Clusters: {' '.join(sorted(names)[:50])}\nHoldfast-Clusters-Count: {len(names)}\n", said)
-        wait_for(lambda: self.images_of(names) == {"1"}, PATIENT, "all to run what is good", 0.5)
-        print(f"all run what is good after {time.monotonic() - began:.1f} s", flush=True)
-
-    def images_of(self, names):
-        return {self.sim.object(name, KEY)["spec"]["template"]["spec"]["containers"][0]["image"]
-                .split(":")[1] for name in names}
 
 
 class Killed(Served, Holds):

@@ -360,8 +360,9 @@ static void a_message_says_what_and_who_in_trailers(void **state) {
 static void intents_with_one_cause_are_one_commit(void **state) {
     (void)state;
     struct hub_intent one =
-        intent_of("hold", "shop", "paris", "{\"trailers\":{\"Restored\":\"1\"}}");
-    struct hub_intent other = intent_of("hold", "shop", "oslo", "{}");
+        intent_of("hold", "shop", "paris", "{\"trailers\":{\"Restored\":\"0\"}}");
+    struct hub_intent other =
+        intent_of("hold", "shop", "oslo", "{\"trailers\":{\"Restored\":\"1\"}}");
     const struct hub_intent *const list[] = {&one, &other};
 
     assert_false(hub_write_is_one(&one, &other));
