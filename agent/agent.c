@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/apply/apply.h"
+#include "agent/apply/found.h"
 #include "agent/cache/cache.h"
 #include "agent/driver.h"
 #include "agent/exempt.h"
@@ -74,11 +75,12 @@ static struct cm_buf *driver_desired(void *ctx, const char *key) {
     struct cm_buf *bytes = NULL;
     struct cm_err err;
 
-    if (claim == NULL ||
-        agent_cache_blob(a->cache, &claim->entry->sha256, claim->entry->secret, &bytes, &err) < 0) {
-        return NULL;
+    if (claim == NULL) {
+        return agent_apply_found_form(a->apply, key);
     }
-    return bytes;
+    return agent_cache_blob(a->cache, &claim->entry->sha256, claim->entry->secret, &bytes, &err) < 0
+               ? NULL
+               : bytes;
 }
 
 static void driver_health(void *ctx, const char *app, struct agent_health_options *out) {
@@ -136,6 +138,21 @@ static void driver_scaled(void *ctx, const struct agent_scaled *what) {
 
 static void driver_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     agent_exempt_found(((struct agent *)ctx)->exempt, all, count);
+}
+
+static void driver_found(void *ctx, const struct agent_found *what) {
+    agent_apply_found(((struct agent *)ctx)->apply, what);
+}
+
+static void driver_lost(void *ctx, const char *key) {
+    agent_apply_lost(((struct agent *)ctx)->apply, key);
+}
+
+static void driver_surveyed(void *ctx) {
+    const struct agent *a = ctx;
+
+    agent_apply_surveyed(a->apply);
+    agent_watch_surveyed(a->watch);
 }
 
 // ---- What the site allows
@@ -672,6 +689,9 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .refrozen = agent_watch_refrozen,
                                            .ctx = a->watch};
     a->apply = agent_apply_new(a->loop, a->driver, a->cache, &apply);
+    if (config->observe_max > 0) {
+        agent_apply_set_found_max(a->apply, config->observe_max);
+    }
     a->look = agent_look_new(a->driver, look_send, a);
     a->prove = agent_prove_new(a->driver, a->cache, prove_send, a);
     a->exempt = agent_exempt_new(a->loop, a->cache,
@@ -722,10 +742,16 @@ void agent_start(struct agent *a) {
                                            .decided = driver_decided,
                                            .scaled = driver_scaled,
                                            .exempted = driver_exempted,
+                                           .found = driver_found,
+                                           .lost = driver_lost,
+                                           .surveyed = driver_surveyed,
                                            .ctx = a};
 
     agent_exempt_start(a->exempt);
     agent_apply_begin_freezes(a->apply);
+    if (a->driver->surveys) {
+        agent_watch_survey(a->watch);
+    }
     agent_link_load(a->link); // `desired` answers from now on
     a->driver->ops->start(a->driver, &host);
     a->started = true;

@@ -272,6 +272,15 @@ struct agent_site_object {
 
 #define AGENT_SITE_OBJECTS_MAX 64
 
+// A workload that is there, whether any App names it or not, told by a driver that observes.
+struct agent_found {
+    const char *key;   // complete
+    const char *group; // what it is a part of, as whoever applies it says: "argocd.shop"
+    const char *runs;  // other words once it runs another release: its images
+    const char *form;  // canonical: what it is called, and nothing that anybody could desire
+    const char *as;    // the key, with the namespace left open, by which it is tracked; NULL: none
+};
+
 #define AGENT_DRIFT_MAX 16 // fields named per object, foreign ones first
 
 struct agent_observation {
@@ -332,6 +341,12 @@ struct agent_driver_host {
     // above AGENT_SITE_OBJECTS_MAX, which are the newest. Told once all are known, and whenever
     // there are others.
     void (*exempted)(void *ctx, const struct agent_site_object *all, size_t count);
+    // found, if the driver was told to look for workloads: one is there; it may be told again.
+    // lost: it is gone, and was not tracked (else an observation says so). surveyed: all that may
+    // be seen were told, once.
+    void (*found)(void *ctx, const struct agent_found *what);
+    void (*lost)(void *ctx, const char *key);
+    void (*surveyed)(void *ctx);
     void *ctx;
 };
 
@@ -490,4 +505,5 @@ struct agent_driver_ops {
 struct agent_driver {
     const struct agent_driver_ops *ops;
     bool observes;
+    bool surveys; // host.found and the like are told
 };

@@ -80,6 +80,7 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
                                              .inventory_namespace = o->inventory_namespace,
                                              .max_in_flight = (long)o->max_in_flight,
                                              .observes = observes(o),
+                                             .survey = o->observe_namespaces,
                                              .audit_log = o->audit_log,
                                              .disk = p->disk,
                                              .verify_ms = o->verify_interval_ms};
@@ -94,6 +95,7 @@ static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
                                         .join_token = o->join_token,
                                         .hub = o->hub,
                                         .enroll_hub = o->enroll_hub,
+                                        .observe_max = (size_t)o->observe_max,
                                         .report_interval_ms = o->report_interval_ms,
                                         .reconnect_min_ms = o->reconnect_min_ms,
                                         .reconnect_max_ms = o->reconnect_max_ms};

@@ -133,6 +133,8 @@ static const struct wire_limit limits[] = {
     TEXT(app_report, "revision", REVISION_MAX),
     TEXT(app_report, "message", WIRE_MESSAGE_MAX),
     TEXT(app_report, "health_message", WIRE_MESSAGE_MAX),
+    TEXT(app_report, "claimed_by", WIRE_NAME_MAX),
+    LIST(app_report, "images", WIRE_IMAGE_MAX, WIRE_IMAGES_MAX),
     TEXT(object_report, "app", WIRE_NAME_MAX),
     TEXT(object_report, "key", CM_OBJECT_KEY_MAX),
     HASH(object_report, "sha256"),

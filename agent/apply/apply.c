@@ -46,6 +46,7 @@ struct agent_apply *agent_apply_new(struct cm_loop *loop, struct agent_driver *d
     a->runs = cm_map_new(NULL);
     a->unowned = cm_map_new(keys_free);
     a->observed = cm_map_new(apply_observed_free);
+    apply_found_init(a);
     a->wake = (struct cm_task){.run = run_wake, .ctx = a};
     a->overdue = (struct cm_timer){.run = on_overdue, .ctx = a};
     cm_list_init(&a->heard);
@@ -82,6 +83,7 @@ void agent_apply_free(struct agent_apply *a) {
     cm_map_free(a->runs);
     cm_map_free(a->unowned);
     cm_map_free(a->observed);
+    apply_found_done(a);
     agent_desired_free(a->desired);
     free(a);
 }
@@ -537,6 +539,9 @@ void agent_apply_forget(struct agent_apply *a, const char *key) {
     const struct agent_claim *claim =
         a->desired == NULL ? NULL : agent_desired_claim(a->desired, key);
 
+    if (apply_found_missing(a, key)) {
+        return;
+    }
     if (item != NULL && !a->shut && (claim == NULL || hook_is_over(a, claim))) {
         op_forget(a, item);
         agent_cache_commit(a->cache, NULL, NULL);

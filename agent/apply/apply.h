@@ -58,14 +58,17 @@ struct agent_app_state {
     struct cm_sha256 bundle_sha256;
     enum agent_applied_state applied;
     const char *message; // the first failure, or what is waited for; ""
+    const char *images;  // of a group that no App names, each ended by '\n'; NULL: none
 };
 
 // What became of an App that is gone.
 struct agent_app_removed {
     const char *app;
-    const char *revision; // took it away
-    size_t removed;       // objects
-    size_t left;          // objects that were left where they are, and forgotten
+    const char *revision;   // took it away
+    size_t removed;         // objects
+    size_t left;            // objects that were left where they are, and forgotten
+    bool found;             // it was a group of what no App names (agent/apply/found.h),
+    const char *claimed_by; // whose last object this App in Git has now; NULL: it is gone
 };
 
 // Who is told, and asked. Strings are good until the call returns.
@@ -136,8 +139,8 @@ bool agent_apply_sync(struct agent_apply *a, const char *app);
 // be corrected are let be, unless the object is `due`.
 bool agent_apply_correct(struct agent_apply *a, const char *key, bool due);
 
-// agent_apply_forget drops an object that no App lists, or a hook that has run, from the inventory:
-// it is no longer there.
+// agent_apply_forget drops an object that no App lists, or a hook that has run, from the inventory,
+// or from what was found: it is no longer there.
 void agent_apply_forget(struct agent_apply *a, const char *key);
 
 // agent_apply_is_idle tells whether no object is on its way and no App waits for its turn.

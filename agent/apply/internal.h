@@ -99,6 +99,15 @@ struct agent_apply {
     struct cm_map *runs;     // by App
     struct cm_map *unowned;  // App: what of its objects no App lists, struct keys
     struct cm_map *observed; // key: what is tracked without being applied
+    struct {
+        struct cm_map *all;    // by key: what no App need name (found.c)
+        struct cm_map *groups; // of those that are tracked
+        struct cm_map *places; // App that names what is there, with the namespace left open
+        size_t most;           // to be tracked
+        size_t tracked;
+        size_t waiting; // for room
+        bool cut;       // it was told that some wait
+    } found;
     bool shut;
     size_t draining;         // superseded runs with something in flight
     size_t busy;             // runs with objects to apply that wait at the target, or were sent
@@ -208,6 +217,14 @@ struct cm_json *apply_form(const struct agent_apply *a, struct cm_arena *arena,
 // apply_observe tracks all that the manifest names, and nothing else.
 void apply_observe(struct agent_apply *a);
 void apply_observed_free(void *value);
+
+// apply_found_give_way ends what Apps name now; apply_found_come_back tracks what none names any
+// more, and what there is room for. apply_found_missing: it is gone; false: it is none of these.
+void apply_found_init(struct agent_apply *a);
+void apply_found_done(struct agent_apply *a);
+void apply_found_give_way(struct agent_apply *a);
+void apply_found_come_back(struct agent_apply *a);
+bool apply_found_missing(struct agent_apply *a, const char *key);
 
 // apply_run_over is called when a superseded run has nothing in flight any more; it frees it.
 void apply_run_over(struct run *r);

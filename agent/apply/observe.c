@@ -88,6 +88,7 @@ void apply_observe(struct agent_apply *a) {
     const struct agent_desired *d = a->desired;
 
     forget_the_rest(a);
+    apply_found_give_way(a);
     for (size_t i = 0; i < d->claim_count; i++) {
         const struct agent_claim *claim = &d->claims[i];
 
@@ -96,4 +97,5 @@ void apply_observe(struct agent_apply *a) {
             observe(a, claim);
         }
     }
+    apply_found_come_back(a);
 }

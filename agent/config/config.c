@@ -53,7 +53,23 @@ static const struct cm_option options[] = {
      .default_value = "apply",
      .value_name = "MODE",
      .help = "apply, or observe: nothing is ever applied, removed or labelled, and the hub is told "
-             "how what Git names is."},
+             "how what Git names is, and which workloads there are beside."},
+    {.name = "observe-namespaces",
+     .type = CM_OPTION_STRING,
+     .offset = AT(observe_namespaces),
+     .default_value = "*",
+     .value_name = "NAMES",
+     .help = "With --mode observe: the namespaces whose workloads are told though no App names "
+             "them, with commas; * is all but kube-system, kube-public, kube-node-lease and the "
+             "agent's own, none is only what Git names."},
+    {.name = "observe-max",
+     .type = CM_OPTION_INT,
+     .offset = AT(observe_max),
+     .default_value = "500",
+     .value_name = "N",
+     .min = 1,
+     .max = 5000,
+     .help = "How many such workloads are told; how many there are beside is said."},
     {.name = "kubeconfig",
      .type = CM_OPTION_STRING,
      .offset = AT(kubeconfig),
@@ -173,6 +189,31 @@ static enum cm_rc read_token(struct agent_options *o, struct cm_err *err) {
     return CM_OK;
 }
 
+// check_namespaces fails unless it is "*", "none", which is "" then, or names with commas.
+static enum cm_rc check_namespaces(struct agent_options *o, struct cm_err *err) {
+    static const char chars[] = "abcdefghijklmnopqrstuvwxyz0123456789-";
+    const char *at = o->observe_namespaces;
+
+    if (strcmp(at, "*") == 0 || strcmp(at, "none") == 0) {
+        o->observe_namespaces[strcmp(at, "*") == 0 ? 1 : 0] = '\0';
+        return CM_OK;
+    }
+    for (;; at++) {
+        size_t size = strspn(at, chars);
+
+        if (size == 0 || (at[size] != ',' && at[size] != '\0')) {
+            return cm_fail(err, CM_EINVAL,
+                           "--observe-namespaces: '%.80s' names no namespaces: write them as "
+                           "shop,web, or *, or none",
+                           o->observe_namespaces);
+        }
+        at += size;
+        if (*at == '\0') {
+            return CM_OK;
+        }
+    }
+}
+
 static enum cm_rc check(struct agent_options *o, int rest, char **argv, struct cm_err *err) {
     if (rest > 0) {
         return cm_fail(err, CM_EINVAL, "'%.80s' is no option of holdfast-agent; see --help",
@@ -186,6 +227,9 @@ static enum cm_rc check(struct agent_options *o, int rest, char **argv, struct c
     }
     if (o->reconnect_max_ms < o->reconnect_min_ms) {
         return cm_fail(err, CM_EINVAL, "--reconnect-max is shorter than --reconnect-min");
+    }
+    if (check_namespaces(o, err) < 0) {
+        return err->code;
     }
     if (o->join_token_file != NULL && o->join_token_file[0] != '\0') {
         return read_token(o, err);

@@ -17,6 +17,8 @@ struct agent_options {
     char *join_token_file;
     char *driver;
     char *mode;
+    char *observe_namespaces; // "": none
+    int64_t observe_max;
     char *kubeconfig;
     char *context;
     char *service_account_dir;

@@ -83,6 +83,7 @@ static void finish_round(struct agent_kube *k) {
     kube_audited_discovered(k);
     kube_absent_discovered(k);
     kube_exempt_discovered(k);
+    kube_survey_discovered(k);
     kube_ops_discovered(k);
     kube_reach_up(k);
 }

@@ -63,6 +63,7 @@ static void identify(struct agent_driver *d, const char *who) {
 
     kube_applyset_done(s);
     kube_applyset_init(s, who, ns);
+    kube_survey_begin(kube_of(d));
 }
 
 static void tell_stopped(void *ctx) {
@@ -123,6 +124,7 @@ static void free_driver(struct agent_driver *d) {
     kube_owners_free(k);
     kube_absent_free(k);
     kube_exempt_free(k);
+    kube_survey_free(k);
     kube_audited_free(k);
     kube_ops_free(k);
     kube_watch_free_all(k);
@@ -384,6 +386,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     struct agent_kube *k = cm_new(1, sizeof(*k));
     k->driver.ops = &kube_ops;
     k->driver.observes = config->observes;
+    kube_survey_init(k, config->survey);
     k->loop = loop;
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
     k->pod = pod_of(config);

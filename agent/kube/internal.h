@@ -599,6 +599,7 @@ struct kube_watch {
     bool scout;    // of names only, of what comes from now on (absent.c; it has no entries)
     bool site;     // of objects that allow changes by hand (exempt.c; it has no entries)
     char *only;    // of this one object, which does not carry our label; NULL: of all ours
+    bool survey;   // of workloads that nobody may have named (survey.c): it stays without entries
     bool refused;  // its last list failed
     bool streaming;
     bool namespaced;
@@ -677,6 +678,25 @@ void kube_exempt_listed(struct kube_watch *w);
 void kube_exempt_say(struct agent_kube *k, const struct agent_site_object *object, bool taken,
                      const char *words);
 
+// survey
+
+struct kube_survey {
+    char *namespaces;     // "*", or names with commas; NULL: it looks for nothing
+    struct cm_map *known; // by key with namespace
+    bool begun;           // the agent knows who it is
+    bool told;            // that all were told
+};
+
+void kube_survey_init(struct agent_kube *k, const char *namespaces);
+void kube_survey_free(struct agent_kube *k);
+void kube_survey_begin(struct agent_kube *k);
+void kube_survey_discovered(struct agent_kube *k);
+// From its watches. kube_survey_saw comes before an entry for the object is looked for.
+void kube_survey_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live);
+void kube_survey_lost(struct agent_kube *k, const char *place);
+void kube_survey_listed(struct kube_watch *w);
+void kube_survey_refused(struct kube_watch *w, const struct kube_answer *answer);
+
 // audited: who did what, as the audit log says
 
 struct kube_audited {
@@ -711,6 +731,8 @@ void kube_audited_forget(struct kube_entry *e);
 struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resource *resource,
                                   const char *ns, bool foreign);
 void kube_watch_drop(struct kube_entry *e);
+// kube_watch_survey sees to it that a kind is watched in a namespace ("": in all) for survey.c.
+void kube_watch_survey(struct agent_kube *k, const struct kube_resource *resource, const char *ns);
 // kube_watch_only gives an entry without our label a watch of its own, if there are not too many;
 // it tells whether there is one.
 bool kube_watch_only(struct kube_entry *e, const struct kube_resource *resource, const char *ns);
@@ -776,6 +798,7 @@ struct agent_kube {
     struct kube_owners owners;
     struct kube_absent absent;
     struct kube_exempt exempt;
+    struct kube_survey survey;
     struct kube_audited audited;
     struct cm_list watches;
     struct cm_list recoveries;  // that have not begun

@@ -160,6 +160,9 @@ static void see_item(struct kube_watch *w, struct cm_arena *a, struct cm_json *i
         kube_owners_saw(w, a, item);
         return;
     }
+    if (w->survey) {
+        kube_survey_saw(w, a, item);
+    }
     const char *place = kube_object_key(a, item);
     struct kube_entry *e = place == NULL ? NULL : kube_entry_at(w->k, place);
 
@@ -280,6 +283,9 @@ static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, con
         go_on_later(w, cm_backoff_next(&w->backoff));
         return;
     }
+    if (answer->status == 403 && w->survey) {
+        kube_survey_refused(w, answer);
+    }
     if (answer->status == 403 && w->namespaced && w->ns[0] == '\0') {
         list_again(w);
         kube_watch_split(w);
@@ -317,6 +323,9 @@ static void end_list(struct kube_watch *w, const struct cm_json *list) {
         kube_owners_listed(w, first);
     } else {
         look_for_missing(w);
+    }
+    if (w->survey) {
+        kube_survey_listed(w);
     }
     go_on(w);
 }
@@ -450,6 +459,9 @@ static void see_deleted(struct kube_watch *w, struct cm_arena *a, const struct c
     if (w->foreign) {
         kube_owners_lost(w, a, object);
         return;
+    }
+    if (w->survey && place != NULL) {
+        kube_survey_lost(w->k, place);
     }
     if (e == NULL || e->watch != w || kube_object_version(object) < e->version) {
         return;

@@ -44,15 +44,31 @@ struct kube_watch *kube_watch_for(struct agent_kube *k, const struct kube_resour
         cm_strf("%s%s%s", r->group, r->group[0] == '\0' ? "" : "/", r->version);
     const struct subject s = {r->kind, api_version, foreign};
     struct kube_watch *all = find(k, &s, "");
+    struct kube_watch *part = find(k, &s, ns);
 
     if (all == NULL) {
-        return kube_watch_new(k, r, "", foreign);
+        return part != NULL ? part : kube_watch_new(k, r, "", foreign); // one of a survey
     }
     if (!all->split) {
         return all;
     }
-    struct kube_watch *part = find(k, &s, ns);
     return part != NULL ? part : kube_watch_new(k, r, ns, foreign);
+}
+
+void kube_watch_survey(struct agent_kube *k, const struct kube_resource *r, const char *ns) {
+    CM_AUTOFREE char *api_version = cm_strf("%s/%s", r->group, r->version);
+    const struct subject s = {r->kind, api_version, false};
+    struct kube_watch *w = find(k, &s, ns);
+
+    if (w == NULL) {
+        w = kube_watch_new(k, r, ns, false);
+    } else if (!w->survey && w->complete) {
+        kube_watch_restart(w); // what it has told before was not heard
+        if (w->call != NULL) {
+            kube_call_cancel(w->call);
+        }
+    }
+    w->survey = true;
 }
 
 // next_part returns the first watch of one namespace from `at` on that `all` was split into.
@@ -62,7 +78,7 @@ static struct kube_watch *next_part(const struct kube_watch *all, struct cm_list
     for (; at != &all->k->watches; at = at->next) {
         struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
 
-        if (w != all && is_of(w, &s)) {
+        if (w != all && !w->survey && is_of(w, &s)) {
             return w;
         }
     }
@@ -73,7 +89,7 @@ static void part_ended(struct agent_kube *k, const char *kind, const char *api_v
     const struct subject s = {kind, api_version, false};
     struct kube_watch *all = find(k, &s, "");
 
-    if (all != NULL && all->split && next_part(all, k->watches.next) == NULL) {
+    if (all != NULL && all->split && !all->survey && next_part(all, k->watches.next) == NULL) {
         kube_watch_end(all);
     }
 }
@@ -87,7 +103,7 @@ void kube_watch_drop(struct kube_entry *e) {
     cm_list_remove(&e->at_watch);
     e->watch = NULL;
     e->k->table.alone -= w->only != NULL ? 1 : 0;
-    if (!cm_list_empty(&w->entries) || w->dead) {
+    if (!cm_list_empty(&w->entries) || w->dead || w->survey) {
         return;
     }
     CM_AUTOFREE char *kind = cm_strdup(w->kind);

@@ -656,7 +656,7 @@ static void list_claims(struct agent_desired *d) {
     for (size_t i = 0; i < d->app_count; i++) {
         for (size_t e = 0; e < d->apps[i].bundle->entry_count; e++) {
             d->claims[d->claim_count++] =
-                (struct agent_claim){&d->apps[i].bundle->entries[e], &d->apps[i]};
+                (struct agent_claim){.entry = &d->apps[i].bundle->entries[e], .app = &d->apps[i]};
         }
     }
     qsort(d->claims, d->claim_count, sizeof(*d->claims), compare_claims);

@@ -128,6 +128,7 @@ struct agent_gone {
 struct agent_claim {
     const struct agent_entry *entry;
     const struct agent_desired_app *app;
+    bool found; // no App lists it: it is there (agent/apply/found.c)
 };
 
 struct agent_desired {

@@ -83,6 +83,8 @@ struct app {
     struct cm_sha256 next_bundle;
     enum agent_applied_state applied;
     char *message;
+    char *images;              // as in struct agent_app_state
+    char *claimed_by;          // as in struct agent_app_removed
     struct cm_list seen;       // its objects
     size_t by_health[HEALTHS]; // of these, but for what is left
     size_t objects;
@@ -166,8 +168,12 @@ struct agent_watch {
     int64_t hurry_ms;
     int64_t hurried_ms; // when the last hurry began; monotonic
     struct cm_timer report;
-    bool takes_journal; // the hub does
-    bool journal_sent;  // a piece of it, which was not acknowledged
+    bool surveys;           // not all that runs there is known
+    bool surveyed;          // it was found, and not all of it was seen yet
+    bool quiet;             // nothing is told meanwhile
+    struct cm_timer survey; // how long that may take
+    bool takes_journal;     // the hub does
+    bool journal_sent;      // a piece of it, which was not acknowledged
     bool takes_decisions;
     bool takes_actual;       // the hub does
     size_t actual_bytes;     // of all objects
@@ -217,6 +223,9 @@ void watch_late(void *watch);
 bool watch_time_again(void *ctx, const char *name, void *app);
 // watch_timeout_s returns how long it may take; 0: as long as it likes.
 uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a);
+
+void watch_survey_look(struct agent_watch *w);
+void watch_survey_late(void *watch);
 
 // beside.c: watch_hold_back keeps what an App is now for later where its objects are still to be
 // looked at beside that, and tells whether it did; watch_note_beside notes that one was looked at,

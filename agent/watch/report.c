@@ -81,7 +81,7 @@ void watch_dirty_object(struct agent_watch *w, struct seen *s) {
 
 // owes_full: before the inventory is known (agent_watch_start) nothing can be told in full.
 static bool owes_full(const struct agent_watch *w) {
-    return w->full && !w->full_ended && w->apply != NULL;
+    return w->full && !w->full_ended && w->apply != NULL && !w->surveys;
 }
 
 static bool owes_anything(const struct agent_watch *w) {
@@ -95,7 +95,8 @@ static bool awaits_end(const struct agent_watch *w) {
 
 void watch_schedule(struct agent_watch *w) {
     if (!owes_anything(w) || !w->connected || w->shut || w->in_flight >= WINDOW ||
-        w->report.at != 0 || watch_waits_for_journal(w) || watch_waits_for_decisions(w)) {
+        w->report.at != 0 || w->quiet || watch_waits_for_journal(w) ||
+        watch_waits_for_decisions(w)) {
         return;
     }
     int64_t gap_ms = w->hurry && w->hurry_ms < w->gap_ms ? w->hurry_ms : w->gap_ms;
@@ -165,6 +166,17 @@ Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied) {
     return all[applied];
 }
 
+static void add_images(struct cm_arena *arena, const struct app *a, Holdfast__V1__AppReport *m) {
+    const char *at = a->images == NULL ? "" : a->images;
+
+    m->images = cm_arena_get(arena, WIRE_IMAGES_MAX * sizeof(*m->images));
+    for (; *at != '\0' && m->n_images < WIRE_IMAGES_MAX; at += strcspn(at, "\n") + 1) {
+        CM_AUTOFREE char *image = cm_strndup(at, strcspn(at, "\n"));
+
+        m->images[m->n_images++] = clip(arena, image, WIRE_IMAGE_MAX);
+    }
+}
+
 Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm_arena *arena,
                                           const struct app *a) {
     Holdfast__V1__AppReport *m = cm_arena_get(arena, sizeof(*m));
@@ -176,6 +188,7 @@ Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm
     m->message = watch_clip(arena, a->message, WIRE_MESSAGE_MAX);
     if (a->telling.removed) {
         m->removed = true;
+        m->claimed_by = clip(arena, a->claimed_by, WIRE_NAME_MAX);
         return m;
     }
     m->bundle_sha256 = hash_of(arena, &a->bundle_sha256);
@@ -185,6 +198,7 @@ Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm
     m->health_message = watch_clip(arena, why, WIRE_MESSAGE_MAX);
     m->objects = (uint32_t)a->objects;
     m->drifted = (uint32_t)a->drifted;
+    add_images(arena, a, m);
     return m;
 }
 
@@ -389,7 +403,7 @@ static bool send_one(struct agent_watch *w) {
 void watch_report(void *watch) {
     struct agent_watch *w = watch;
 
-    while (w->connected && !w->shut && w->in_flight < WINDOW && owes_anything(w) &&
+    while (w->connected && !w->shut && !w->quiet && w->in_flight < WINDOW && owes_anything(w) &&
            !watch_waits_for_journal(w) && !watch_waits_for_decisions(w)) {
         if (!send_one(w)) {
             return; // agent_watch_can_send follows

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/apply/found.h"
 #include "agent/cache/cache.h"
 #include "agent/watch/internal.h"
 #include "common/buf.h"
@@ -45,6 +46,8 @@ static void app_free(void *value) {
     free(a->revision);
     free(a->next_revision);
     free(a->message);
+    free(a->claimed_by);
+    free(a->images);
     free(a);
 }
 
@@ -244,9 +247,7 @@ bool agent_watch_app_late(void *watch, const char *app) {
 }
 
 const struct agent_claim *watch_claim(const struct agent_watch *w, const struct seen *s) {
-    const struct agent_desired *d = w->apply == NULL ? NULL : agent_apply_desired(w->apply);
-
-    return d == NULL ? NULL : agent_desired_claim(d, s->key);
+    return w->apply == NULL ? NULL : agent_apply_claim(w->apply, s->key);
 }
 
 static bool may_drift(const struct agent_claim *claim) {
@@ -266,11 +267,12 @@ bool agent_watch_wrong(void *watch, const char *key) {
 
 // ---- From the driver
 
-// may_be_gone: nobody lists it, or it is what a hook made.
+// may_be_gone: nobody lists it, in Git at least, or it is what a hook made.
 static bool may_be_gone(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = watch_claim(w, s);
 
-    return s->left != NULL || (claim != NULL && agent_entry_is_hook(claim->entry));
+    return s->left != NULL ||
+           (claim != NULL && (claim->found || agent_entry_is_hook(claim->entry)));
 }
 
 // tell_whom_it_holds_up: an App speaks in the words of its worst object, and so does what waits for
@@ -329,9 +331,11 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     tell_whom_it_holds_up(w, s, other_health, other_words);
     if (what->health == AGENT_HEALTH_MISSING && w->apply != NULL && may_be_gone(w, s)) {
         agent_apply_forget(w->apply, s->key); // and now it is gone
+        watch_survey_look(w);
         return;
     }
     watch_consider(w, s);
+    watch_survey_look(w);
 }
 
 static bool consider(void *ctx, const char *key, void *value) {
@@ -388,12 +392,13 @@ void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
     struct app *a = app_of(w, state->app);
 
     a->telling.removed = false;
-    if (watch_hold_back(w, a, state)) {
-        return;
+    if (state->images == NULL && watch_hold_back(w, a, state)) {
+        return; // what no App names was looked at as it is
     }
     a->has_state = true;
     (void)set_text(&a->revision, state->revision);
     (void)set_text(&a->message, state->message);
+    (void)set_text(&a->images, state->images == NULL ? "" : state->images);
     if (!cm_sha256_equal(&a->bundle_sha256, &state->bundle_sha256)) {
         a->unwell_since_ms = 0; // what is new has its own time
         a->late = false;
@@ -404,6 +409,12 @@ void agent_watch_app_state(void *watch, const struct agent_app_state *state) {
 }
 
 static char *words_of(const struct agent_app_removed *what) {
+    if (what->claimed_by != NULL) {
+        return cm_strf("App '%s' in Git has it now", what->claimed_by);
+    }
+    if (what->found) {
+        return cm_strdup("nothing of it runs there any more");
+    }
     if (what->removed == 0 && what->left == 0) {
         return cm_strdup("it owned nothing any more");
     }
@@ -424,6 +435,7 @@ void agent_watch_app_removed(void *watch, const struct agent_app_removed *what) 
     (void)set_text(&a->revision, what->revision);
     (void)set_text(&a->message, words);
     watch_scaling_end(w, a->scaling);
+    (void)set_text(&a->claimed_by, what->claimed_by == NULL ? "" : what->claimed_by);
     a->telling.removed = true;
     w->has_ends = true;
     a->has_state = false;
@@ -541,6 +553,7 @@ struct agent_watch *agent_watch_new(struct cm_loop *loop, struct agent_cache *ca
     w->author = (struct cm_timer){.run = watch_author, .ctx = w};
     w->good = (struct cm_timer){.run = watch_good_again, .ctx = w};
     w->scaled = (struct cm_timer){.run = watch_scaled, .ctx = w};
+    w->survey = (struct cm_timer){.run = watch_survey_late, .ctx = w};
     w->last_sent_ms = cm_clock_now_ms() - report_interval_ms;
     w->acked = agent_cache_reports_acked(cache);
     w->full = true; // what was told before this process began is not known
@@ -558,6 +571,7 @@ void agent_watch_free(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->good);
     cm_timer_stop(w->loop, &w->scaled);
     watch_lately_end(w, false);
+    cm_timer_stop(w->loop, &w->survey);
     cm_map_free(w->objects);
     cm_map_free(w->apps);
     watch_shares_done(&w->shares);
@@ -591,6 +605,7 @@ void agent_watch_shut(struct agent_watch *w) {
     cm_timer_stop(w->loop, &w->author);
     cm_timer_stop(w->loop, &w->good);
     cm_timer_stop(w->loop, &w->scaled);
+    cm_timer_stop(w->loop, &w->survey);
     watch_shares_stop(&w->shares);
 }
 

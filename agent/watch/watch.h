@@ -58,6 +58,11 @@ void agent_watch_free(struct agent_watch *w); // NULL is fine
 // agent_watch_start knows the inventory; `apply` is asked for what is desired and for corrections.
 // Before it only what is said of Apps is told, and nothing in full.
 void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
+// agent_watch_survey, before that: a survey goes on (agent/apply/found.h). Until
+// agent_watch_surveyed, and until all that was found was seen, nothing is told in full; for half a
+// minute at most nothing at all is, for it would soon be told once more.
+void agent_watch_survey(struct agent_watch *w);
+void agent_watch_surveyed(struct agent_watch *w);
 // agent_watch_last writes down what is gathered still, before the program ends in good order.
 void agent_watch_last(struct agent_watch *w);
 void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more

@@ -583,6 +583,7 @@ static const struct hub_route routes[] = {
     LIST(API "groups", "groups"),
     LIST(API "apps", "apps"),
     LIST(API "status", "status"),
+    LIST(API "observed", "observed"),
     LIST(API "objects", "objects"),
     LIST(API "drift", "drift"),
     LIST(API "differences", "differences"),

@@ -164,6 +164,17 @@ static const char *with_log(struct cm_arena *a, const char *text, const char *fi
     return text;
 }
 
+// args_of begins the agent's arguments: who may see some namespaces looks into no others.
+static const char *args_of(struct cm_arena *a, const struct ctl_manifests *m) {
+    if (!m->observes) {
+        return ARGS;
+    }
+    return m->namespaces == NULL
+               ? ARGS "--mode, observe, "
+               : cm_arena_strf(a, ARGS "--mode, observe, --observe-namespaces, \"%s\", ",
+                               m->namespaces);
+}
+
 // put_agent takes agent.yaml over, with the image in its place. Who observes has no inventory, and
 // needs no rights to write one; nor is there anything that he would have to be allowed to leave.
 static void put_agent(struct cm_arena *a, const struct ctl_manifests *m, struct cm_str *out) {
@@ -185,7 +196,7 @@ static void put_agent(struct cm_arena *a, const struct ctl_manifests *m, struct 
         cm_str_add(out, out->len == 0 ? "" : NEXT);
         const char *made = m->audit_log == NULL ? cm_str_get(&document)
                                                 : with_log(a, cm_str_get(&document), m->audit_log);
-        put_with(made, ARGS, m->observes ? ARGS "--mode, observe, " : ARGS, out);
+        put_with(made, ARGS, args_of(a, m), out);
     }
 }
 

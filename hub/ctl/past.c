@@ -187,7 +187,9 @@ static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
                                      doubt_words(c, item)));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     cm_json_set_string(c->arena, row, "runs",
-                       number_of(item, "drifted") > 0 ? image_words(c, item) : "");
+                       number_of(item, "drifted") > 0 || text_of(item, "revision")[0] == '\0'
+                           ? image_words(c, item)
+                           : "");
     return row;
 }
 
@@ -354,8 +356,9 @@ static bool is_applied(const char *kind) {
 
 // "on 400 clusters, applied on 363: eu-001, eu-017, …"
 static void print_clusters(struct ctl *c, const struct cm_json *item) {
-    long long clusters = number_of(item, "clusters");
     long long applied = number_of(item, "applied");
+    long long desired = number_of(item, "clusters");
+    long long clusters = desired > 0 ? desired : applied;
 
     if (clusters == 0) {
         (void)printf("\n");
@@ -379,10 +382,10 @@ static void print_action(struct ctl *c, const struct cm_json *item) {
     if (app[0] != '\0') {
         (void)printf("  %s", ctl_one_line(c->arena, app));
     }
-    if (text_of(item, "revision")[0] != '\0') {
-        (void)printf("  %s%s", ctl_one_line(c->arena, commit_words(c, item)),
-                     ctl_one_line(c->arena, images_words(c, item)));
-    }
+    bool committed = text_of(item, "revision")[0] != '\0';
+    (void)printf("%s%s%s", committed ? "  " : "",
+                 committed ? ctl_one_line(c->arena, commit_words(c, item)) : "",
+                 ctl_one_line(c->arena, images_words(c, item)));
     if (text_of(item, "held")[0] != '\0') {
         (void)printf("  held: %s", ctl_one_line(c->arena, text_of(item, "held")));
     }

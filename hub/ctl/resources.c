@@ -97,6 +97,16 @@ static const struct ctl_column status[] = {
     {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
 };
 
+static const struct ctl_column observed[] = {
+    {"APP", "app", CTL_TEXT, CTL_ALWAYS},
+    {"CLUSTER", "cluster", CTL_TEXT, CTL_ALWAYS},
+    {"HEALTH", "health", CTL_STATE, CTL_ALWAYS},
+    {"WORKLOADS", "objects", CTL_NUMBER, CTL_ALWAYS},
+    {"CONNECTED", "connected", CTL_YES, CTL_IF_ROOM},
+    {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
+    {"MESSAGE", "message", CTL_TEXT, CTL_ALWAYS},
+};
+
 static const struct ctl_column objects[] = {
     {"OBJECT", "key", CTL_TEXT, CTL_ALWAYS},      {"APP", "app", CTL_TEXT, CTL_ALWAYS},
     {"HEALTH", "health", CTL_STATE, CTL_ALWAYS},  {"AGO", "atMs", CTL_AGE, CTL_IF_WIDE},
@@ -273,6 +283,13 @@ const struct ctl_resource ctl_resources[] = {
      .about = "each App on each cluster",
      .foldable = true,
      .ready = status_is_ready},
+    {.name = "observed",
+     .one = "observed",
+     .words = "observed obs",
+     .names = "app cluster",
+     COLUMNS(observed),
+     .params = "app cluster group selector",
+     .about = "what runs where an agent only observes, and no App in Git names"},
     {.name = "objects",
      .one = "object",
      .words = "object objects obj",

@@ -115,6 +115,9 @@ static enum cm_rc note_actual(struct hub_db *db, const struct hub_status_row *ro
     bool made = false;
     enum cm_rc rc = hub_past_value(db, &b, &change->value, &made, err);
 
+    for (size_t i = 0; rc == CM_OK && made && i < row->image_count; i++) {
+        rc = hub_past_image(db, change->value, row->images[i], err);
+    }
     change->axis = HUB_PAST_ACTUAL;
     return rc < 0 ? rc : hub_past_note(db, change, err);
 }

@@ -149,6 +149,8 @@ static enum cm_rc put_app(struct report_work *r, struct hub_db *db,
         .health_message = app->health_message,
         .objects = app->objects,
         .drifted = app->drifted,
+        .images = (const char *const *)app->images,
+        .image_count = app->n_images,
         .at_ms = app->at_ms,
     };
     enum cm_rc rc = hub_status_find(db, r->cluster, app->app, &before, err);
@@ -186,7 +188,8 @@ static enum cm_rc remove_app(struct report_work *r, struct hub_db *db,
         r->removed[r->result.removed_count++] = app->app;
     }
     const char *message = app->message[0] != '\0' ? app->message : "it is gone from this cluster";
-    return rc < 0 || !(had || awaited) ? rc : add_event(r, db, "app.removed", app, message, err);
+    const char *kind = app->claimed_by[0] != '\0' ? "app.claimed" : "app.removed";
+    return rc < 0 || !(had || awaited) ? rc : add_event(r, db, kind, app, message, err);
 }
 
 static enum cm_rc add_drift_event(struct report_work *r, struct hub_db *db,

@@ -226,6 +226,11 @@ static bool is_settled(const struct hub_status_before *status) {
            status->applied == HOLDFAST__V1__APPLIED__OBSERVED;
 }
 
+// is_of_no_commit: of what no App in Git names the agent tells the images (hub/jobs/note.c).
+static bool is_of_no_commit(const struct hub_status_before *status) {
+    return status->applied == HOLDFAST__V1__APPLIED__OBSERVED && status->revision[0] == '\0';
+}
+
 static enum cm_rc look(struct looking *l) {
     const struct hub_running *of = l->of;
     enum cm_rc rc = hub_unwritten_drift(l->db, of->cluster, of->app, take_field, l, l->err);
@@ -274,7 +279,7 @@ enum cm_rc hub_running_note(struct hub_db *db, const struct hub_running *of, str
     struct looking l = {.db = db, .arena = a, .of = of, .err = err};
     enum cm_rc rc = hub_status_find(db, of->cluster, of->app, &l.status, err);
 
-    if (rc < 0 || !l.status.known || !is_settled(&l.status)) {
+    if (rc < 0 || !l.status.known || !is_settled(&l.status) || is_of_no_commit(&l.status)) {
         return rc;
     }
     l.fields = cm_map_new(NULL);

@@ -401,7 +401,10 @@ static enum cm_rc tell(struct hub_state_side *s, const struct hub_state_app *app
     if (app == NULL) {
         return CM_OK;
     }
-    hub_state_news_add(s->news.causes, cm_arena_strf(s->arena, "report of %s", app->revision));
+    hub_state_news_add(s->news.causes,
+                       app->revision[0] == '\0'
+                           ? "report"
+                           : cm_arena_strf(s->arena, "report of %s", app->revision));
     hub_state_news_add(s->news.actors, "agent");
     return CM_OK;
 }

@@ -142,7 +142,7 @@ static void describe(const struct hub_state_side *s, struct cm_str *out) {
         struct cm_json *app = cm_json_new(s->arena, CM_OBJECT);
         char hex[CM_SHA256_HEX_MAX];
 
-        if (of->observed && of->differs) {
+        if (of->observed && (of->differs || of->revision[0] == '\0')) {
             cm_json_set_string(s->arena, app, "observed", of->revision);
         } else {
             cm_sha256_hex(&of->bundle, hex);

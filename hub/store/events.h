@@ -1,7 +1,8 @@
 // events: who did what and why, in order, append-only.
 //
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
-// app.recovered, app.degraded, app.healthy, app.removed, app.scaled, drift.found, drift.cleared,
+// app.recovered, app.degraded, app.healthy, app.removed, app.scaled, app.claimed, drift.found,
+// drift.cleared,
 // drift.fight, object.adopted, object.recreated, field.taken, release.started, release.weight,
 // release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
 // release.restarted, release.waiting, release.held, release.not_held, release.rollback,

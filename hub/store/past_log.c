@@ -443,17 +443,19 @@ static struct past_action **sorted(struct past_log *l) {
 static enum cm_rc make_item(struct past_read *r, struct past_action *action, struct cm_json *list,
                             struct cm_err *err) {
     struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
+    const struct past_info *info = action->info;
+    bool committed = info->revision[0] != '\0';
     bool desired = action->desired.clusters > 0;
     struct past_fold fold = desired ? action->desired : action->applied;
     enum cm_rc rc = CM_OK;
 
     cm_json_set_string(r->arena, item, "kind", action->kind);
     cm_json_set_string(r->arena, item, "app", action->app);
-    if (action->info->revision[0] != '\0') {
+    if (committed || info->value != 0) { // else it is of no release
         struct cm_json *images = NULL;
 
-        rc = past_revision_set(r, item, action->info, err);
-        rc = rc < 0 ? rc : past_images_make(r, action->info->value, &images, err);
+        rc = committed ? past_revision_set(r, item, info, err) : CM_OK;
+        rc = rc < 0 ? rc : past_images_make(r, info->value, &images, err);
         cm_json_set(r->arena, item, "images", images);
     }
     if (action->actor != NULL) {

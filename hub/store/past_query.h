@@ -39,7 +39,8 @@ struct hub_past_ask {
 // "untilMs", "toMs", "endedBy"}]; "weight", while a controller shifts traffic: per cent; "waits",
 // while one waits for somebody: for what. States: inSync, held (in sync with what Holds make of
 // Git), waiting, progressing, converging (desired and actual differ, or traffic is shifted still),
-// degraded, failed, drifted, suspended, leaving, unknown, unobserved.
+// degraded, failed, drifted, suspended, leaving, observed (no App in Git names it,
+// and it is healthy), unknown, unobserved.
 CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
                                     const struct hub_past_ask *ask, struct cm_json **out,
                                     struct cm_err *err);

@@ -73,6 +73,11 @@ static const char *verdict_word(uint32_t verdict) {
     }
 }
 
+// found_word: what no App in Git names is as nobody says.
+static const char *found_word(uint32_t verdict) {
+    return verdict == HUB_VERDICT_HEALTHY ? "observed" : verdict_word(verdict);
+}
+
 static bool is_same(const struct past_info *a, const struct past_info *b) {
     return a->bundle == b->bundle;
 }
@@ -83,6 +88,9 @@ static const char *state_of(const struct showing *s, size_t cluster,
 
     if (s->seen.cells[cluster].value == 0) {
         return "unobserved";
+    }
+    if (desired->revision[0] == '\0' && actual->value != 0 && actual->revision[0] == '\0') {
+        return found_word(verdict);
     }
     if (desired->revision[0] == '\0') {
         return "leaving";

@@ -238,6 +238,25 @@ static const struct hub_filter status_filters[] = {
     END_OF_FILTERS,
 };
 
+static const struct hub_column observed_columns[] = {
+    {"app", "s.app", HUB_COLUMN_TEXT, "What it is a part of, as whoever applies it says."},
+    {"cluster", "s.cluster", HUB_COLUMN_TEXT, "The cluster."},
+    {"health", "s.health", HUB_COLUMN_HEALTH, "How its workloads are."},
+    {"healthMessage", "s.health_message", HUB_COLUMN_TEXT, "What is ill."},
+    {"objects", "s.objects", HUB_COLUMN_INT, "Workloads of it that are told."},
+    {"message", "s.message", HUB_COLUMN_TEXT, "How many are not told, or empty."},
+    {"connected", "ifnull(r.connected, 0)", HUB_COLUMN_BOOL, "The cluster's agent is connected."},
+    {"atMs", "s.at_ms", HUB_COLUMN_TIME, "When the agent reported it."},
+};
+
+static const struct hub_filter observed_filters[] = {
+    {"app", HUB_FILTER_VALUE, "s.app = ?", "Only this one."},
+    {"cluster", HUB_FILTER_VALUE, "s.cluster = ?", "Only those of this cluster."},
+    GROUP_FILTER("s.cluster"),
+    SELECTOR_FILTER,
+    END_OF_FILTERS,
+};
+
 static const struct hub_column object_columns[] = {
     {"cluster", "cluster", HUB_COLUMN_TEXT, "The cluster."},
     {"app", "app", HUB_COLUMN_TEXT, "The App that it belongs to."},
@@ -656,6 +675,19 @@ static const struct hub_list lists[] = {
      .keys = {{"p.app", false}, {"p.cluster", false}},
      .key_count = 2,
      .filters = status_filters},
+    {.name = "observed",
+     .item = "Observed",
+     .about = "What runs on clusters where the agent only observes, and no App in Git names.",
+     // Of the index: its own condition, which what is only observed meets anyway.
+     .from = "(SELECT * FROM status INDEXED BY status_tells WHERE (applied <> 3 OR health <> 2 OR"
+             " message <> '' OR health_message <> '') AND applied = 6 AND revision = '') s"
+             " LEFT JOIN presence r ON r.cluster = s.cluster"
+             " LEFT JOIN cluster c ON c.name = s.cluster",
+     .columns = observed_columns,
+     .column_count = COUNT(observed_columns),
+     .keys = {{"s.app", false}, {"s.cluster", false}},
+     .key_count = 2,
+     .filters = observed_filters},
     {.name = "objects",
      .item = "Object",
      .about = "The objects of a cluster.",

@@ -27,6 +27,8 @@ struct hub_status_row {
     const char *health_message;
     uint32_t objects;
     uint32_t drifted;
+    const char *const *images; // of what no App in Git names: what runs there
+    size_t image_count;
     bool ill;  // it was degraded, and has not been healthy since
     bool owed; // it became healthy before it was applied: that event is to come
     int64_t at_ms;

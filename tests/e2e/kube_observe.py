@@ -3,9 +3,11 @@
 Git, and by whom, and writes nothing, though it might. Then the same with rights that only read, as
 `holdfast enroll --mode observe` prints them, and at last as the agent that applies.
 """
+import hashlib
 import json
 import pathlib
 import re
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -21,7 +23,17 @@ LABELS = {"kustomize.toolkit.fluxcd.io/name": "apps",
 ACCOUNT = "holdfast-system/holdfast-agent"
 RBAC = "rbac.authorization.k8s.io"
 WORDS = m.config_map("words", colour="green")
-WEB = m.deployment("web")
+FOUND = "kustomization.flux-system.apps"
+
+
+def web(image="example.com/web:1"):
+    made = m.deployment("web", image=image)
+    made["spec"]["template"]["spec"]["containers"][0]["env"] = [
+        {"name": "PASSWORD", "value": "hunter2"}]
+    return made
+
+
+WEB = web()
 SHOP = files("shop", WORDS, WEB, m.service("web"), m.config_map("absent", x="1"),
              namespace="default", drift="correct", showValues=["colour"])
 
@@ -53,9 +65,49 @@ class Observe(KubeStory):
         type(self).agent = self.observer(kubeconfig, mode, again=True).start()
         self.wait_connected()
 
+    def state_file(self, key):
+        """What the branch `actual` has of an object; "" for nothing."""
+        kind, namespace, name = key.split("/")
+        half = hashlib.sha256(CLUSTER.encode()).hexdigest()[:2]
+        return subprocess.run(
+            ["git", "-C", self.hub.data / "data" / "state.git", "show",
+             f"actual:{half}/{CLUSTER}/{FOUND}/{namespace}/{kind}.{name}.json"],
+            capture_output=True, text=True, timeout=30, check=False).stdout
+
+    def past(self, *words):
+        """What `holdfast log` and the like say, as a list."""
+        return json.loads(self.hub.run(*words, "-o", "json").stdout)["items"]
+
     def assert_nothing_written(self):
         for user in ("agent", f"system:serviceaccount:{ACCOUNT.replace('/', ':')}"):
             self.assertEqual(self.cluster.writes(user, self.mark), {})
+
+    def test_0_what_runs_is_told_before_git_names_any_of_it(self):
+        """Who has only enrolled sees what he has: a group by what Flux calls it."""
+        key = "Deployment.apps/default/web"
+        self.cluster.wait_for(lambda: [(row["app"], row["health"], row["objects"])
+                                       for row in self.hub.get("observed")]
+                              == [(FOUND, "healthy", 1)], 60, "what was found")
+        self.assertFalse(self.hub.get("status"))
+        self.wait_object(key, app=FOUND, health="healthy")
+        self.assertEqual(self.drift(), {})
+        where = self.cluster.wait_for(lambda: self.past("where", "example.com/web:1"))
+        self.assertEqual([(row["app"], row["names"], row["drifted"]) for row in where],
+                         [(FOUND, [CLUSTER], 0)])
+        shown, = self.past("show", f"{CLUSTER}:{FOUND}")
+        self.assertEqual((shown["state"], shown["images"]), ("observed", ["example.com/web:1"]))
+        told = self.cluster.wait_for(lambda: self.state_file(key), what="the state repository")
+        self.assertIn("example.com/web:1", told)
+        self.assertNotIn("hunter2", told)
+        self.assertIn("hmac:", told)
+        self.admin.apply(theirs(web("example.com/web:2")), manager=FLUX)
+        self.cluster.wait_for(lambda: "example.com/web:2" in self.state_file(key))
+        logged = self.cluster.wait_for(
+            lambda: [row for row in self.past("log", f"{CLUSTER}:{FOUND}")
+                     if row["kind"] == "release" and row.get("images") == ["example.com/web:2"]])
+        self.assertEqual(len(logged), 1)
+        self.admin.apply(theirs(WEB), manager=FLUX)
+        self.cluster.wait_for(lambda: "example.com/web:1" in self.state_file(key))
 
     def test_1_what_git_names_is_told_as_it_is_and_never_as_applied(self):
         self.commit(SHOP)
@@ -64,6 +116,11 @@ class Observe(KubeStory):
         self.wait_object("ConfigMap/default/words", health="healthy")
         self.wait_object("ConfigMap/default/absent", health="missing")
         self.assertEqual(self.drift(), {})
+        claimed, = self.cluster.wait_for(lambda: self.events("app.claimed"))
+        self.assertEqual((claimed["app"], claimed["message"]),
+                         (FOUND, "App 'shop' in Git has it now"))
+        self.assertFalse(self.events("app.removed"))
+        self.assertFalse(self.hub.get("observed"))
         self.admin.apply(theirs(m.config_map("absent", x="1")), manager=FLUX)
         self.wait_status("shop", health="healthy", applied="observed")
         row, = self.hub.get("clusters")
@@ -81,7 +138,7 @@ class Observe(KubeStory):
         self.wait_no_drift()
 
     def test_3_so_does_what_git_says_and_flux_does_not(self):
-        newer = m.deployment("web", image="example.com/web:2")
+        newer = web("example.com/web:2")
         self.commit({path("shop", newer): m.text(newer)})
         row = self.wait_drift("Deployment.apps/default/web")
         self.assertRegex(row["path"], r"containers\[name=\w+\]\.image$")

@@ -315,9 +315,16 @@ static void on_exempted(void *ctx, const struct agent_site_object *all, size_t c
 // A driver's life
 
 static void start(void) {
-    struct agent_driver_host host = {on_observed, on_reachable, on_desired,  on_health,
-                                     on_ready,    on_rules,     on_released, on_decided,
-                                     on_scaled,   on_exempted,  NULL};
+    struct agent_driver_host host = {.observed = on_observed,
+                                     .reachable = on_reachable,
+                                     .desired = on_desired,
+                                     .health = on_health,
+                                     .ready = on_ready,
+                                     .rules = on_rules,
+                                     .released = on_released,
+                                     .decided = on_decided,
+                                     .scaled = on_scaled,
+                                     .exempted = on_exempted};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);
 

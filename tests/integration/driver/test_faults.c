@@ -64,6 +64,11 @@ struct fixture {
     bool theirs;
     int scalings;
     char scaler[128];
+    size_t workloads;
+    size_t lost;
+    bool surveyed;
+    char group[256]; // of the last one, and what it runs
+    char *actual;    // told last; NULL: as desired
 };
 
 static void on_observed(void *ctx, const struct agent_observation *what) {
@@ -73,6 +78,8 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
     f->health = what->health;
     f->ended = what->ended;
     f->due = what->due;
+    free(f->actual);
+    f->actual = what->actual == NULL ? NULL : cm_strndup(what->actual, what->actual_size);
     f->drift_count = what->drift_count;
     f->foreign = 0;
     for (size_t i = 0; i < what->drift_count; i++) {
@@ -217,7 +224,7 @@ static char *write_kubeconfig(const struct fixture *f) {
     return path;
 }
 
-static int set_up(void **state) {
+static int set_up_with(void **state, struct agent_kube_config config) {
     struct fixture *f = cm_new(1, sizeof(*f));
     char name[KUBE_APPLYSET_NAME_MAX];
     struct cm_err err;
@@ -228,8 +235,8 @@ static int set_up(void **state) {
     f->http = cm_http_new();
     f->api = fake_api_new();
     CM_AUTOFREE char *kubeconfig = write_kubeconfig(f);
-    const struct agent_kube_config config = {.kubeconfig = kubeconfig,
-                                             .pod = "holdfast-agent-7d4b9c6f5x-x2kqz"};
+    config.kubeconfig = kubeconfig;
+    config.pod = "holdfast-agent-7d4b9c6f5x-x2kqz";
     if (agent_kube_new(f->loop, f->http, &config, &f->driver, &err) < 0) {
         fail_msg("%s", err.msg);
     }
@@ -238,6 +245,18 @@ static int set_up(void **state) {
     kube_applyset_id(name, "holdfast-system", f->id);
     *state = f;
     return 0;
+}
+
+static int set_up(void **state) {
+    return set_up_with(state, (struct agent_kube_config){.observes = false});
+}
+
+static int set_up_survey(void **state) {
+    return set_up_with(state, (struct agent_kube_config){.observes = true, .survey = "*"});
+}
+
+static int set_up_survey_of_two(void **state) {
+    return set_up_with(state, (struct agent_kube_config){.observes = true, .survey = "shop,web"});
 }
 
 static int tear_down(void **state) {
@@ -251,6 +270,7 @@ static int tear_down(void **state) {
     cm_loop_free(f->loop);
     cm_buf_unref(f->desired);
     temp_dir_remove(f->root);
+    free(f->actual);
     free(f);
     cm_clock_fake(-1);
     return 0;
@@ -300,10 +320,46 @@ static void on_exempted(void *ctx, const struct agent_site_object *all, size_t c
     (void)count;
 }
 
+// on_workload tracks what is found, as the core does.
+static void on_workload(void *ctx, const struct agent_found *what) {
+    struct fixture *f = ctx;
+
+    f->workloads++;
+    cm_buf_unref(f->desired);
+    f->desired = cm_buf_copy(what->form, strlen(what->form));
+    (void)snprintf(f->group, sizeof(f->group), "%s %s", what->group, what->runs);
+    f->driver->ops->track(f->driver, &(struct agent_owned){.app = what->group,
+                                                           .key = what->key,
+                                                           .default_namespace = "",
+                                                           .uid = "",
+                                                           .note = "",
+                                                           .account = ""});
+}
+
+static void on_lost(void *ctx, const char *key) {
+    (void)key;
+    ((struct fixture *)ctx)->lost++;
+}
+
+static void on_surveyed(void *ctx) {
+    ((struct fixture *)ctx)->surveyed = true;
+}
+
 static void start(struct fixture *f) {
-    const struct agent_driver_host host = {
-        on_observed, on_reachable, on_desired, on_health,   on_ready, on_rules,
-        on_released, on_decided,   on_scaled,  on_exempted, f};
+    const struct agent_driver_host host = {.observed = on_observed,
+                                           .reachable = on_reachable,
+                                           .desired = on_desired,
+                                           .health = on_health,
+                                           .ready = on_ready,
+                                           .rules = on_rules,
+                                           .released = on_released,
+                                           .decided = on_decided,
+                                           .scaled = on_scaled,
+                                           .exempted = on_exempted,
+                                           .found = on_workload,
+                                           .lost = on_lost,
+                                           .surveyed = on_surveyed,
+                                           .ctx = f};
 
     f->driver->ops->start(f->driver, &host);
     assert_true(turn_until(f->loop, is_reachable, f));
@@ -1422,6 +1478,121 @@ static void what_lost_our_label_is_said_to_be_left(void **state) {
     assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
 }
 
+// ---- Workloads that nobody names
+
+#define ALL_LIST "GET /apis/apps/v1/deployments?limit"
+#define ALL_WATCH "GET /apis/apps/v1/deployments?watch=1"
+#define ALL_CANARIES "GET /apis/flagger.app/v1beta1/canaries?limit"
+
+static char *workload_at(const char *ns, const char *name, int version, const char *image) {
+    return cm_strf(
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\","
+        "\"namespace\":\"%s\",\"uid\":\"u1\",\"generation\":1,\"resourceVersion\":\"%d\","
+        "\"managedFields\":[{\"manager\":\"helm\",\"operation\":\"Update\",\"apiVersion\":"
+        "\"apps/v1\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:spec\":{\"f:template\":{"
+        "\"f:spec\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"main\\\"}\":{\".\":{},"
+        "\"f:image\":{},\"f:name\":{}}}}}}}}]},\"spec\":{\"replicas\":1,\"template\":{\"spec\":{"
+        "\"containers\":[{\"name\":\"main\",\"image\":\"%s\"}]}}},\"status\":{"
+        "\"observedGeneration\":1,\"replicas\":1,\"updatedReplicas\":1,\"readyReplicas\":1,"
+        "\"availableReplicas\":1,\"conditions\":[{\"type\":\"Available\",\"status\":\"True\"}]}}",
+        name, ns, version, image);
+}
+
+static bool is_surveyed(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->surveyed;
+}
+
+static bool is_lost(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->lost == 1;
+}
+
+static void list_workloads(struct fixture *f) {
+    CM_AUTOFREE char *web = workload_at("shop", "web", 9, "web:1");
+    CM_AUTOFREE char *dns = workload_at("kube-system", "dns", 8, "dns:1");
+    CM_AUTOFREE char *both = cm_strf("%s,%s", dns, web);
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    fake_api_answer(f->api, ANY_GET, 0, 200, web);
+    list(f, ALL_CANARIES, "");
+    list(f, ALL_LIST, both);
+}
+
+static bool runs_another(void *ctx) {
+    const struct fixture *f = ctx;
+
+    cm_clock_advance(STEP_MS);
+    return strcmp(f->group, "app.shop.web web:2\n") == 0 && f->actual != NULL &&
+           strstr(f->actual, "web:2") != NULL;
+}
+
+static void workloads_that_nobody_names_are_found_as_they_are(void **state) {
+    struct fixture *f = *state;
+
+    list_workloads(f);
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    assert_int_equal(f->workloads, 1); // not the cluster's own
+    assert_string_equal(f->group, "app.shop.web web:1\n");
+    assert_true(turn_until(f->loop, is_healthy, f));
+    assert_int_equal(f->drift_count, 0);
+    assert_non_null(strstr(f->actual, "\"image\": \"web:1\""));
+    wait_asked(f, ALL_WATCH, 1);
+    CM_AUTOFREE char *newer = workload_at("shop", "web", 11, "web:2");
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", newer);
+    fake_api_answer(f->api, ANY_GET, 0, 200, newer);
+    fake_api_event(f->api, ALL_WATCH, event);
+    assert_true(turn_until(f->loop, runs_another, f));
+    assert_int_equal(f->drift_count, 0);
+    CM_AUTOFREE char *gone = cm_strf("{\"type\":\"DELETED\",\"object\":%s}", newer);
+    fake_api_answer(f->api, ANY_GET, 0, 404, "{}");
+    fake_api_event(f->api, ALL_WATCH, gone);
+    assert_true(turn_until(f->loop, is_lost, f));
+    assert_true(turn_until(f->loop, is_missing, f));
+}
+
+static void what_went_between_two_lists_is_lost(void **state) {
+    struct fixture *f = *state;
+
+    list_workloads(f);
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    wait_asked(f, ALL_WATCH, 1);
+    fake_api_answer(f->api, ANY_GET, 0, 404, "{}");
+    list(f, ALL_LIST, "");
+    fake_api_answer(f->api, ALL_WATCH, 1, 410, "{}");
+    fake_api_end(f->api);
+    assert_true(turn_until(f->loop, is_lost, f));
+    assert_true(turn_until(f->loop, is_missing, f));
+}
+
+static void a_survey_ends_though_a_kind_may_not_be_seen(void **state) {
+    struct fixture *f = *state;
+
+    list_workloads(f);
+    fake_api_answer(f->api, ALL_CANARIES, 0, 403, "{\"kind\":\"Status\",\"message\":\"no\"}");
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    assert_int_equal(f->workloads, 1);
+    assert_true(turn_until(f->loop, is_healthy, f));
+}
+
+static void a_survey_of_some_namespaces_lists_no_others(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *web = workload_at("shop", "web", 9, "web:1");
+
+    list_workloads(f);
+    list(f, "GET /apis/apps/v1/namespaces/shop/deployments?limit", web);
+    list(f, "GET /apis/apps/v1/namespaces/web/deployments?limit", "");
+    list(f, "GET /apis/flagger.app/v1beta1/namespaces/", "");
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    assert_int_equal(f->workloads, 1);
+    assert_true(turn_until(f->loop, is_healthy, f));
+    assert_int_equal(fake_api_count(f->api, ALL_LIST), 0);
+}
+
 // ---- The inventory
 
 static void a_parent_that_is_gone_is_written_with_all_that_is_tracked(void **state) {
@@ -1998,6 +2169,14 @@ static void an_app_that_has_answered_has_nearly_all_slots(void **state) {
     end_hanging(&h, 1 + 2 * AT_ONCE);
 }
 
+static const struct CMUnitTest surveys[] = {
+#define TEST_SURVEY(f, set) cmocka_unit_test_setup_teardown(f, set, tear_down)
+    TEST_SURVEY(workloads_that_nobody_names_are_found_as_they_are, set_up_survey),
+    TEST_SURVEY(what_went_between_two_lists_is_lost, set_up_survey),
+    TEST_SURVEY(a_survey_ends_though_a_kind_may_not_be_seen, set_up_survey),
+    TEST_SURVEY(a_survey_of_some_namespaces_lists_no_others, set_up_survey_of_two),
+};
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 static const struct CMUnitTest tests[] = {
@@ -2064,5 +2243,5 @@ static const struct CMUnitTest tests[] = {
 };
 
 int main(void) {
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(surveys, NULL, NULL) + cmocka_run_group_tests(tests, NULL, NULL);
 }

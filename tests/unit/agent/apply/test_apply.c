@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "agent/apply/found.h"
 #include "agent/cache/cache.h"
 #include "common/buf.h"
 #include "common/clock.h"
@@ -50,6 +51,8 @@ struct fixture {
     size_t apps_removed;
     size_t afresh;
     size_t refrozen;
+    char images[200]; // of what was found, told last, with what names them
+    struct cm_sha256 bundle;
     bool closed;
     const char *what;
     size_t count;
@@ -61,6 +64,10 @@ static void on_app_state(void *ctx, const struct agent_app_state *s) {
     struct fixture *f = ctx;
 
     cm_map_put(f->states, s->app, (void *)(uintptr_t)(s->applied + 1));
+    if (s->images != NULL) {
+        (void)snprintf(f->images, sizeof(f->images), "%s", s->images);
+        f->bundle = s->bundle_sha256;
+    }
     cm_map_put(f->messages, s->app, cm_strdup(s->message));
 }
 
@@ -68,8 +75,11 @@ static void on_app_removed(void *ctx, const struct agent_app_removed *what) {
     struct fixture *f = ctx;
 
     f->apps_removed++;
-    cm_map_put(f->messages, what->app,
-               cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
+    cm_map_put(
+        f->messages, what->app,
+        what->found
+            ? cm_strf("claimed by %s", what->claimed_by == NULL ? "nobody" : what->claimed_by)
+            : cm_strf("%s: %zu removed, %zu left", what->revision, what->removed, what->left));
 }
 
 static void on_written(void *ctx, const char *app, const char *key,
@@ -1953,11 +1963,120 @@ static void who_observes_leaves_the_inventory_of_before_as_it_is(void **state) {
     assert_non_null(agent_cache_item(f->cache, WEB));
 }
 
+// ---- What no App names
+
+static void find(struct fixture *f, const char *key, const char *group, const char *runs) {
+    f->driver->observes = true;
+    f->driver->surveys = true;
+    agent_apply_found(
+        f->apply, &(struct agent_found){.key = key, .group = group, .runs = runs, .form = "{}"});
+}
+
+static void what_no_app_names_is_tracked_as_a_part_of_its_group(void **state) {
+    struct fixture *f = *state;
+
+    find(f, WEB, "argocd.shop", "web:1\nproxy:1\n");
+    assert_true(fake_is_tracked(f->fake, WEB));
+    struct cm_sha256 first = f->bundle;
+    find(f, "Deployment.apps/shop/api", "argocd.shop", "api:1\nproxy:1\n");
+    assert_int_equal(state_of(f, "argocd.shop"), AGENT_APP_OBSERVED);
+    assert_string_equal(f->images, "api:1\nproxy:1\nweb:1\n");
+    assert_int_equal(f->listed, 2);
+    const struct agent_claim *claim = agent_apply_claim(f->apply, WEB);
+    assert_true(claim->found);
+    assert_string_equal(claim->app->name, "argocd.shop");
+    agent_apply_forget(f->apply, "Deployment.apps/shop/api"); // it is gone
+    assert_string_equal(f->images, "proxy:1\nweb:1\n");
+    assert_true(cm_sha256_equal(&first, &f->bundle)); // whatever came before
+    assert_int_equal(f->apps_removed, 0);
+    agent_apply_forget(f->apply, WEB);
+    assert_string_equal(message_of(f, "argocd.shop"), "claimed by nobody");
+    assert_null(agent_apply_claim(f->apply, WEB));
+}
+
+static void another_image_is_another_release_of_its_group(void **state) {
+    struct fixture *f = *state;
+
+    find(f, WEB, "argocd.shop", "web:1\n");
+    struct cm_sha256 first = f->bundle;
+    find(f, WEB, "argocd.shop", "web:2\n");
+    assert_string_equal(f->images, "web:2\n");
+    assert_false(cm_sha256_equal(&first, &f->bundle));
+    find(f, WEB, "argocd.shop", "web:1\n");
+    assert_true(cm_sha256_equal(&first, &f->bundle));
+    find(f, WEB, "app.shop.web", "web:1\n");
+    assert_string_equal(message_of(f, "argocd.shop"), "claimed by nobody");
+    assert_string_equal(agent_apply_claim(f->apply, WEB)->app->name, "app.shop.web");
+    assert_int_equal(f->removed, 0);
+}
+
+static void an_app_in_git_has_what_was_found_before_it(void **state) {
+    static const struct test_object open[] = {{.key = "Deployment.apps//api"}};
+    static const struct test_app apps[] = {
+        {.name = "api", .namespace = "shop", .objects = open, .object_count = 1},
+        {.name = "shop", .objects = objects, .object_count = 4}};
+    static const struct test_gone gone = {.name = "shop"};
+    struct fixture *f = *state;
+
+    find(f, WEB, "argocd.shop", "web:1\n");
+    find(f, "Deployment.apps/shop/api", "argocd.api", "api:1\n");
+    set(f, apps, 2, 1, NULL);
+    settle(f);
+    assert_string_equal(message_of(f, "argocd.shop"), "claimed by shop");
+    assert_string_equal(message_of(f, "argocd.api"), "claimed by api");
+    assert_true(fake_is_tracked(f->fake, WEB));
+    assert_true(fake_is_tracked(f->fake, "Deployment.apps//api"));
+    assert_false(fake_is_tracked(f->fake, "Deployment.apps/shop/api"));
+    assert_int_equal(f->removed, 1); // what has another key now
+    assert_string_equal(agent_apply_claim(f->apply, WEB)->app->name, "shop");
+    set(f, NULL, 0, 2, &gone);
+    settle(f);
+    assert_true(fake_is_tracked(f->fake, WEB));
+    assert_string_equal(agent_apply_claim(f->apply, WEB)->app->name, "argocd.shop");
+    assert_true(fake_is_tracked(f->fake, "Deployment.apps/shop/api"));
+}
+
+static void what_an_app_names_already_is_not_found(void **state) {
+    struct fixture *f = *state;
+
+    f->driver->observes = true;
+    set(f, &shop, 1, 1, NULL);
+    settle(f);
+    find(f, WEB, "argocd.shop", "web:1\n");
+    assert_string_equal(agent_apply_claim(f->apply, WEB)->app->name, "shop");
+    assert_int_equal(f->listed, 4);
+    agent_apply_lost(f->apply, WEB);
+    assert_true(fake_is_tracked(f->fake, WEB));
+}
+
+static void more_than_there_is_room_for_is_said(void **state) {
+    struct fixture *f = *state;
+
+    agent_apply_set_found_max(f->apply, 2);
+    find(f, "Deployment.apps/shop/a", "app.shop.a", "a:1\n");
+    find(f, "Deployment.apps/shop/b", "app.shop.b", "b:1\n");
+    assert_null(message_of(f, AGENT_FOUND_CUT));
+    find(f, "Deployment.apps/shop/c", "app.shop.c", "c:1\n");
+    find(f, "Deployment.apps/shop/d", "app.shop.d", "d:1\n");
+    assert_false(fake_is_tracked(f->fake, "Deployment.apps/shop/c"));
+    assert_non_null(strstr(message_of(f, AGENT_FOUND_CUT), "observes 2 of 4 workloads"));
+    agent_apply_lost(f->apply, "Deployment.apps/shop/d");
+    assert_non_null(strstr(message_of(f, AGENT_FOUND_CUT), "observes 2 of 3 workloads"));
+    agent_apply_forget(f->apply, "Deployment.apps/shop/a");
+    assert_true(fake_is_tracked(f->fake, "Deployment.apps/shop/c"));
+    assert_string_equal(message_of(f, AGENT_FOUND_CUT), "claimed by nobody");
+}
+
 static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     TEST(who_observes_tracks_what_is_named_and_applies_nothing),
     TEST(who_observes_lets_go_of_what_left_git_without_removing_it),
     TEST(who_observes_leaves_the_inventory_of_before_as_it_is),
+    TEST(what_no_app_names_is_tracked_as_a_part_of_its_group),
+    TEST(another_image_is_another_release_of_its_group),
+    TEST(an_app_in_git_has_what_was_found_before_it),
+    TEST(what_an_app_names_already_is_not_found),
+    TEST(more_than_there_is_room_for_is_said),
     TEST(stages_go_by_rank_and_wait_for_their_gate),
     TEST(a_wave_waits_until_all_before_it_is_healthy),
     TEST(what_is_waited_for_and_vanishes_is_made_again),

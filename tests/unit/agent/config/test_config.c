@@ -50,10 +50,25 @@ static void another_folder_of_the_service_account_counts(void **state) {
     agent_options_done(&o);
 }
 
+static void who_observes_looks_into_all_namespaces_into_some_or_into_none(void **state) {
+    static const char *const cases[][2] = {{"*", "*"}, {"shop,web", "shop,web"}, {"none", ""}};
+    struct agent_options o = {0};
+    struct cm_err err;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        assert_int_equal(load(&o, &err, "--observe-namespaces", cases[i][0]), CM_OK);
+        assert_string_equal(o.observe_namespaces, cases[i][1]);
+        agent_options_done(&o);
+    }
+}
+
 static void what_makes_no_sense_is_refused(void **state) {
     (void)state;
     refuses("--driver", "docker", "--driver: 'docker' is neither kube nor sim");
     refuses("--mode", "look", "--mode: 'look' is neither apply nor observe");
+    refuses("--observe-namespaces", "shop,", "'shop,' names no namespaces");
+    refuses("--observe-namespaces", "shop,*", "'shop,*' names no namespaces");
     refuses("--service-acount-dir", "/run", "service-account-dir");
     refuses("--reconnect-min", "10m", "--reconnect-max is shorter than --reconnect-min");
     refuses("--report-interval", "1ms", "report-interval");
@@ -82,6 +97,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_pod_needs_no_options_for_its_cluster),
         cmocka_unit_test(another_folder_of_the_service_account_counts),
+        cmocka_unit_test(who_observes_looks_into_all_namespaces_into_some_or_into_none),
         cmocka_unit_test(what_makes_no_sense_is_refused),
         cmocka_unit_test(a_join_token_is_read_from_its_file),
     };

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "agent/apply/found.h"
 #include "agent/cache/cache.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -1246,6 +1247,120 @@ static void who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_i
     struct cm_sha256 after = told_bundle(f);
     assert_false(cm_sha256_equal(&before, &after));
     assert_int_equal(last(f)->apps[0]->drifted, 1);
+}
+
+#define OURS "Deployment.apps/shop/web"
+
+// find_one has the survey find a workload that no App names.
+static void find_one(struct fixture *f) {
+    f->driver->observes = true;
+    f->driver->surveys = true;
+    agent_watch_survey(f->watch);
+    agent_watch_start(f->watch, f->apply);
+    agent_watch_connected(f->watch, true, true, true);
+    agent_apply_found(f->apply,
+                      &(struct agent_found){
+                          .key = OURS, .group = "argocd.shop", .runs = "web:1\n", .form = "{}"});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+}
+
+// Else what was not found yet would seem to be gone.
+static void nothing_is_told_until_all_that_was_found_was_seen(void **state) {
+    struct fixture *f = *state;
+
+    find_one(f);
+    agent_watch_surveyed(f->watch);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_int_equal(f->count, 0);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_int_equal(f->count, 1);
+    assert_true(last(f)->full && last(f)->full_end);
+    const Holdfast__V1__AppReport *app = shop_in(last(f));
+    assert_string_equal(app->app, "argocd.shop");
+    assert_string_equal(app->revision, "");
+    assert_int_equal(app->n_images, 1);
+    assert_string_equal(app->images[0], "web:1");
+    assert_non_null(object_in(last(f), OURS));
+}
+
+// A bundle names its images, also of what was not seen yet.
+static void what_is_found_later_is_told_with_the_images_of_its_group(void **state) {
+    struct fixture *f = *state;
+
+    find_one(f);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_surveyed(f->watch);
+    settle(f);
+    struct cm_sha256 before = told_bundle(f);
+    agent_apply_found(f->apply, &(struct agent_found){.key = "Deployment.apps/shop/api",
+                                                      .group = "argocd.shop",
+                                                      .runs = "api:1\n",
+                                                      .form = "{}"});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    struct cm_sha256 after = told_bundle(f);
+    assert_false(cm_sha256_equal(&before, &after));
+    assert_int_equal(shop_in(last(f))->n_images, 2);
+    assert_string_equal(shop_in(last(f))->images[0], "api:1");
+}
+
+static void a_survey_that_goes_on_keeps_only_what_is_told_in_full(void **state) {
+    struct fixture *f = *state;
+
+    find_one(f);
+    cm_clock_advance(30000);
+    settle(f);
+    assert_int_equal(f->count, 1);
+    assert_false(last(f)->full || last(f)->full_end);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_false(last(f)->full_end);
+    agent_watch_surveyed(f->watch);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_true(last(f)->full && last(f)->full_end);
+    assert_non_null(object_in(last(f), OURS)); // once more
+}
+
+static void what_was_found_and_goes_takes_its_group_away(void **state) {
+    struct fixture *f = *state;
+
+    find_one(f);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_surveyed(f->watch);
+    settle(f);
+    observe(f, OURS, AGENT_HEALTH_MISSING, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_true(object_in(last(f), OURS)->removed);
+    assert_true(shop_in(last(f))->removed);
+    assert_string_equal(shop_in(last(f))->claimed_by, "");
+    assert_string_equal(shop_in(last(f))->message, "nothing of it runs there any more");
+}
+
+static void what_was_found_says_which_app_has_it_now(void **state) {
+    static const struct test_object web[] = {{.key = OURS}};
+    static const struct test_app app = {.name = "shop", .objects = web, .object_count = 1};
+    struct fixture *f = *state;
+    bool told = false;
+
+    find_one(f);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_surveyed(f->watch);
+    settle(f);
+    replace(f, &app, 8);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(object_in(last(f), OURS)->app, "shop");
+    assert_false(object_in(last(f), OURS)->removed);
+    for (size_t i = 0; i < last(f)->n_apps; i++) {
+        told |= strcmp(last(f)->apps[i]->claimed_by, "shop") == 0 && last(f)->apps[i]->removed;
+    }
+    assert_true(told);
 }
 
 static void the_commit_that_turns_drift_off_undoes_nothing(void **state) {
@@ -2671,6 +2786,22 @@ static void an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back
     assert_string_equal(decided(f)->bad_revision, "");
 }
 
+static void a_rejection_of_what_no_app_names_is_told_of_its_group(void **state) {
+    struct agent_decision ours = rejection;
+    struct fixture *f = *state;
+
+    find_one(f);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_surveyed(f->watch);
+    settle(f);
+    ours.key = OURS;
+    agent_watch_decided(f->watch, &ours);
+    settle(f);
+    assert_string_equal(decided(f)->app, "argocd.shop");
+    assert_string_equal(decided(f)->bad_revision, "");
+    assert_true(decided(f)->observed);
+}
+
 static void what_was_only_observed_is_news_once_the_agent_applies(void **state) {
     struct agent_decision first = rejection;
     struct fixture *f = *state;
@@ -2734,6 +2865,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_was_decided_before_one_that_waits_does_not_wait),
     TEST(of_a_rejected_configuration_it_is_not_asked_what_runs),
     TEST(an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back),
+    TEST(a_rejection_of_what_no_app_names_is_told_of_its_group),
     TEST(what_was_only_observed_is_news_once_the_agent_applies),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
@@ -2807,6 +2939,11 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_wrong_when_the_target_is_back_is_put_right),
     TEST(another_drift_mode_asks_how_the_objects_are),
     TEST(who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_it),
+    TEST(nothing_is_told_until_all_that_was_found_was_seen),
+    TEST(what_is_found_later_is_told_with_the_images_of_its_group),
+    TEST(a_survey_that_goes_on_keeps_only_what_is_told_in_full),
+    TEST(what_was_found_and_goes_takes_its_group_away),
+    TEST(what_was_found_says_which_app_has_it_now),
     TEST(the_commit_that_turns_drift_off_undoes_nothing),
     TEST(nothing_is_told_in_full_before_the_inventory_is_known),
     TEST(what_is_due_is_applied_whatever_the_app_says_of_drift),

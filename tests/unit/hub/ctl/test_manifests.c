@@ -141,6 +141,20 @@ static void with_an_audit_log_the_agent_runs_where_that_is_and_reads_its_folder(
     assert_int_equal(cm_json_get(pod, "tolerations")->count, 1);
 }
 
+static void who_may_observe_some_namespaces_looks_into_no_others(void **state) {
+    struct ctl_manifests m = whole;
+
+    m.observes = true;
+    m.namespaces = "shop,web";
+    struct cm_yaml_docs docs = print(*state, &m);
+    const struct cm_json *containers =
+        cm_json_path(find(&docs, "Deployment", 0), "spec", "template", "spec", "containers", NULL);
+    const struct cm_json *args = cm_json_get(containers->first, "args");
+    const struct cm_json *option = args->first->next->next;
+    assert_string_equal(cm_json_string(option), "--observe-namespaces");
+    assert_string_equal(cm_json_string(option->next), "shop,web");
+}
+
 static void who_observes_may_only_read(void **state) {
     struct ctl_manifests m = whole;
 
@@ -224,6 +238,8 @@ int main(void) {
             with_an_audit_log_the_agent_runs_where_that_is_and_reads_its_folder, make, drop),
         cmocka_unit_test(what_is_no_name_is_refused),
         cmocka_unit_test_setup_teardown(who_observes_may_only_read, make, drop),
+        cmocka_unit_test_setup_teardown(who_may_observe_some_namespaces_looks_into_no_others, make,
+                                        drop),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

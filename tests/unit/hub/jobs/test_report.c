@@ -354,6 +354,51 @@ static void what_is_observed_to_be_as_desired_is_on_record_as_what_is_there(void
     assert_int_equal(desk_count(d, RAN), 2);
 }
 
+// observe_group tells of what no App in Git names.
+static void observe_group(struct desk *d, uint64_t number, const char *image) {
+    struct draft m = begin(RUN, number);
+    Holdfast__V1__AppReport *app = add_app(&m, "argocd.web", image, OBSERVED, HEALTHY);
+    char *images[] = {text(&m, image)};
+
+    app->revision = text(&m, "");
+    app->objects = 1;
+    app->images = cm_arena_get(m.arena, sizeof(images));
+    memcpy(app->images, images, sizeof(images));
+    app->n_images = 1;
+    assert_int_equal(commit(d, &m).code, CM_OK);
+}
+
+#define GROUP_RUNS                                                                                 \
+    "SELECT count(*) FROM past_now n JOIN past_value_image v ON v.value = n.value JOIN past_image" \
+    " i ON i.number = v.image WHERE n.app = 'argocd.web' AND n.axis = 1 AND i.image = "
+
+static void of_what_no_app_names_it_is_on_record_which_images_it_runs(void **state) {
+    struct desk *d = *state;
+
+    observe_group(d, 1, "web:1");
+    assert_int_equal(desk_count(d, GROUP_RUNS "'web:1'"), 1);
+    observe_group(d, 2, "web:2");
+    assert_int_equal(desk_count(d, GROUP_RUNS "'web:1'"), 0);
+    assert_int_equal(desk_count(d, GROUP_RUNS "'web:2'"), 1);
+    assert_int_equal(desk_count(d, RAN), 2);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM past_now WHERE axis = 4"), 0);
+}
+
+static void that_an_app_has_it_now_is_no_removal(void **state) {
+    struct desk *d = *state;
+
+    observe_group(d, 1, "web:1");
+    struct draft m = begin(RUN, 2);
+    Holdfast__V1__AppReport *app = add_app(&m, "argocd.web", "x", OBSERVED, HEALTHY);
+    app->removed = true;
+    app->claimed_by = text(&m, "shop");
+    app->message = text(&m, "App 'shop' in Git has it now");
+    assert_int_equal(commit(d, &m).code, CM_OK);
+    assert_int_equal(count_events(d, "app.claimed"), 1);
+    assert_int_equal(count_events(d, "app.removed"), 0);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM status"), 0);
+}
+
 static void a_failure_and_its_end_are_events_once(void **state) {
     struct desk *d = *state;
 
@@ -694,6 +739,8 @@ int main(void) {
         DESK_TEST(what_is_healthy_before_it_is_applied_is_told_after_that),
         DESK_TEST(an_event_of_an_app_says_what_was_done_and_why),
         DESK_TEST(what_is_observed_to_be_as_desired_is_on_record_as_what_is_there),
+        DESK_TEST(of_what_no_app_names_it_is_on_record_which_images_it_runs),
+        DESK_TEST(that_an_app_has_it_now_is_no_removal),
         DESK_TEST(a_failure_and_its_end_are_events_once),
         DESK_TEST(bad_health_and_its_end_are_events_once),
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),

@@ -153,6 +153,22 @@ static void it_is_shown_as_it_is_now(void **state) {
     assert_show(state, "", "failed R2 R1 b; inSync R2 R2 a; unobserved R1 R1 c");
 }
 
+// Nobody in Git says how it should be, so it is neither in sync nor leaving.
+static void what_no_app_in_git_names_is_shown_as_observed(void **state) {
+    const struct hub_past_bundle none = {.app = "web", .revision = "", .repo = ""};
+    int64_t value = 0;
+    struct cm_err err;
+    bool made;
+
+    assert_int_equal(hub_past_value(*state, &none, &value, &made, &err), CM_OK);
+    note(*state, HUB_PAST_DESIRED, "a", 0, THEN_MS + 3 * HOUR_MS);
+    assert_show(state, "a", "leaving - R2 a");
+    note(*state, HUB_PAST_ACTUAL, "a", value, THEN_MS + 3 * HOUR_MS);
+    assert_show(state, "a", "observed - - a");
+    note(*state, HUB_PAST_VERDICT, "a", HUB_VERDICT_DEGRADED, THEN_MS + 4 * HOUR_MS);
+    assert_show(state, "a", "degraded - - a");
+}
+
 static void it_is_shown_as_it_was(void **state) {
     assert_show(state, "@{2026-09-21T04:43}", "inSync R1 R1 a,b,c");
     assert_show(state, "prod:web@{9.hours.ago}", "converging R2 R1 a,b");
@@ -1049,6 +1065,7 @@ static void why_can_be_asked_of_one_object(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(it_is_shown_as_it_is_now),
+        TEST(what_no_app_in_git_names_is_shown_as_observed),
         TEST(it_is_shown_as_it_was),
         TEST(so_many_changes_back_is_the_moment_before_them),
         TEST(what_is_not_there_is_an_error),

@@ -263,6 +263,22 @@ static void a_pair_that_was_never_reported_is_unknown(void **state) {
     assert_true(cm_json_true(cm_json_get(items->first, "stale")));
 }
 
+static void what_no_app_in_git_names_is_a_list_of_its_own(void **state) {
+    struct fixture *f = *state;
+
+    run_sql(f->db, "INSERT INTO status (cluster, app, bundle, revision, applied, message, health,"
+                   " health_message, objects, drifted, at_ms) VALUES"
+                   " ('oslo-1', 'argocd.shop', x'b7', '', 6, '', 2, '', 3, 0, 9),"
+                   " ('oslo-1', 'seen', x'b8', 'abcdef01', 6, '', 2, '', 3, 0, 9),"
+                   " ('rome-1', 'argocd.shop', x'b7', '', 6, '', 3, 'k: it crashes', 3, 0, 9)");
+    assert_string_equal(as_text(f, get(f, "observed?cluster=oslo-1")),
+                        "{\"items\":[{\"app\":\"argocd.shop\",\"cluster\":\"oslo-1\","
+                        "\"health\":\"healthy\",\"healthMessage\":\"\",\"objects\":3,"
+                        "\"message\":\"\",\"connected\":true,\"atMs\":9}]}");
+    assert_string_equal(names(f, "observed?app=argocd.shop", "cluster"), "oslo-1 rome-1");
+    assert_string_equal(names(f, "observed?selector=env=test", "cluster"), "rome-1");
+}
+
 static void states_filter_pairs(void **state) {
     assert_string_equal(names(*state, "status?state=not-applied", "cluster"), "paris-1 rome-1");
     assert_string_equal(names(*state, "status?state=failed", "cluster"), "paris-1");
@@ -840,6 +856,7 @@ int main(void) {
         TEST(a_pair_that_was_never_reported_is_unknown),
         TEST(what_waits_for_somebody_is_told_apart_from_what_failed),
         TEST(what_only_people_can_settle_is_told_of_its_pair_and_as_a_problem),
+        TEST(what_no_app_in_git_names_is_a_list_of_its_own),
         TEST(states_filter_pairs),
         TEST(objects_are_told_of_one_cluster),
         TEST(drift_is_told_with_both_values_and_who_did_it),
