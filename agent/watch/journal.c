@@ -32,13 +32,18 @@ static bool notes(const struct agent_watch *w) {
     return is_away(w) || (w->connected && !w->shut && w->takes_journal);
 }
 
-static void add_entry(struct agent_watch *w, struct telling *t, Holdfast__V1__JournalEntry *entry) {
-    if (!is_away(w)) {
-        watch_lately(w, t, entry);
-        return;
-    }
+static void put_entry(struct agent_watch *w, int64_t at_ms, Holdfast__V1__JournalEntry *entry) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&entry->base);
-    agent_cache_journal_add(w->cache, t->at_ms, bytes->data, bytes->size);
+
+    agent_cache_journal_add(w->cache, at_ms, bytes->data, bytes->size);
+}
+
+static void add_entry(struct agent_watch *w, struct telling *t, Holdfast__V1__JournalEntry *entry) {
+    if (is_away(w)) {
+        put_entry(w, t->at_ms, entry);
+    } else {
+        watch_lately(w, t, entry);
+    }
 }
 
 // ---- Apps
@@ -302,7 +307,7 @@ void watch_note_scaled(struct agent_watch *w, Holdfast__V1__Scaled *what) {
     }
     holdfast__v1__journal_entry__init(&entry);
     entry.scaled = what;
-    add_entry(w, what->last_ms, &entry);
+    put_entry(w, what->last_ms, &entry);
     watch_tell_journal(w);
 }
 

@@ -173,7 +173,7 @@ static void add_images(struct cm_arena *arena, const struct app *a, Holdfast__V1
     for (; *at != '\0' && m->n_images < WIRE_IMAGES_MAX; at += strcspn(at, "\n") + 1) {
         CM_AUTOFREE char *image = cm_strndup(at, strcspn(at, "\n"));
 
-        m->images[m->n_images++] = clip(arena, image, WIRE_IMAGE_MAX);
+        m->images[m->n_images++] = watch_clip(arena, image, WIRE_IMAGE_MAX);
     }
 }
 
@@ -188,7 +188,7 @@ Holdfast__V1__AppReport *watch_app_report(const struct agent_watch *w, struct cm
     m->message = watch_clip(arena, a->message, WIRE_MESSAGE_MAX);
     if (a->telling.removed) {
         m->removed = true;
-        m->claimed_by = clip(arena, a->claimed_by, WIRE_NAME_MAX);
+        m->claimed_by = watch_clip(arena, a->claimed_by, WIRE_NAME_MAX);
         return m;
     }
     m->bundle_sha256 = hash_of(arena, &a->bundle_sha256);

@@ -2,17 +2,17 @@
 //
 // Kinds (stable words): sync.resolved, sync.failed, sync.recovered, app.applied, app.failed,
 // app.recovered, app.degraded, app.healthy, app.removed, app.scaled, app.claimed, drift.found,
-// drift.cleared,
-// drift.fight, object.adopted, object.recreated, field.taken, release.started, release.weight,
-// release.promoted, release.rejected, release.failed_forward, release.timed_out, release.undone,
-// release.restarted, release.waiting, release.held, release.not_held, release.rollback,
-// hold.started, hold.retried, hold.void, hold.ended, ban.started, ban.ended, freeze.started,
-// freeze.ended, exemption.started, exemption.ending, exemption.ended, site.exempted, site.refused,
-// site.ended, agent.enrolled, agent.connected, agent.disconnected, agent.upgraded, agent.too_old,
-// agent.revoked, agent.refused, agent.returned, agent.silent, agent.disk_outdated, agent.trusts,
-// problem.found, problem.cleared, api.changed, write.done, write.failed, write.impossible,
-// write.breaker, pull-request.opened, pull-request.merged, pull-request.closed, journal.gap,
-// hub.restored, hub.rotated, state.failed, state.recovered, state.unpushed, state.pushed.
+// drift.cleared, drift.fight, object.adopted, object.recreated, field.taken, release.started,
+// release.weight, release.promoted, release.rejected, release.failed_forward, release.timed_out,
+// release.undone, release.restarted, release.waiting, release.held, release.not_held,
+// release.rollback, hold.started, hold.retried, hold.void, hold.ended, ban.started, ban.ended,
+// freeze.started, freeze.ended, exemption.started, exemption.ending, exemption.ended,
+// site.exempted, site.refused, site.ended, agent.enrolled, agent.connected, agent.disconnected,
+// agent.upgraded, agent.too_old, agent.revoked, agent.refused, agent.returned, agent.silent,
+// agent.disk_outdated, agent.trusts, problem.found, problem.cleared, api.changed, write.done,
+// write.failed, write.impossible, write.breaker, pull-request.opened, pull-request.merged,
+// pull-request.closed, journal.gap, hub.restored, hub.rotated, state.failed, state.recovered,
+// state.unpushed, state.pushed.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
