@@ -451,6 +451,14 @@ static void on_damage(void *ctx) {
 
 static void begin_recover(struct agent *a);
 
+// begin_work: what is desired is set in the same turn as what is owned is tracked, so that nothing
+// is seen without being compared.
+static void begin_work(struct agent *a) {
+    agent_watch_start(a->watch, a->apply);
+    agent_apply_track_all(a->apply);
+    activate(a);
+}
+
 static void try_again(struct agent *a, const struct cm_err *error) {
     cm_log(CM_LOG_WARN, "agent.recover_failed", error->msg, "cluster", agent_link_cluster(a->link),
            NULL);
@@ -494,7 +502,7 @@ static void on_recalled(void *ctx, const struct agent_mark *mark, const struct c
         note_outdated(a);
         begin_recover(a);
     } else {
-        activate(a);
+        begin_work(a);
     }
 }
 
@@ -503,7 +511,7 @@ static void begin_recall(struct agent *a) {
     a->recovering = false;
     if (a->driver->ops->recall == NULL || a->driver->observes || a->disk.generation == 0 ||
         a->outdated) {
-        activate(a);
+        begin_work(a);
         return;
     }
     a->recovering = true;
@@ -557,8 +565,6 @@ static void on_inventory(void *ctx, const struct cm_err *error) {
     if (error->code != CM_OK || a->stopping) {
         return;
     }
-    agent_watch_start(a->watch, a->apply);
-    agent_apply_track_all(a->apply);
     begin_recall(a);
 }
 
@@ -603,8 +609,6 @@ static void begin(struct agent *a) {
     identify(a);
     a->disk = (struct agent_mark){f->epoch, f->generation};
     if (agent_cache_recovered(a->cache) || a->driver->observes) {
-        agent_watch_start(a->watch, a->apply);
-        agent_apply_track_all(a->apply);
         begin_recall(a);
     } else {
         begin_recover(a);
