@@ -18,6 +18,7 @@ ALL = ("c01", "c02", "c03")
 FIRST, ROUNDS = 2, 4  # until all is open that stays open, and after that
 SECONDS = int(os.environ.get("HOLDFAST_SECONDS", "0"))  # or for so long
 PACKS_MAX = 24  # of the state repository, HUB_STATE_PACKS_MAX; and one while they are merged
+READERS_MAX = 24  # of the database: at most 16 wait for the next who asks, and a few have their own
 PAGES_KIB = 16 * 1024  # of the database that the hub keeps in memory, at most
 KIB_AN_HOUR = {"hub": 1024, "sim": 100 * len(ALL)}
 
@@ -55,11 +56,13 @@ class LongRun(SimStory):
             thread.join()
 
     def wait_held(self, before):
-        """Until both hold what they held, but for packs, of which there may be so many."""
+        """Until both hold what they held, but for packs and readers of the database, of which there may be so many."""
         def is_so():
             for program in (self.hub, self.sim):
                 now = program.held()
                 assert now.pop("pack", 0) <= PACKS_MAX + 1, f"{program.name} has more packs open"
+                for name in [name for name in now if "/hub.db" in name]:
+                    assert now.pop(name) <= READERS_MAX, f"{program.name} has opened {name} more often"
                 more = now - before[program.name]
                 assert not more, f"{program.name} holds more: {dict(more)}"
             return True
