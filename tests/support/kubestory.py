@@ -179,8 +179,13 @@ class KubeStory(story.Story):
                               f"{kind} {name} to be gone")
 
     def written(self, since):
-        """Write requests of the agent after a mark: {(verb, resource): count}."""
-        return {key[1:]: count for key, count in self.cluster.writes("agent", since).items()}
+        """Write requests of the agent after a mark, but those to its inventory: {(verb, resource): count}."""
+        return {key[1:]: count for key, count in self.cluster.writes("agent", since).items()
+                if key[2] != "inventory"}
+
+    def inventory_writes(self, since):
+        """As kinds come and go, and seconds after a new manifest: it says which is in force."""
+        return self.cluster.writes("agent", since)["agent", "patch", "inventory"]
 
     def assert_written(self, since, expected):
         """Waits for the audit log, which is a little late, and compares exactly."""
