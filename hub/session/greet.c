@@ -1,9 +1,10 @@
 // greet.c: connections that have proved an agent's key and have not said Hello.
 //
-// Until then they change nothing: whoever is connected as that agent stays, so a copy of the key
-// that keeps silent does no harm, and is seen. An identity has a few of them at most, whatever
-// addresses they come from: a fleet may be behind one router, so addresses are not counted. Who
-// says nothing is closed when its time for the first message is over.
+// Until then they change nothing but which key counts as in use (keys.c): whoever is connected as
+// that agent stays, so a copy of the key that keeps silent does no harm, and is seen. An identity
+// has a few of them at most, whatever addresses they come from: a fleet may be behind one router,
+// so addresses are not counted. Who says nothing is closed when its time for the first message is
+// over.
 #include "common/clock.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -83,10 +84,10 @@ void hub_greet_heard(struct hub_session *session) {
 
 void hub_greet_lost(struct hub_session *session) {
     if (cm_list_empty(&session->in_greeting)) {
-        return; // it said Hello
+        return; // it has the agent's place
     }
     leave(session);
-    if (!session->owner->stopping) {
+    if (session->state == HUB_SESSION_OPENED && !session->owner->stopping) {
         count_silent(session, session->member);
     }
 }

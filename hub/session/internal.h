@@ -260,7 +260,7 @@ void hub_session_serve(struct hub_session *session, bool full_report);
 // greet.c
 void hub_greet_make_metrics(struct hub_sessions *s);
 void hub_greet_begin(struct hub_session *session); // the handshake is done
-void hub_greet_heard(struct hub_session *session); // it says Hello
+void hub_greet_heard(struct hub_session *session); // its Hello is fine
 void hub_greet_lost(struct hub_session *session);  // the connection ended; counts if it was silent
 // hub_greet_end says goodbye to all of an agent: it is revoked or held.
 void hub_greet_end(struct hub_member *member, int reason, const char *why);

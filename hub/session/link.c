@@ -184,6 +184,7 @@ static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char 
 static void take_place(struct hub_session *session) {
     struct hub_session *old = session->member->session;
 
+    hub_greet_heard(session);
     session->member->session = session;
     if (old != NULL) {
         session->on_record = old->on_record;
@@ -374,7 +375,6 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     if (session->state != HUB_SESSION_OPENED) {
         return cm_fail(err, CM_EINVAL, "a second Hello");
     }
-    hub_greet_heard(session);
     session->state = HUB_SESSION_HELLO;
     session->hello_arena = cm_arena_new(UNPACK_BUDGET);
     enum cm_rc rc = WIRE_UNPACK(session->hello_arena, Holdfast__V1__Hello, holdfast__v1__hello,

@@ -422,6 +422,27 @@ static void who_is_held_or_revoked_keeps_no_connection_that_says_nothing(void **
     assert_int_equal(events(r, "agent.silent"), 0);
 }
 
+// It is known until its connection has ended: whoever is revoked meanwhile takes it along.
+static void who_is_refused_for_his_hello_is_cut_off_with_the_agent(void **state) {
+    struct rig *r = *state;
+    struct peer *one = enroll(r);
+    struct peer *copy = rig_copy(one);
+
+    rig_dial(copy);
+    RIG_UNTIL(r, greeters(r) == 1 && copy->opened);
+    struct hub_session *session = CM_CONTAINER(hub_member_find(r->sessions, PARIS)->greeting.next,
+                                               struct hub_session, in_greeting);
+    rig_hello_speaking(copy, WIRE_PROTOCOL_MAX + 1, WIRE_PROTOCOL_MAX + 2);
+    session->jobs++; // it stays in memory for this test
+    RIG_UNTIL(r, session->state == HUB_SESSION_HELLO);
+    assert_true(session->conn == NULL || greeters(r) == 1);
+    hub_sessions_evict(r->sessions, PARIS);
+    assert_null(session->member);
+    RIG_UNTIL(r, copy->closed && one->closed);
+    session->jobs--;
+    hub_session_release(session);
+}
+
 // forget_renewal does to the hub what a backup of before the renewal does.
 static void forget_renewal(struct rig *r, struct peer *now, int64_t restored_ms) {
 
@@ -1055,6 +1076,7 @@ int main(void) {
         TEST(a_copy_that_says_nothing_is_closed_and_shown_and_replaces_nobody),
         TEST(an_identity_has_a_few_connections_at_most_that_say_nothing),
         TEST(who_is_held_or_revoked_keeps_no_connection_that_says_nothing),
+        TEST(who_is_refused_for_his_hello_is_cut_off_with_the_agent),
         TEST(a_hub_that_was_never_restored_believes_its_table),
         TEST(a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
         TEST(a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub),
