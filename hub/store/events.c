@@ -287,31 +287,24 @@ static enum cm_rc trim_old(struct trimming *t, int64_t before_ms, struct cm_err 
                                "i", before_ms);
 }
 
-// trim_scaled: of what agents tell so much may be of this kind. In its order of time, as its index
-// is.
+// trim_scaled: of what agents tell so much may be of this kind. By number, as all that says since
+// when something is kept.
 static enum cm_rc trim_scaled(struct trimming *t, int64_t keep, struct cm_err *err) {
-    int64_t before_ms = 0;
     int64_t number = 0;
-    enum cm_rc rc =
-        find(t->db,
-             "SELECT " EVENT_AT " FROM event INDEXED BY event_scaled WHERE"
-             " ?2 IS NULL AND " EVENT_IS_SCALED " ORDER BY " EVENT_AT " DESC LIMIT 1 OFFSET ?1",
-             NULL, keep, &before_ms, err);
+    enum cm_rc rc = find(
+        t->db,
+        "SELECT number FROM event INDEXED BY event_scaled WHERE ?2 IS NULL AND " EVENT_IS_SCALED
+        " ORDER BY number DESC LIMIT 1 OFFSET ?1",
+        NULL, keep, &number, err);
 
-    rc = rc < 0 || before_ms == 0
-             ? rc
-             : find(t->db,
-                    "SELECT max(number) FROM event INDEXED BY event_scaled WHERE ?2 IS NULL "
-                    "AND " EVENT_IS_SCALED " AND " EVENT_AT " <= ?1",
-                    NULL, before_ms, &number, err);
     if (rc < 0 || number == 0) {
         return rc;
     }
     t->last = number > t->last ? number : t->last;
     return hub_db_run(t->db, err,
                       "DELETE FROM event INDEXED BY event_scaled WHERE " EVENT_IS_SCALED
-                      " AND " EVENT_AT " <= ?1",
-                      "i", before_ms);
+                      " AND number <= ?1",
+                      "i", number);
 }
 
 enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms, struct cm_err *err) {
