@@ -52,7 +52,11 @@ static void make_throttles(struct hub_api *api) {
 static int come_first(void) {
     int before = getpriority(PRIO_PROCESS, (id_t)gettid());
 
-    (void)setpriority(PRIO_PROCESS, (id_t)gettid(), before - SOONER);
+    for (int by = SOONER; by > 0; by--) { // as far as it may
+        if (setpriority(PRIO_PROCESS, (id_t)gettid(), before - by) == 0) {
+            break;
+        }
+    }
     return before;
 }
 

@@ -63,7 +63,9 @@ static enum cm_rc put_in_place(const char *fresh, const char *path, struct cm_er
         return err->code;
     }
     if (rename(fresh, path) != 0) {
-        return cm_fail(err, CM_EIO, "make the state repository '%s': %s", path, strerror(errno));
+        return cm_fail(err, CM_EIO,
+                       "make the state repository '%s' (moved away, it is made anew): %s", path,
+                       strerror(errno));
     }
     return sync_below(path, "..", err);
 }
