@@ -91,7 +91,7 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
         out->promoted = true;
     }
     find_undo(deployment, seen, out);
-    if (!led && !out->decided) { // else it is told next time
+    if (!led && !out->decided && !out->promoted) { // else it is told next time, or not at all
         find_late(deployment, revision != NULL ? revision : "", seen, out);
     }
     if (!out->decided) {

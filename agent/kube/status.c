@@ -44,10 +44,17 @@ static bool has_cause(const struct cm_json *answer, const char *reason) {
     return c != NULL;
 }
 
+static bool is_blank(const char *text) {
+    while (*text != '\0' && (unsigned char)*text <= ' ') {
+        text++;
+    }
+    return *text == '\0';
+}
+
 static const char *message_of(const struct cm_json *answer) {
     const char *message = text_of(answer, "message");
 
-    return message[0] == '\0' ? "the API server gives no reason" : message;
+    return is_blank(message) ? "the API server gives no reason" : message;
 }
 
 // flatten puts a text on one line: a list of errors has one on each.
