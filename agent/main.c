@@ -77,6 +77,8 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
     const struct agent_kube_config config = {.kubeconfig = o->kubeconfig,
                                              .context = o->context,
                                              .service_account_dir = o->service_account_dir,
+                                             .pod = o->pod_name,
+                                             .pod_namespace = o->pod_namespace,
                                              .inventory_namespace = o->inventory_namespace,
                                              .max_in_flight = (long)o->max_in_flight,
                                              .observes = observes(o),

@@ -298,16 +298,21 @@ static void forgotten(void *ctx, const struct cm_err *error) {
     op_end(op, error->code == CM_OK ? NULL : error, 0);
 }
 
-// leave: it stays where it is. An App that is gone has no place to say so.
+static void release(struct op *op, const struct agent_item *item);
+
+// leave: it stays where it is. An App that is gone has no place to say so, and lets it go.
 static void leave(struct op *op, const char *why) {
     struct agent_apply *a = op->run->owner;
     const struct agent_item *item = agent_cache_item(a->cache, op->key);
 
     if (item != NULL && !a->shut && op->run->gone) {
         cm_log(CM_LOG_INFO, "agent.orphan", why, "app", op->app, "object", op->key, NULL);
-        op_forget(a, item);
+        agent_cache_set_release(a->cache, op->key);
         agent_cache_commit(a->cache, NULL, NULL);
-    } else if (item != NULL && !a->shut) {
+        release(op, item);
+        return;
+    }
+    if (item != NULL && !a->shut) {
         a->host.left(a->host.ctx, op->app, op->key, why);
     }
     op_end(op, NULL, 0);

@@ -88,6 +88,17 @@ static const struct cm_option options[] = {
      .help = "Without a kubeconfig: where the pod finds its service account (token, which is read "
              "again as it is replaced, and ca.crt); the server is in KUBERNETES_SERVICE_HOST and "
              "_PORT."},
+    {.name = "pod-name",
+     .type = CM_OPTION_STRING,
+     .offset = AT(pod_name),
+     .value_name = "NAME",
+     .help = "The pod that the agent runs in, whose Deployment no App may take away; by default, "
+             "without a kubeconfig, as the host is called."},
+    {.name = "pod-namespace",
+     .type = CM_OPTION_STRING,
+     .offset = AT(pod_namespace),
+     .value_name = "NAME",
+     .help = "The namespace of that pod; by default that of the service account."},
     {.name = "inventory-namespace",
      .type = CM_OPTION_STRING,
      .offset = AT(inventory_namespace),

@@ -22,6 +22,8 @@ struct agent_options {
     char *kubeconfig;
     char *context;
     char *service_account_dir;
+    char *pod_name;
+    char *pod_namespace;
     char *inventory_namespace;
     char *metrics_file;
     char *audit_log;

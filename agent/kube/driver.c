@@ -8,6 +8,7 @@
 #include "agent/kube/object.h"
 #include "agent/kube/webhooks.h"
 #include "common/arena.h"
+#include "common/log.h"
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/id.h"
@@ -137,6 +138,7 @@ static void free_driver(struct agent_driver *d) {
     kube_access_done(&k->access);
     free(k->field_manager);
     free(k->pod);
+    free(k->pod_namespace);
     free(k);
 }
 
@@ -367,17 +369,25 @@ static const char *or_default(const char *text, const char *otherwise) {
     return text == NULL || text[0] == '\0' ? otherwise : text;
 }
 
-// A pod's machine is called as the pod.
-static char *pod_of(const struct agent_kube_config *config) {
-    char name[256] = "";
+// know_pod: a pod's host is called as the pod, unless it has a name of its own (spec.hostname) or
+// is its node (hostNetwork).
+static void know_pod(struct agent_kube *k, const struct agent_kube_config *config) {
+    char host[256] = "";
+    bool in_pod = config->kubeconfig == NULL;
+    bool guessed = in_pod && or_default(config->pod, NULL) == NULL;
 
-    if (config->pod != NULL) {
-        return cm_strdup(config->pod);
+    if (guessed) {
+        (void)gethostname(host, sizeof(host) - 1);
     }
-    if (config->kubeconfig == NULL) {
-        (void)gethostname(name, sizeof(name) - 1);
+    k->pod = cm_strdup(or_default(config->pod, host));
+    k->pod_namespace =
+        cm_strdup(or_default(config->pod_namespace, or_default(k->access.pod_namespace, "")));
+    if (!k->driver.observes && (guessed || (in_pod && k->pod_namespace[0] == '\0'))) {
+        cm_log(CM_LOG_INFO, "agent.pod_guessed",
+               "nobody told the agent which pod it runs in: set HOLDFAST_AGENT_POD_NAME and "
+               "HOLDFAST_AGENT_POD_NAMESPACE as agent.yaml does, else an App may take it away",
+               "pod", k->pod, "namespace", k->pod_namespace, NULL);
     }
-    return cm_strdup(name);
 }
 
 enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
@@ -389,7 +399,6 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     kube_survey_init(k, config->survey);
     k->loop = loop;
     k->field_manager = cm_strdup(or_default(config->field_manager, "holdfast"));
-    k->pod = pod_of(config);
     k->verify_ms = config->verify_ms > 0 ? config->verify_ms : DAY_MS;
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
     k->remember = (struct cm_timer){.run = kube_applyset_remembers, .ctx = k};
@@ -403,6 +412,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
         free_driver(&k->driver);
         return rc;
     }
+    know_pod(k, config);
     *out = &k->driver;
     return CM_OK;
 }

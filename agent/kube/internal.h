@@ -761,7 +761,8 @@ struct agent_kube {
 
     struct cm_list calls;
     unsigned token_round; // counts the tokens that were read
-    char *pod;            // that we run in; "": in none
+    char *pod;            // that we run in; "": in none, or that is not known
+    char *pod_namespace;  // its; "": not known
     struct cm_timer minute;
     struct cm_timer remember; // what is in force is to be written there
     struct cm_timer verify;   // lists everything anew

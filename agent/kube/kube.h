@@ -54,14 +54,16 @@ struct agent_kube_config {
     const char *kubeconfig;          // path; NULL: the service account of the pod we run in
     const char *context;             // of the kubeconfig; NULL: its current one
     const char *service_account_dir; // NULL: /var/run/secrets/kubernetes.io/serviceaccount
-    const char *pod;                 // that we run in; NULL: as the machine is called, in a pod
+    const char *pod;                 // that we run in; NULL or "": as the machine is called, if
+                                     // there is no kubeconfig
+    const char *pod_namespace;       // NULL or "": as the service account says
     const char *field_manager;       // NULL: "holdfast"
     const char *inventory_namespace; // NULL: "holdfast-system"
     long max_in_flight;      // operations at once, and up to three times as many slow ones; 0: 16
     bool observes;           // nothing is ever written
     const char *survey;      // who observes also tells of workloads that nobody names, in these
                              // namespaces, with commas; "*": all but the cluster's own and the
-                             // inventory's; NULL or "": of none
+                             // agent's; NULL or "": of none
     const char *audit_log;   // of the API server; NULL or "": who did what is only claimed
     struct cm_workers *disk; // which read it; they stop before the driver is freed
     int64_t verify_ms;       // between lists of everything; 0: a day

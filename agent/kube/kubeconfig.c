@@ -193,6 +193,7 @@ void kube_access_done(struct kube_access *access) {
     free(access->server);
     free(access->tls_server_name);
     free(access->namespace);
+    free(access->pod_namespace);
     free(access->ca_pem);
     free(access->cert_pem);
     free_secret(access->key_pem);
@@ -304,6 +305,10 @@ enum cm_rc kube_access_load_pod(const char *dir, struct kube_access *out, struct
     found.server =
         cm_strf(strchr(host, ':') != NULL ? "https://[%s]:%s" : "https://%s:%s", host, port);
     CM_AUTOFREE char *ca = cm_strf("%s/ca.crt", dir);
+    CM_AUTOFREE char *ns = cm_strf("%s/namespace", dir);
+    if (read_text(ns, &found.pod_namespace, err) == CM_OK) { // else it does not say
+        found.pod_namespace[strcspn(found.pod_namespace, "\r\n")] = '\0';
+    }
     found.token_file = cm_strf("%s/token", dir);
     enum cm_rc rc = read_text(ca, &found.ca_pem, err);
     rc = rc < 0 ? rc : kube_access_read_token(found.token_file, &found.token, err);

@@ -44,6 +44,7 @@ struct kube_access {
     char *server;
     char *tls_server_name;
     char *namespace;
+    char *pod_namespace; // that the service account is of; NULL: not in a pod, or it does not say
     char *ca_pem;
     char *cert_pem;
     char *key_pem;

@@ -268,7 +268,7 @@ void kube_ops_wake(struct agent_kube *k) {
 }
 
 bool kube_op_is_own(const struct kube_op *op, const char *ns) {
-    const struct kube_own own = {op->k->applyset.ns, op->k->pod};
+    const struct kube_own own = {op->k->applyset.ns, op->k->pod_namespace, op->k->pod};
 
     return kube_own_has(&own, op->key, ns);
 }

@@ -19,6 +19,7 @@ from support.process import Process  # noqa: E402
 RBAC = "rbac.authorization.k8s.io"
 STRICT = "fieldManager=test&force=true&fieldValidation=Strict"
 NAMESPACE, ACCOUNT = "holdfast-system", "holdfast-agent"
+POD = "holdfast-agent-7d4b9c6f5x-x2kqz"  # as a ReplicaSet of the Deployment makes one
 GEAR = m.thing("example.com/v1", "Gear", "one", spec={"teeth": 12})
 GIVES_MORE = m.thing(f"{RBAC}/v1", "ClusterRole", "operator", rules=[
     {"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
@@ -70,11 +71,17 @@ class Manifests(KubeStory):
         agent = Process("agent", [program("holdfast-agent"), *args,
                                   "--service-account-dir", cls.service_account()], cls.folder)
         for entry in container["env"]:
-            value = secret["data"][entry["valueFrom"]["secretKeyRef"]["key"]]
-            agent.env[entry["name"]] = base64.b64decode(value).decode("ascii")
+            agent.env[entry["name"]] = cls.value(entry["valueFrom"], secret)
         agent.env.update({"KUBERNETES_SERVICE_HOST": "127.0.0.1",
                           "KUBERNETES_SERVICE_PORT": str(cls.cluster.port)})
         return agent
+
+    @staticmethod
+    def value(source, secret):
+        """What the kubelet makes of a variable's source."""
+        if "fieldRef" in source:
+            return {"metadata.name": POD, "metadata.namespace": NAMESPACE}[source["fieldRef"]["fieldPath"]]
+        return base64.b64decode(secret["data"][source["secretKeyRef"]["key"]]).decode("ascii")
 
     @classmethod
     def service_account(cls):
@@ -133,7 +140,15 @@ class Manifests(KubeStory):
         self.deliver({path("shop", m.config_map("old")): None})
         self.wait_gone("ConfigMap", "shop/old")
 
-    def test_6_the_rights_in_a_namespace_are_enough_for_what_is_there(self):
+    def test_6_what_it_lives_in_stays_when_an_app_gives_it_up(self):
+        own = self.find("Deployment", f"{NAMESPACE}/{ACCOUNT}", "apps/v1")
+        kept = m.thing("apps/v1", "Deployment", ACCOUNT, spec=own["spec"])
+        self.commit(files("agent", kept, m.config_map("beside", x="1"), namespace=NAMESPACE, prune=True))
+        self.wait_status("agent", 60, applied="applied")
+        self.commit({path("agent", kept): None})
+        self.wait_object(f"Deployment.apps/{NAMESPACE}/{ACCOUNT}", message="this agent lives in it")
+
+    def test_7_the_rights_in_a_namespace_are_enough_for_what_is_there(self):
         self.install_rights("--namespaces", "shop")
         self.admin.delete("ClusterRoleBinding", ACCOUNT, f"{RBAC}/v1")
         self.agent.terminate()
@@ -144,11 +159,11 @@ class Manifests(KubeStory):
         self.admin.patch("ConfigMap", "shop/here", {"data": {"x": "2"}})
         self.wait_drift("ConfigMap/shop/here", "data.x")
 
-    def test_7_and_for_nothing_else(self):
+    def test_8_and_for_nothing_else(self):
         self.commit(files("other", m.config_map("web", x="1"), namespace="default"))
         self.wait_status("other", applied="failed", message="in namespace 'default'")
 
-    def test_8_the_rights_for_some_kinds_are_enough_for_them_only(self):
+    def test_9_the_rights_for_some_kinds_are_enough_for_them_only(self):
         self.admin.delete("RoleBinding", f"shop/{ACCOUNT}", f"{RBAC}/v1")
         self.admin.delete("Role", f"shop/{ACCOUNT}", f"{RBAC}/v1")
         self.install_rights("--namespaces", "shop", "--resources", "configmaps")

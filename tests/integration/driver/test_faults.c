@@ -236,7 +236,6 @@ static int set_up_with(void **state, struct agent_kube_config config) {
     f->api = fake_api_new();
     CM_AUTOFREE char *kubeconfig = write_kubeconfig(f);
     config.kubeconfig = kubeconfig;
-    config.pod = "holdfast-agent-7d4b9c6f5x-x2kqz";
     if (agent_kube_new(f->loop, f->http, &config, &f->driver, &err) < 0) {
         fail_msg("%s", err.msg);
     }
@@ -249,6 +248,12 @@ static int set_up_with(void **state, struct agent_kube_config config) {
 
 static int set_up(void **state) {
     return set_up_with(state, (struct agent_kube_config){.observes = false});
+}
+
+// set_up_pod has the agent live in another namespace than its inventory.
+static int set_up_pod(void **state) {
+    return set_up_with(state, (struct agent_kube_config){.pod = "holdfast-agent-7d4b9c6f5x-x2kqz",
+                                                         .pod_namespace = "agents"});
 }
 
 static int set_up_survey(void **state) {
@@ -1133,9 +1138,8 @@ static void apply_key(struct fixture *f, const char *key) {
 
 // ---- What the agent itself lives in
 
-#define OWN "Deployment.apps/holdfast-system/holdfast-agent"
-#define OWN_PATH "/apis/apps/v1/namespaces/holdfast-system/deployments/holdfast-agent"
-#define OWN_NS "Namespace//holdfast-system"
+#define OWN "Deployment.apps/agents/holdfast-agent"
+#define OWN_PATH "/apis/apps/v1/namespaces/agents/deployments/holdfast-agent"
 
 static void start_with_deployments(struct fixture *f) {
     fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
@@ -1159,10 +1163,12 @@ static void what_the_agent_lives_in_is_not_removed(void **state) {
     struct fixture *f = *state;
 
     start_with_deployments(f);
-    remove_own(f, OWN_NS, "GET /api/v1/namespaces/holdfast-system\n", "");
+    remove_own(f, "Namespace//holdfast-system", "GET /api/v1/namespaces/holdfast-system\n", "");
     assert_int_equal(f->error.code, CM_EEXISTS);
     assert_non_null(strstr(f->error.msg, "this agent lives in it"));
-    remove_own(f, OWN, "GET " OWN_PATH, "\"namespace\":\"holdfast-system\",");
+    remove_own(f, "Namespace//agents", "GET /api/v1/namespaces/agents\n", "");
+    assert_int_equal(f->error.code, CM_EEXISTS);
+    remove_own(f, OWN, "GET " OWN_PATH, "\"namespace\":\"agents\",");
     assert_int_equal(f->error.code, CM_EEXISTS);
     assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
 }
@@ -1170,7 +1176,7 @@ static void what_the_agent_lives_in_is_not_removed(void **state) {
 static void apply_own(struct fixture *f, int replicas) {
     CM_AUTOFREE char *json =
         cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":"
-                "\"holdfast-agent\",\"namespace\":\"holdfast-system\"},\"spec\":{\"replicas\":%d}}",
+                "\"holdfast-agent\",\"namespace\":\"agents\"},\"spec\":{\"replicas\":%d}}",
                 replicas);
     cm_buf_unref(f->desired);
     f->desired = cm_buf_copy(json, strlen(json));
@@ -1201,7 +1207,7 @@ static void an_agent_is_changed_from_git_but_not_stopped(void **state) {
 static void an_agent_is_not_made_anew_under_itself(void **state) {
     struct fixture *f = *state;
     CM_AUTOFREE char *live =
-        cm_strf("{\"metadata\":{\"name\":\"holdfast-agent\",\"namespace\":\"holdfast-system\","
+        cm_strf("{\"metadata\":{\"name\":\"holdfast-agent\",\"namespace\":\"agents\","
                 "\"uid\":\"u1\",\"labels\":{\"applyset.kubernetes.io/part-of\":\"%s\"}}}",
                 f->id);
 
@@ -2178,6 +2184,7 @@ static const struct CMUnitTest surveys[] = {
 };
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+#define TEST_POD(f) cmocka_unit_test_setup_teardown(f, set_up_pod, tear_down)
 
 static const struct CMUnitTest tests[] = {
     TEST(a_deletion_is_seen_though_the_look_at_it_fails),
@@ -2218,9 +2225,9 @@ static const struct CMUnitTest tests[] = {
     TEST(a_refused_deletion_is_not_taken_for_done),
     TEST(what_lost_our_label_is_said_to_be_left),
     TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
-    TEST(what_the_agent_lives_in_is_not_removed),
-    TEST(an_agent_is_changed_from_git_but_not_stopped),
-    TEST(an_agent_is_not_made_anew_under_itself),
+    TEST_POD(what_the_agent_lives_in_is_not_removed),
+    TEST_POD(an_agent_is_changed_from_git_but_not_stopped),
+    TEST_POD(an_agent_is_not_made_anew_under_itself),
     TEST(what_is_in_force_is_kept_with_the_inventory_and_written_once),
     TEST(what_is_in_force_is_written_again_when_that_failed),
     TEST(what_was_in_force_last_is_read_there_and_stays_when_kinds_are_written),

@@ -1531,6 +1531,27 @@ static void what_a_tombstone_leaves_is_ours_until_its_mark_is_off(void **state) 
     assert_int_equal(fake_removes(f->fake), 0);
 }
 
+static void what_the_target_leaves_of_an_app_that_is_gone_loses_its_mark(void **state) {
+    const struct test_object web[] = {{.key = WEB}};
+    const struct test_app app = {.name = "shop", .objects = web, .object_count = 1};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    apply_all(f);
+    set(f, NULL, 0, 2, &gone);
+    wait_pending(f, WEB);
+    assert_int_equal(fake_removes(f->fake), 1);
+    assert_true(fake_fail(f->fake, WEB, CM_EEXISTS, "it stays"));
+    wait_pending(f, WEB);
+    assert_int_equal(fake_releases(f->fake), 1);
+    assert_true(agent_cache_item(f->cache, WEB)->release); // should it end before
+    let(f, WEB);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+    assert_int_equal(agent_cache_item_count(f->cache), 0);
+}
+
 static void what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it(void **state) {
     const struct test_gone gone = {.name = "shop", .prune = false};
     const struct test_object less[] = {{.key = WEB}, {.key = NS}};
@@ -2136,6 +2157,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_tombstone_removes_and_tells_also_if_there_was_nothing),
     TEST(what_goes_takes_along_what_the_app_said_last),
     TEST(what_a_tombstone_leaves_is_ours_until_its_mark_is_off),
+    TEST(what_the_target_leaves_of_an_app_that_is_gone_loses_its_mark),
     TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
     TEST(hooks_run_before_and_after_all_else),
     TEST(a_hook_runs_once_for_each_bundle),

@@ -152,6 +152,12 @@ static void a_pod_finds_its_service_account(void **state) {
     assert_int_equal(kube_access_load_pod(folder, &access, &err), CM_OK);
     assert_string_equal(access.server, "https://[fd00::1]:443");
     assert_string_equal(access.token, "abc");
+    assert_null(access.pod_namespace);
+    kube_access_done(&access);
+    CM_AUTOFREE char *ns = write_file(folder, "namespace", "agents\n");
+    assert_int_equal(kube_access_load_pod(folder, &access, &err), CM_OK);
+    assert_string_equal(access.pod_namespace, "agents");
+    assert_null(access.namespace); // where objects go that name none
     kube_access_done(&access);
     assert_int_equal(cm_fsys_remove_tree(folder, &err), CM_OK);
 }
