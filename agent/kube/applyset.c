@@ -17,8 +17,9 @@
 
 enum { MEMBERS_MAX = 10000, MARK_MS = 3000, MARK_AGAIN_MS = 60000 };
 
-// Above it they are no hub's.
-#define COUNT_MAX (UINT64_MAX / 4)
+// Above it they are no hub's. A hub takes twice as much from an agent, so that one that goes on
+// from here has far to go.
+#define COUNT_MAX (UINT64_MAX / 8)
 
 #define SHARED_NAME "holdfast-holdfast-agent"
 #define LABEL_ID "applyset.kubernetes.io/id"
@@ -106,7 +107,7 @@ static bool read_count(const char **text, char end, uint64_t *out) {
     for (; *at >= '0' && *at <= '9' && value <= COUNT_MAX / 10; at++) {
         value = value * 10 + (uint64_t)(*at - '0');
     }
-    bool whole = at != *text && *at == end;
+    bool whole = at != *text && *at == end && value <= COUNT_MAX;
     *text = whole && end != '\0' ? at + 1 : at;
     *out = value;
     return whole;
@@ -118,7 +119,7 @@ struct agent_mark kube_applyset_mark(const struct cm_json *parent) {
     struct agent_mark mark = {0};
 
     if (text == NULL || !read_count(&text, '.', &mark.epoch) ||
-        !read_count(&text, '\0', &mark.generation)) {
+        !read_count(&text, '\0', &mark.generation) || mark.generation == 0) {
         return (struct agent_mark){0};
     }
     return mark;
@@ -194,8 +195,14 @@ static void remember_later(struct agent_kube *k, int64_t pause_ms) {
     }
 }
 
+// raise_mark: another process may have written a newer one.
+static void raise_mark(struct agent_mark *mark, const struct agent_mark *to) {
+    mark->epoch = to->epoch > mark->epoch ? to->epoch : mark->epoch;
+    mark->generation = to->generation > mark->generation ? to->generation : mark->generation;
+}
+
 void kube_applyset_remember(struct agent_kube *k, const struct agent_mark *mark) {
-    k->applyset.mark = *mark;
+    raise_mark(&k->applyset.mark, mark);
     remember_later(k, MARK_MS);
 }
 
@@ -247,6 +254,7 @@ static void fail(struct agent_kube *k, const struct kube_answer *answer, const c
     }
     remember_later(k, MARK_AGAIN_MS);
     kube_ops_parent_written(k, &err, answer->retry_after_ms);
+    kube_applyset_recall_wake(k); // reading may go well all the same
 }
 
 static void on_namespace(void *ctx, const struct kube_answer *answer) {
@@ -263,6 +271,7 @@ static void on_namespace(void *ctx, const struct kube_answer *answer) {
     (void)kube_answer_error(answer, &asked, &err);
     (void)cm_wrap(&err, "make namespace '%.100s' for the inventory", s->ns);
     kube_ops_parent_written(k, &err, answer->retry_after_ms);
+    kube_applyset_recall_wake(k);
 }
 
 static struct kube_call *patch(struct agent_kube *k, const char *path, const struct cm_json *object,
@@ -341,9 +350,7 @@ static void take_parent(struct kube_applyset *s, const struct cm_json *parent) {
     kube_applyset_read(&there, parent);
     kube_applyset_read(s, parent);
     s->written_mark = kube_applyset_mark(parent);
-    if (s->mark.generation == 0) {
-        s->mark = s->written_mark; // until it is known better it is kept
-    }
+    raise_mark(&s->mark, &s->written_mark);
     if (cm_map_len(there.kinds) == cm_map_len(s->kinds) &&
         cm_map_len(there.namespaces) == cm_map_len(s->namespaces)) {
         s->written_kinds = cm_map_len(s->kinds); // nothing wanted is missing there

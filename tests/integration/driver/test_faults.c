@@ -1613,6 +1613,7 @@ static void a_parent_that_is_gone_is_written_with_all_that_is_tracked(void **sta
 }
 
 #define PARENT_LIST "GET /api/v1/namespaces/holdfast-system/secrets?fieldSelector"
+#define PARENT_PATH "/api/v1/namespaces/holdfast-system/secrets/holdfast-paris-1"
 #define IN_FORCE "holdfast.dev/in-force"
 
 static void remember(struct fixture *f, uint64_t generation) {
@@ -1690,18 +1691,75 @@ static void what_was_in_force_last_is_read_there_and_stays_when_kinds_are_writte
     assert_int_equal(fake_api_count(f->api, IN_FORCE "\":\"3.41\""), 1);
 }
 
+static void apply_kind(struct fixture *f, const char *key, const char *json) {
+    cm_buf_unref(f->desired);
+    f->desired = cm_buf_copy(json, strlen(json));
+    apply_key(f, key);
+}
+
+static void what_another_process_has_put_in_force_is_not_taken_back(void **state) {
+    struct fixture *f = *state;
+
+    remember(f, 7);
+    have_config(f);
+    assert_int_equal(fake_api_count(f->api, IN_FORCE "\":\"2.7\""), 1);
+    answer_mark(f, "2.12");
+    recall(f); // it is read anew
+    assert_int_equal(f->mark.generation, 12);
+    remember(f, 7);
+    apply_kind(f, "Secret/shop/s",
+               "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"s\"}}");
+    assert_true(fake_api_count(f->api, IN_FORCE "\":\"2.12\"") > 0);
+    let_pass(f, 10000);
+    assert_int_equal(fake_api_count(f->api, IN_FORCE "\":\"2.7\""), 1);
+    f->driver->ops->remember(f->driver, &(struct agent_mark){3, 13});
+    wait_asked(f, IN_FORCE "\":\"3.13\"", 1); // a hub goes on from there
+}
+
+static void a_recall_is_answered_though_the_parent_cannot_be_written(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    fake_api_answer(f->api, "PATCH " PARENT_PATH, 0, 500, "{}");
+    fake_api_hold(f->api, "PATCH " PARENT_PATH);
+    remember(f, 8);
+    wait_asked(f, IN_FORCE, 1);
+    answer_mark(f, "2.7");
+    f->done = false;
+    f->driver->ops->recall(f->driver, on_recalled, f);
+    let_pass(f, SECOND_MS);
+    assert_false(f->done); // it waits for what is on its way
+    fake_api_release(f->api);
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(f->mark.generation, 7);
+}
+
 static void what_makes_no_sense_there_says_nothing(void **state) {
-    static const char *const texts[] = {
-        "", "7", "7.", ".7", "7.8.9", "-1.2", "99999999999999999999.1"};
+    // 2305843009213693951 is UINT64_MAX / 8.
+    static const char *const texts[] = {"",
+                                        "7",
+                                        "7.",
+                                        ".7",
+                                        "7.8.9",
+                                        "-1.2",
+                                        "5.0",
+                                        "99999999999999999999.1",
+                                        "1.2305843009213693952",
+                                        "2305843009213693952.1"};
     struct fixture *f = *state;
 
     start(f);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
         answer_mark(f, texts[i]);
         recall(f);
+        assert_int_equal(f->error.code, CM_OK);
         assert_int_equal(f->mark.epoch, 0);
         assert_int_equal(f->mark.generation, 0);
     }
+    answer_mark(f, "1.2305843009213693951");
+    recall(f);
+    assert_int_equal(f->mark.generation, 2305843009213693951);
 }
 
 static void a_server_that_does_not_tell_what_was_in_force_is_an_error(void **state) {
@@ -2232,6 +2290,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_in_force_is_written_again_when_that_failed),
     TEST(what_was_in_force_last_is_read_there_and_stays_when_kinds_are_written),
     TEST(what_makes_no_sense_there_says_nothing),
+    TEST(what_another_process_has_put_in_force_is_not_taken_back),
+    TEST(a_recall_is_answered_though_the_parent_cannot_be_written),
     TEST(a_server_that_does_not_tell_what_was_in_force_is_an_error),
     TEST(a_namespace_that_is_gone_holds_up_no_recovery),
     TEST(a_namespace_that_cannot_be_seen_is_named),
