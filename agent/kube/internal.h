@@ -593,14 +593,14 @@ struct kube_watch {
     char *version;            // where the watch goes on; NULL: list first
     char *more;               // the list's continue token
     uint64_t list_version;
-    uint32_t round;
-    bool complete; // the list was seen to its end
-    bool foreign;  // of owners (it has no entries), not of our objects
-    bool scout;    // of names only, of what comes from now on (absent.c; it has no entries)
-    bool site;     // of objects that allow changes by hand (exempt.c; it has no entries)
-    char *only;    // of this one object, which does not carry our label; NULL: of all ours
-    bool survey;   // of workloads that nobody may have named (survey.c): it stays without entries
-    bool refused;  // its last list failed
+    uint32_t round; // of its list
+    bool complete;  // the list was seen to its end
+    bool foreign;   // of owners (it has no entries), not of our objects
+    bool scout;     // of names only, of what comes from now on (absent.c; it has no entries)
+    bool site;      // of objects that allow changes by hand (exempt.c; it has no entries)
+    char *only;     // of this one object, which does not carry our label; NULL: of all ours
+    bool survey;    // of workloads that nobody may have named (survey.c): it stays without entries
+    bool refused;   // its last list failed
     bool streaming;
     bool namespaced;
     bool split;       // it may not see all namespaces: others of its kind see one each
@@ -685,6 +685,7 @@ struct kube_survey {
     struct cm_map *known; // by key with namespace
     bool begun;           // the agent knows who it is
     bool told;            // that all were told
+    bool full;            // there are more than may be known, which was said
 };
 
 void kube_survey_init(struct agent_kube *k, const char *namespaces);
@@ -802,6 +803,7 @@ struct agent_kube {
     struct kube_survey survey;
     struct kube_audited audited;
     struct cm_list watches;
+    uint32_t rounds;            // lists that were begun
     struct cm_list recoveries;  // that have not begun
     agent_recalled_fn recalled; // who waits for the mark; NULL: nobody
     void *recalled_ctx;

@@ -21,9 +21,8 @@ enum { KNOWN_MAX = 10000 }; // beyond that none is told of
 
 static const char *const not_theirs[] = {"kube-system", "kube-public", "kube-node-lease"};
 
-// When a workload was last in a list, or in an event.
+// When a workload was last in a list, or in an event: rounds are counted over all watches.
 struct known {
-    const struct kube_watch *watch; // only compared
     uint32_t round;
 };
 
@@ -60,13 +59,36 @@ static void watch_kind(struct agent_kube *k, const struct kube_resource *r) {
     }
 }
 
-// drop_gone ends watches in versions that are no longer served.
+// lose_before says of what a watch would tell of and has not since that round that it is gone.
+static void lose_before(const struct kube_watch *w, uint32_t round) {
+    struct agent_kube *k = w->k;
+    CM_AUTOFREE char *where =
+        cm_strf("%s.%s/%s%s", w->kind, w->group, w->ns, w->ns[0] == '\0' ? "" : "/");
+    CM_AUTOFREE const char **places = cm_map_keys(k->survey.known);
+    size_t count = cm_map_len(k->survey.known);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct known *known = cm_map_get(k->survey.known, places[i]);
+        CM_AUTOFREE char *place = cm_strdup(places[i]);
+
+        if (known->round < round && strncmp(place, where, strlen(where)) == 0) {
+            kube_survey_lost(k, place);
+        }
+    }
+}
+
+// drop_gone ends watches in versions that are no longer served. If the kind is gone with its last
+// version, so are all of it.
 static void drop_gone(struct agent_kube *k) {
     for (struct cm_list *at = k->watches.next, *next; at != &k->watches; at = next) {
         struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
 
+        bool gone = w->survey && !w->dead && kube_watch_is_gone(w);
+        if (gone && kube_resources_find(k->resources, w->group, NULL, w->kind) == NULL) {
+            lose_before(w, UINT32_MAX);
+        }
         next = at->next;
-        if (w->survey && !w->dead && kube_watch_is_gone(w)) {
+        if (gone) {
             w->survey = false;
             if (cm_list_empty(&w->entries)) {
                 kube_watch_end(w);
@@ -125,7 +147,19 @@ static bool is_looked_for(const struct agent_kube *k, const struct cm_json *live
             return false;
         }
     }
-    return strcmp(ns, k->applyset.ns) != 0;
+    return strcmp(ns, k->applyset.ns) != 0 && strcmp(ns, k->pod_namespace) != 0;
+}
+
+// say_full says once that not all are looked at.
+static void say_full(struct kube_survey *s) {
+    CM_AUTOFREE char *words = cm_strf("there are more than %d workloads, and the others are not "
+                                      "looked at: name namespaces with --observe-namespaces",
+                                      KNOWN_MAX);
+
+    if (!s->full) {
+        s->full = true;
+        cm_log(CM_LOG_WARN, "agent.workloads_cut", words, NULL);
+    }
 }
 
 // note takes down that one is there; it tells whether there was room.
@@ -134,13 +168,14 @@ static bool note(struct kube_watch *w, const char *place) {
     struct known *known = cm_map_get(all, place);
 
     if (known == NULL && cm_map_len(all) == KNOWN_MAX) {
+        say_full(&w->k->survey);
         return false;
     }
     if (known == NULL) {
         known = cm_new(1, sizeof(*known));
         cm_map_put(all, place, known);
     }
-    *known = (struct known){w, w->round};
+    known->round = known->round > w->round ? known->round : w->round;
     return true;
 }
 
@@ -169,19 +204,8 @@ void kube_survey_lost(struct agent_kube *k, const char *place) {
 }
 
 void kube_survey_listed(struct kube_watch *w) {
-    struct agent_kube *k = w->k;
-    CM_AUTOFREE const char **places = cm_map_keys(k->survey.known);
-    size_t count = cm_map_len(k->survey.known);
-
-    for (size_t i = 0; i < count; i++) {
-        const struct known *known = cm_map_get(k->survey.known, places[i]);
-        CM_AUTOFREE char *place = cm_strdup(places[i]);
-
-        if (known->watch == w && known->round != w->round) {
-            kube_survey_lost(k, place);
-        }
-    }
-    tell_surveyed(k);
+    lose_before(w, w->round);
+    tell_surveyed(w->k);
 }
 
 void kube_survey_refused(struct kube_watch *w, const struct kube_answer *answer) {

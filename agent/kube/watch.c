@@ -243,17 +243,23 @@ static void goes_well(struct kube_watch *w) {
     w->failing_since_ms = 0;
 }
 
+// is_silent notes that it goes wrong; it tells whether it has for so long that what we know is old.
+static bool is_silent(struct kube_watch *w) {
+    int64_t now_ms = cm_clock_now_ms();
+
+    if (w->failing_since_ms == 0) {
+        w->failing_since_ms = now_ms;
+    }
+    return now_ms - w->failing_since_ms >= SILENT_MS;
+}
+
 // try_later: what a watch goes on from the server may refuse for ever without saying that it is too
 // old (504 "Too large resource version").
 static void try_later(struct kube_watch *w, const struct kube_answer *answer, const char *verbs) {
     int64_t pause_ms = cm_backoff_next(&w->backoff);
-    int64_t now_ms = cm_clock_now_ms();
 
     w->failures++;
-    if (w->failing_since_ms == 0) {
-        w->failing_since_ms = now_ms;
-    }
-    if (now_ms - w->failing_since_ms >= SILENT_MS) {
+    if (is_silent(w)) {
         blind(w, answer, verbs);
         list_again(w);
     } else if (w->failures % PATIENCE == 0) {
@@ -278,13 +284,14 @@ static void go_wrong(struct kube_watch *w, const struct kube_answer *answer, con
     if (has_no_use(w, answer)) {
         return;
     }
+    bool silent = is_silent(w);
+    if (w->survey && (silent || answer->status == 403)) {
+        kube_survey_refused(w, answer); // nobody waits for it any longer
+    }
     if (answer->status == 410) {
         list_again(w);
         go_on_later(w, cm_backoff_next(&w->backoff));
         return;
-    }
-    if (answer->status == 403 && w->survey) {
-        kube_survey_refused(w, answer);
     }
     if (answer->status == 403 && w->namespaced && w->ns[0] == '\0') {
         list_again(w);
@@ -415,7 +422,7 @@ static void ask_for_page(struct kube_watch *w) {
 
     request.accept = form_of(w, true);
     if (w->more == NULL) {
-        w->round++;
+        w->round = ++w->k->rounds;
     }
     w->streaming = false;
     w->call = kube_call(w->k, &request);

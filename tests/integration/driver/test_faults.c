@@ -1584,6 +1584,60 @@ static void a_survey_ends_though_a_kind_may_not_be_seen(void **state) {
     assert_true(turn_until(f->loop, is_healthy, f));
 }
 
+// end_without_canaries has them answer like this for ever.
+static void end_without_canaries(struct fixture *f, int status) {
+    list_workloads(f);
+    fake_api_answer(f->api, ALL_CANARIES, 0, status, "{}");
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    assert_int_equal(f->workloads, 1);
+    assert_true(turn_until(f->loop, is_healthy, f));
+}
+
+static void a_survey_ends_though_a_kind_cannot_be_listed(void **state) {
+    end_without_canaries(*state, 500);
+}
+
+static void a_survey_ends_though_a_kind_is_not_where_the_server_says(void **state) {
+    end_without_canaries(*state, 404);
+}
+
+static bool are_two_lost(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->lost == 2;
+}
+
+#define ROLLOUT_GROUP(version)                                                                     \
+    "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":\"argoproj.io\"},"     \
+    "\"versions\":[{\"version\":\"" version "\",\"resources\":[{\"resource\":\"rollouts\","        \
+    "\"responseKind\":{\"kind\":\"Rollout\"},\"scope\":\"Namespaced\",\"verbs\":[\"list\","        \
+    "\"watch\"]}]}]}]}"
+#define ROLLOUT(name)                                                                              \
+    "{\"metadata\":{\"name\":\"" name "\",\"namespace\":\"shop\",\"uid\":\"u1\","                  \
+    "\"resourceVersion\":\"7\"},\"spec\":{}}"
+
+static void what_another_version_does_not_have_or_went_with_its_kind_is_lost(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, ROLLOUT_GROUP("v1alpha1"));
+    list(f, "GET /apis/argoproj.io/v1alpha1/rollouts?limit", ROLLOUT("a") "," ROLLOUT("b"));
+    list(f, "GET /apis/argoproj.io/v1/rollouts?limit", ROLLOUT("b"));
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    assert_int_equal(f->workloads, 2);
+    wait_asked(f, "GET /apis/argoproj.io/v1alpha1/rollouts?watch=1", 1);
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, ROLLOUT_GROUP("v1"));
+    fake_api_answer(f->api, "/apis/argoproj.io/v1alpha1/rollouts", 0, 404, "{}");
+    fake_api_end(f->api);
+    assert_true(turn_until(f->loop, is_lost, f));
+    wait_asked(f, "GET /apis/argoproj.io/v1/rollouts?watch=1", 1);
+    fake_api_answer(f->api, "GET /apis\n", 0, 200,
+                    "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[]}");
+    fake_api_answer(f->api, "/apis/argoproj.io/v1/rollouts", 0, 404, "{}");
+    fake_api_end(f->api);
+    assert_true(turn_until(f->loop, are_two_lost, f));
+}
+
 static void a_survey_of_some_namespaces_lists_no_others(void **state) {
     struct fixture *f = *state;
     CM_AUTOFREE char *web = workload_at("shop", "web", 9, "web:1");
@@ -2238,6 +2292,9 @@ static const struct CMUnitTest surveys[] = {
     TEST_SURVEY(workloads_that_nobody_names_are_found_as_they_are, set_up_survey),
     TEST_SURVEY(what_went_between_two_lists_is_lost, set_up_survey),
     TEST_SURVEY(a_survey_ends_though_a_kind_may_not_be_seen, set_up_survey),
+    TEST_SURVEY(a_survey_ends_though_a_kind_cannot_be_listed, set_up_survey),
+    TEST_SURVEY(a_survey_ends_though_a_kind_is_not_where_the_server_says, set_up_survey),
+    TEST_SURVEY(what_another_version_does_not_have_or_went_with_its_kind_is_lost, set_up_survey),
     TEST_SURVEY(a_survey_of_some_namespaces_lists_no_others, set_up_survey_of_two),
 };
 
