@@ -159,6 +159,7 @@ struct agent_owned {
     enum agent_propagation propagation; // remove
     bool keep;                          // of what was found: it says that it is not to be pruned
     bool once;                          // track, by who observes: no field of it is drift
+    bool nobodys;                       // as that: nothing of it is desired, nor set by us
 };
 
 // Why a field is not as it is desired. What is not foreign is no drift.

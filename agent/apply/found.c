@@ -194,7 +194,8 @@ static void track(struct agent_apply *a, const struct found *f) {
                                                            .default_namespace = "",
                                                            .uid = "",
                                                            .note = "",
-                                                           .account = ""});
+                                                           .account = "",
+                                                           .nobodys = true});
 }
 
 static void begin(struct agent_apply *a, struct found *f) {

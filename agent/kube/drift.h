@@ -63,7 +63,7 @@ struct kube_comparison {
     const struct cm_json *desired; // prepared
     const struct cm_json *given;   // without what others have by right; may be `desired`
     const struct cm_json *live;
-    const char *manager;                  // we
+    const char *manager;                  // we; "": nobody is
     const struct kube_baseline *baseline; // NULL: there is no noise
     const struct cm_spare_rule *rules;
     size_t rule_count;

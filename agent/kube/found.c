@@ -4,6 +4,7 @@
 
 #include "common/arena.h"
 #include "common/json.h"
+#include "common/object/owner.h"
 #include "common/str.h"
 
 enum { NAME_MAX_BYTES = 80 }; // of each part of a name; label values have at most 63
@@ -44,28 +45,8 @@ static const char *whole(struct cm_arena *a, const char *text) {
     return word(a, text, strlen(text));
 }
 
-// What a tool leaves on what it applies.
-struct sign {
-    const char *tool;
-    const char *where;
-    const char *key;
-    const char *space; // key of its namespace; NULL: it has none
-    const char *ends;  // its name ends before one of these
-};
-
-// As in common/object/owner.c, and what names no owner.
-static const struct sign signs[] = {
-    {"argocd", "annotations", "argocd.argoproj.io/tracking-id", NULL, ":"},
-    {"argocd", "labels", "argocd.argoproj.io/instance", NULL, ""},
-    {"kustomization", "labels", "kustomize.toolkit.fluxcd.io/name",
-     "kustomize.toolkit.fluxcd.io/namespace", ""},
-    {"helmrelease", "labels", "helm.toolkit.fluxcd.io/name", "helm.toolkit.fluxcd.io/namespace",
-     ""},
-    {"fleet", "annotations", "objectset.rio.cattle.io/id", NULL, ""},
-    {"helm", "annotations", "meta.helm.sh/release-name", "meta.helm.sh/release-namespace", ""},
-};
-
-static const char *by_sign(struct cm_arena *a, const struct cm_json *live, const struct sign *s) {
+static const char *by_sign(struct cm_arena *a, const struct cm_json *live,
+                           const struct cm_owner_sign *s) {
     const char *name = text_at(live, s->where, s->key);
     size_t size = strcspn(name, s->ends);
 
@@ -73,9 +54,9 @@ static const char *by_sign(struct cm_arena *a, const struct cm_json *live, const
         return NULL;
     }
     if (s->space == NULL) {
-        return cm_arena_strf(a, "%s.%s", s->tool, word(a, name, size));
+        return cm_arena_strf(a, "%s.%s", s->short_name, word(a, name, size));
     }
-    return cm_arena_strf(a, "%s.%s.%s", s->tool, whole(a, text_at(live, s->where, s->space)),
+    return cm_arena_strf(a, "%s.%s.%s", s->short_name, whole(a, text_at(live, s->where, s->space)),
                          word(a, name, size));
 }
 
@@ -84,8 +65,8 @@ static const char *group_of(struct cm_arena *a, const struct cm_json *live) {
     const char *name = "";
     const char *group = NULL;
 
-    for (size_t i = 0; group == NULL && i < sizeof(signs) / sizeof(signs[0]); i++) {
-        group = by_sign(a, live, &signs[i]);
+    for (size_t i = 0; group == NULL && i < CM_OWNER_SIGNS; i++) {
+        group = by_sign(a, live, &cm_owner_signs[i]);
     }
     if (group != NULL) {
         return group;

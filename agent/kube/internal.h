@@ -369,6 +369,7 @@ struct kube_entry {
     bool counted;    // `replicas` is known
     bool scales;     // they are somebody else's
     bool once;       // made if it is not there, and never changed
+    bool nobodys;    // no App names it: nothing that is there is ours
     bool due;        // what is left out by right is no longer what was left out when applied
     bool by_hand;    // somebody set by hand what is given for now
     bool undecided;  // differs in what perhaps somebody has by right

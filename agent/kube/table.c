@@ -390,8 +390,10 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     if (e->once) {
         return COMPARED;
     }
-    struct kube_comparison c = {
-        .desired = desired, .live = live, .manager = e->k->field_manager, .baseline = known};
+    struct kube_comparison c = {.desired = desired,
+                                .live = live,
+                                .manager = e->nobodys ? "" : e->k->field_manager,
+                                .baseline = known};
     c.rules = e->k->host.rules(e->k->host.ctx, e->key, &c.rule_count);
     c.holding = (struct kube_holding){kube_condition_holds, e};
     if (!knows_conditions(e, &c)) {
@@ -907,6 +909,7 @@ void kube_table_track(struct agent_kube *k, const struct agent_owned *object) {
     e->tracked = true;
     if (k->driver.observes) {
         e->once = object->once;
+        e->nobodys = object->nobodys;
         take_desired_version(e);
     }
     if (strcmp(e->note, object->note) != 0) {

@@ -50,6 +50,7 @@ struct cm_hiding watch_hiding(const struct agent_watch *w, const struct seen *s,
 
     if (claim != NULL) {
         h.secret = claim->entry->secret;
+        h.nobodys = claim->found;
         h.shown = claim->app->bundle->shown;
         h.shown_count = claim->app->bundle->shown_count;
     }

@@ -69,7 +69,9 @@ static const char *const notes[] = {"kubectl.kubernetes.io/last-applied-configur
                                     "helm.toolkit.fluxcd.io/",
                                     "argocd.argoproj.io/",
                                     "objectset.rio.cattle.io/",
-                                    "meta.helm.sh/"};
+                                    "meta.helm.sh/",
+                                    "applyset.kubernetes.io/",
+                                    "holdfast.dev/app"};
 
 static bool is_note(const char *name) {
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {

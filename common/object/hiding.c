@@ -57,6 +57,7 @@ struct cm_json *cm_hiding_hash(struct cm_arena *a, const uint8_t key[32], const 
 // How what is below a place is told.
 enum how {
     SHOW,
+    SHOW_PLAIN,   // numbers, and what is known to be no secret
     BY_NAME,      // what is next has a name, which the App may show
     HIDE_CHANGED, // but for what stands in the desired form too
     HIDE_ALL,
@@ -101,6 +102,7 @@ static void note_values(const struct hider *d, struct at at, const struct cm_jso
 static struct cm_json *copy_scalar(const struct hider *d, struct at at, const struct cm_json *value,
                                    enum how how) {
     bool shown = how == SHOW || value->text == NULL || cm_hiding_hides(value) ||
+                 (how == SHOW_PLAIN && value->type == CM_NUMBER) ||
                  (how != HIDE_ALL && cm_map_get(d->known, value_at(d->a, at, value->text)) != NULL);
 
     if (shown) {
@@ -123,10 +125,59 @@ static enum how by_name(const struct cm_hiding *h, const char *name) {
     return shows(h, name) ? SHOW : HIDE_CHANGED;
 }
 
+// Of an object that no App names these members are known to be no secrets, ...
+static const char *const plain[] = {"apiVersion",
+                                    "concurrencyPolicy",
+                                    "image",
+                                    "imagePullPolicy",
+                                    "kind",
+                                    "maxSurge",
+                                    "maxUnavailable",
+                                    "name",
+                                    "namespace",
+                                    "podManagementPolicy",
+                                    "port",
+                                    "protocol",
+                                    "restartPolicy",
+                                    "schedule",
+                                    "serviceAccountName",
+                                    "serviceName",
+                                    "targetPort",
+                                    "timeZone",
+                                    "type",
+                                    "whenDeleted",
+                                    "whenScaled"};
+// ... nor is anything below these. Below the last ones whoever writes them names the members.
+static const char *const plain_below[] = {"labels", "nodeSelector", "resources", "selector"};
+static const char *const free_below[] = {"annotations", "headers",           "options",
+                                         "plugins",     "templateVariables", "volumeAttributes",
+                                         "webhooks"};
+
+#define IS_ANY(name, names) is_any(name, names, sizeof(names) / sizeof((names)[0]))
+
+static bool is_any(const char *name, const char *const *names, size_t count) {
+    size_t i = 0;
+
+    while (i < count && strcmp(name, names[i]) != 0) {
+        i++;
+    }
+    return i < count;
+}
+
+static enum how of_nobodys(const char *member) {
+    if (IS_ANY(member, free_below)) {
+        return HIDE_ALL;
+    }
+    return IS_ANY(member, plain) || IS_ANY(member, plain_below) ? SHOW : SHOW_PLAIN;
+}
+
 // how_below: what an element of a list is called is no secret, unless all is.
 static enum how how_below(const struct cm_hiding *h, enum how how, const char *member) {
     if (cm_secret_hides(member, false)) {
         return HIDE_ALL; // kubectl's copy of the whole object
+    }
+    if (how == SHOW_PLAIN) {
+        return of_nobodys(member);
     }
     if (how == BY_NAME) {
         return by_name(h, member);
@@ -170,6 +221,9 @@ static enum how how_at_root(const struct cm_hiding *h, const char *name, bool is
 
     if (is_secret ? cm_secret_hides(name, true) : h->secret && !is_identity) {
         return HIDE_ALL;
+    }
+    if (h->nobodys && strcmp(name, CM_ACTUAL_CHANGED) != 0) {
+        return of_nobodys(name);
     }
     return is_root_of_values(h->object_key, name) ? BY_NAME : how_below(h, SHOW, name);
 }

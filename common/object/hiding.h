@@ -5,6 +5,9 @@
 // are the same one can be seen with the key and without it, what they are cannot. An App may name
 // variables of environments and keys of ConfigMaps whose values are no secrets.
 //
+// Of an object that no App names nobody has said anything: of it only what is known to be no secret
+// is told, and every other text is a hash (deploy/observe.md says what that is).
+//
 // Threads: any; pure.
 #pragma once
 
@@ -22,6 +25,7 @@ struct cm_hiding {
     const uint8_t *key;     // 32 bytes; NULL: what is hidden is told as CM_SECRET_MASK
     const char *object_key; // "ConfigMap/shop/settings"
     bool secret;            // all of it
+    bool nobodys;           // no App names it
     // Names that are shown, as shell patterns (fnmatch(3)); "args" and "command" are those of
     // containers.
     const char *const *shown;

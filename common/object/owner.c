@@ -9,25 +9,21 @@
 
 enum { NAME_MAX_BYTES = 130 }; // of somebody's name in a message
 
-// What a tool leaves on an object.
-struct sign {
-    const char *tool;
-    const char *kind;  // what of the tool it is that owns the object
-    const char *where; // "labels" or "annotations"
-    const char *key;
-    const char *space; // key of its namespace, or NULL
-    const char *ends;  // its name ends before one of these
-};
-
-static const struct sign signs[] = {
-    {"Flux", "Kustomization", "labels", "kustomize.toolkit.fluxcd.io/name",
-     "kustomize.toolkit.fluxcd.io/namespace", ""},
-    {"Flux", "HelmRelease", "labels", "helm.toolkit.fluxcd.io/name",
-     "helm.toolkit.fluxcd.io/namespace", ""},
+const struct cm_owner_sign cm_owner_signs[CM_OWNER_SIGNS] = {
     // "shop:apps/Deployment:default/web"
-    {"Argo CD", "Application", "annotations", "argocd.argoproj.io/tracking-id", NULL, ":"},
-    {"Rancher Fleet", "object set", "annotations", "objectset.rio.cattle.io/id", NULL, ""},
-    {"Rancher Fleet", "object set", "labels", "objectset.rio.cattle.io/hash", NULL, ""},
+    {"Argo CD", "Application", "argocd", "annotations", "argocd.argoproj.io/tracking-id", NULL, ":",
+     true},
+    {"Argo CD", "Application", "argocd", "labels", "argocd.argoproj.io/instance", NULL, "", true},
+    {"Flux", "Kustomization", "kustomization", "labels", "kustomize.toolkit.fluxcd.io/name",
+     "kustomize.toolkit.fluxcd.io/namespace", "", true},
+    {"Flux", "HelmRelease", "helmrelease", "labels", "helm.toolkit.fluxcd.io/name",
+     "helm.toolkit.fluxcd.io/namespace", "", true},
+    {"Rancher Fleet", "object set", "fleet", "annotations", "objectset.rio.cattle.io/id", NULL, "",
+     true},
+    {"Rancher Fleet", "object set", "fleet", "labels", "objectset.rio.cattle.io/hash", NULL, "",
+     true},
+    {"Helm", "release", "helm", "annotations", "meta.helm.sh/release-name",
+     "meta.helm.sh/release-namespace", "", false},
 };
 
 // Who sets fields of objects that it applies. On objects of its own kinds it also keeps finalizers,
@@ -86,13 +82,13 @@ static enum cm_rc check_applyset(const struct cm_json *live, const char *applyse
     return refuse(err, owner);
 }
 
-static enum cm_rc check_sign(const struct cm_json *live, const struct sign *sign,
+static enum cm_rc check_sign(const struct cm_json *live, const struct cm_owner_sign *sign,
                              struct cm_err *err) {
     const char *name = text_at(live, sign->where, sign->key);
     const char *space = sign->space == NULL ? NULL : text_at(live, sign->where, sign->space);
     char owner[2 * NAME_MAX_BYTES + 64];
 
-    if (name == NULL) {
+    if (name == NULL || !sign->owns) {
         return CM_OK;
     }
     space = space == NULL ? "" : space;
@@ -152,8 +148,8 @@ static enum cm_rc find_owner(const struct cm_json *live, const char *applyset, s
         bool is_ours = applyset != NULL && strcmp(part_of, applyset) == 0;
         return is_ours ? CM_OK : check_applyset(live, part_of, err);
     }
-    for (size_t i = 0; rc == CM_OK && i < COUNT(signs); i++) {
-        rc = check_sign(live, &signs[i], err);
+    for (size_t i = 0; rc == CM_OK && i < CM_OWNER_SIGNS; i++) {
+        rc = check_sign(live, &cm_owner_signs[i], err);
     }
     if (fields != NULL && fields->type == CM_ARRAY) {
         for (const struct cm_json *e = fields->first; rc == CM_OK && e != NULL; e = e->next) {

@@ -21,6 +21,22 @@
 
 struct cm_json;
 
+// What a tool leaves on what it applies.
+struct cm_owner_sign {
+    const char *tool;
+    const char *kind; // what of the tool it is that the object is a part of
+    const char *short_name;
+    const char *where; // "labels" or "annotations"
+    const char *key;
+    const char *space; // key of its namespace; NULL: it has none
+    const char *ends;  // its name ends before one of these
+    bool owns;         // the tool applies it again by itself
+};
+
+#define CM_OWNER_SIGNS 7
+// The more telling ones first.
+extern const struct cm_owner_sign cm_owner_signs[CM_OWNER_SIGNS];
+
 #define CM_OWNER_APPLYSET "applyset.kubernetes.io/part-of"
 #define CM_OWNER_APP "holdfast.dev/app"
 

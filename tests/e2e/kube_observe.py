@@ -30,6 +30,7 @@ def web(image="example.com/web:1"):
     made = m.deployment("web", image=image)
     made["spec"]["template"]["spec"]["containers"][0]["env"] = [
         {"name": "PASSWORD", "value": "hunter2"}]
+    made["metadata"]["annotations"] = {"example.com/token": "hunter2"}
     return made
 
 

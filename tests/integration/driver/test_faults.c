@@ -338,7 +338,8 @@ static void on_workload(void *ctx, const struct agent_found *what) {
                                                            .default_namespace = "",
                                                            .uid = "",
                                                            .note = "",
-                                                           .account = ""});
+                                                           .account = "",
+                                                           .nobodys = true});
 }
 
 static void on_lost(void *ctx, const char *key) {
@@ -1490,11 +1491,12 @@ static void what_lost_our_label_is_said_to_be_left(void **state) {
 #define ALL_WATCH "GET /apis/apps/v1/deployments?watch=1"
 #define ALL_CANARIES "GET /apis/flagger.app/v1beta1/canaries?limit"
 
+// workload_at is one that another agent of ours applied. The caller frees it.
 static char *workload_at(const char *ns, const char *name, int version, const char *image) {
     return cm_strf(
         "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"%s\","
         "\"namespace\":\"%s\",\"uid\":\"u1\",\"generation\":1,\"resourceVersion\":\"%d\","
-        "\"managedFields\":[{\"manager\":\"helm\",\"operation\":\"Update\",\"apiVersion\":"
+        "\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"apiVersion\":"
         "\"apps/v1\",\"fieldsType\":\"FieldsV1\",\"fieldsV1\":{\"f:spec\":{\"f:template\":{"
         "\"f:spec\":{\"f:containers\":{\"k:{\\\"name\\\":\\\"main\\\"}\":{\".\":{},"
         "\"f:image\":{},\"f:name\":{}}}}}}}}]},\"spec\":{\"replicas\":1,\"template\":{\"spec\":{"

@@ -43,7 +43,9 @@ static const struct cm_json *live(struct cm_arena *a, const char *type, const ch
         cm_str_addf(&text, ",\"%s\":\"set\"", managers[i]);
     }
     cm_str_add(&text, "},\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":\"Apply\","
-                      "\"fieldsV1\":{\"f:spec\":{\"f:type\":{}}}}");
+                      "\"fieldsV1\":{\"f:metadata\":{\"f:labels\":{"
+                      "\"f:applyset.kubernetes.io/part-of\":{},\"f:holdfast.dev/app\":{}}},"
+                      "\"f:spec\":{\"f:type\":{}}}}");
     for (size_t i = 0; i < count; i++) {
         cm_str_addf(&text,
                     ",{\"manager\":\"%s\",\"operation\":\"Update\",\"fieldsV1\":{\"f:metadata\":{"
@@ -56,16 +58,20 @@ static const struct cm_json *live(struct cm_arena *a, const char *type, const ch
     return tree;
 }
 
-static const char *find(struct cm_arena *a, const struct cm_json *seen) {
+static const char *find_as(struct cm_arena *a, const struct cm_json *seen, const char *manager) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *form = cm_buf_copy(FORM, strlen(FORM));
-    const struct cm_json *desired = parse(a, SENT);
+    const struct cm_json *desired = parse(a, manager[0] == '\0' ? FORM : SENT);
     const struct kube_comparison c = {
-        .desired = desired, .given = desired, .live = seen, .manager = "holdfast"};
+        .desired = desired, .given = desired, .live = seen, .manager = manager};
     struct kube_drift found;
 
     kube_drift_find(a, &c, &found);
     kube_actual_find(a, &c, form, &found);
     return found.actual;
+}
+
+static const char *find(struct cm_arena *a, const struct cm_json *seen) {
+    return find_as(a, seen, "holdfast");
 }
 
 static void what_only_we_and_the_control_plane_have_set_is_as_desired(void **state) {
@@ -90,6 +96,18 @@ static void what_somebody_has_put_beside_is_there_without_our_labels(void **stat
                         "  \"spec\": {\n    \"type\": \"ClusterIP\"\n  }\n}\n");
 }
 
+static void
+where_nothing_is_ours_what_another_agent_has_set_is_there_without_its_labels(void **state) {
+    static const char *const managers[] = {"holdfast"};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    const char *found = find_as(a, live(a, "ClusterIP", managers, 1), "");
+    assert_non_null(found);
+    assert_non_null(strstr(found, "\"holdfast\": \"set\""));
+    assert_null(strstr(found, "labels")); // nor is it drift
+}
+
 static void a_field_that_differs_is_as_it_is(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -100,6 +118,7 @@ static void a_field_that_differs_is_as_it_is(void **state) {
 static const struct CMUnitTest tests[] = {
     cmocka_unit_test(what_only_we_and_the_control_plane_have_set_is_as_desired),
     cmocka_unit_test(what_somebody_has_put_beside_is_there_without_our_labels),
+    cmocka_unit_test(where_nothing_is_ours_what_another_agent_has_set_is_there_without_its_labels),
     cmocka_unit_test(a_field_that_differs_is_as_it_is),
 };
 

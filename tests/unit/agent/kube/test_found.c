@@ -45,6 +45,7 @@ static void a_workload_is_a_part_of_what_its_own_tool_calls_it(void **state) {
     assert_group(",\"annotations\":{\"objectset.rio.cattle.io/id\":\"default-shop\","
                  "\"meta.helm.sh/release-name\":\"front\"}",
                  "fleet.default-shop");
+    assert_group(",\"labels\":{\"objectset.rio.cattle.io/hash\":\"3ff0\"}", "fleet.3ff0");
     assert_group(",\"labels\":{" INSTANCE ",\"helm.toolkit.fluxcd.io/name\":\"front\","
                  "\"helm.toolkit.fluxcd.io/namespace\":\"apps\"}",
                  "helmrelease.apps.front");

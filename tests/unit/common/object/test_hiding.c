@@ -130,6 +130,69 @@ static void the_whole_object_shows_the_same_names(void **state) {
     assert_non_null(strstr(cm_str_get(&out), "\"four\""));
 }
 
+static char *nobodys(void **state, const char *text) {
+    const struct cm_hiding h = {.key = key, .object_key = WEB, .nobodys = true};
+    struct cm_str out = {0};
+
+    cm_json_write_compact(cm_object_hide(*state, &h, NULL, yaml(state, text)), &out);
+    return cm_str_take(&out);
+}
+
+static void of_what_no_app_names_only_what_is_known_to_be_no_secret_is_told(void **state) {
+    CM_AUTOFREE char *text = nobodys(
+        state,
+        "apiVersion: apps/v1\nkind: Deployment\n"
+        "metadata: {name: told, namespace: told, labels: {a: told, port: told}}\n"
+        "spec: {replicas: 3, selector: {matchLabels: {app: told}},\n"
+        " strategy: {type: told, rollingUpdate: {maxSurge: told}},\n"
+        " template: {metadata: {labels: {app: told}}, spec: {nodeSelector: {disk: told},\n"
+        "  containers: [{name: told, image: told, resources: {limits: {cpu: told}},\n"
+        "   ports: [{name: told, containerPort: 80, protocol: told}],\n"
+        "   env: [{name: told, valueFrom: {secretKeyRef: {name: told}}}]}]}}}\n_changed: [told]\n");
+    const char *at = text;
+    size_t count = 0;
+
+    assert_null(strstr(text, "hmac:"));
+    while ((at = strstr(at, "told")) != NULL) {
+        at++;
+        count++;
+    }
+    assert_int_equal(count, 17);
+    assert_non_null(strstr(text, "\"replicas\":3"));
+    assert_non_null(strstr(text, "\"containerPort\":80"));
+}
+
+static void every_other_text_of_it_is_a_hash(void **state) {
+    CM_AUTOFREE char *text = nobodys(
+        state,
+        "metadata: {name: web, annotations: {name: hunter2, example.com/token: hunter2},\n"
+        " finalizers: [hunter2]}\n"
+        "spec: {url: 'https://me:hunter2@example.com', template: {metadata: {annotations: {type: "
+        "hunter2}},\n"
+        "  spec: {containers: [{name: web, command: [hunter2], args: [hunter2],\n"
+        "   env: [{name: A, value: hunter2}],\n"
+        "   livenessProbe: {httpGet: {path: hunter2, httpHeaders: [{name: Auth, value: "
+        "hunter2}]},\n"
+        "    exec: {command: [hunter2]}}}],\n"
+        "   volumes: [{name: v, csi: {volumeAttributes: {type: hunter2}}}]}},\n"
+        " service: {headers: {request: {set: {name: hunter2}}}},\n"
+        " analysis: {metrics: [{name: m, templateVariables: {name: hunter2}, query: hunter2}],\n"
+        "  webhooks: [{url: 'http://hunter2', metadata: {cmd: hunter2, type: hunter2, pin: "
+        "4711}}]},\n"
+        " strategy: {canary: {steps: [{plugin: {config: hunter2}}],\n"
+        "  analysis: {args: [{name: a, value: hunter2}]},\n"
+        "  trafficRouting: {plugins: {p: {name: hunter2}}}}}}\n");
+
+    assert_null(strstr(text, "hunter2"));
+    assert_null(strstr(text, "://"));
+    assert_null(strstr(text, "4711"));
+    assert_non_null(strstr(text, "\"finalizers\":[\"hmac:"));
+    assert_non_null(strstr(text, "\"example.com/token\":\"hmac:"));
+    const struct cm_hiding h = {.key = key, .object_key = WEB, .nobodys = true};
+    assert_hash(cm_hiding_text(*state, &h, "metadata.annotations.name", "\"hunter2\""));
+    assert_string_equal(cm_hiding_text(*state, &h, CONTAINER ".image", "\"a:2\""), "\"a:2\"");
+}
+
 static bool hides(void **state, const char *text) {
     return cm_hiding_hides(yaml(state, text));
 }
@@ -157,6 +220,8 @@ int main(void) {
         TEST(of_what_was_cut_only_a_plain_string_is_told),
         TEST(without_a_key_it_is_a_mask),
         TEST(the_whole_object_shows_the_same_names),
+        TEST(of_what_no_app_names_only_what_is_known_to_be_no_secret_is_told),
+        TEST(every_other_text_of_it_is_a_hash),
         TEST(what_is_hidden_is_known),
     };
 

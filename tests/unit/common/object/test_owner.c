@@ -57,6 +57,11 @@ static void the_tracking_id_of_argo_cd_names_the_owner(void **state) {
                  "Argo CD (Application 'shop')");
 }
 
+static void the_instance_label_of_argo_cd_names_the_owner(void **state) {
+    assert_owner(state, HEAD "  labels: {argocd.argoproj.io/instance: shop}\n",
+                 "Argo CD (Application 'shop')");
+}
+
 static void marks_of_fleet_name_the_owner(void **state) {
     assert_owner(state, HEAD "  annotations: {objectset.rio.cattle.io/id: default-shop}\n",
                  "Rancher Fleet (object set 'default-shop')");
@@ -171,6 +176,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(labels_of_flux_name_the_owner),
         TEST(the_tracking_id_of_argo_cd_names_the_owner),
+        TEST(the_instance_label_of_argo_cd_names_the_owner),
         TEST(marks_of_fleet_name_the_owner),
         TEST(another_applyset_is_an_owner),
         TEST(another_agent_is_an_owner),
