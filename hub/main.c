@@ -136,16 +136,19 @@ static enum cm_rc check_all_know(const struct hub_config *config, const char *ke
 
 static enum cm_rc refuse_too_early(uint64_t count, int64_t renewed_ms, const char *step,
                                    struct cm_err *err) {
-    char when[CM_CLOCK_TEXT_MAX];
+    char when[CM_CLOCK_TEXT_MAX] = "";
+    bool ahead = renewed_ms > cm_clock_unix_ms();
 
-    cm_clock_format(renewed_ms, when);
+    if (ahead) {
+        cm_clock_format(renewed_ms, when);
+    }
     return cm_fail(
         err, CM_EBUSY,
-        "%llu agents have certificates of the root before this one, and another root "
-        "would lock them out until they are enrolled anew; those that are connected have "
-        "renewed them by %.19sZ: try again then, when the others (holdfast get agents) "
-        "were connected, too, or say '%s-anyway'",
-        (unsigned long long)count, when, step);
+        "%llu agents have certificates of the root before this one, or were not seen with another "
+        "one yet, and another root would lock them out until they are enrolled anew; those that "
+        "are connected have renewed them %s%.19s%s: try again then, when the others (holdfast get "
+        "agents) were connected, too, or say '%s-anyway'",
+        (unsigned long long)count, ahead ? "by " : "within minutes", when, ahead ? "Z" : "", step);
 }
 
 // The hub knows certificates of the root before the one in use, and of none before that.

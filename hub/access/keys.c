@@ -56,7 +56,10 @@ void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t be
     keys->before_until_ms = now_ms + HUB_KEYS_OVERLAP_MS;
     keys->current = *key;
     keys->next = (struct cm_sha256){0};
-    keys->begins_ms = begins_ms > keys->begins_ms ? begins_ms : keys->begins_ms;
+    if (begins_ms > keys->begins_ms) { // it was lost, and with it when it ends
+        keys->begins_ms = begins_ms;
+        keys->ends_ms = 0;
+    }
 }
 
 bool hub_keys_may_renew(int64_t ended_ms, int64_t budget_ms, int64_t approved_ms, int64_t now_ms) {

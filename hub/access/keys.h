@@ -44,7 +44,7 @@ struct hub_keys {
     struct cm_sha256 before; // zeros: none
     int64_t before_until_ms;
     int64_t begins_ms;       // of the newest certificate; 0: from before this was kept
-    int64_t ends_ms;         // likewise
+    int64_t ends_ms;         // likewise, or it is not on record
     int64_t approved_ms;     // when a person last let it go on; 0: never
     int64_t forgot_until_ms; // what was certified until then may not be on record; 0: all is
 };

@@ -65,14 +65,20 @@ enum cm_rc hub_agents_each(struct hub_db *db,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-// Agents renew when at most 60 % of the life of a certificate is over.
+// Agents renew when at most 60 % of the life of a certificate is over. What ends at another time
+// than the one that was made last is one before: the answer was lost, or is on its way.
+#define MADE_BEFORE "g.begins_ms < ?1"
+#define IS_NOT_SEEN "(r.cert_ends_ms > 0 AND g.ends_ms > 0 AND r.cert_ends_ms <> g.ends_ms)"
+
 enum cm_rc hub_agents_count_before(struct hub_db *db, int64_t made_ms, uint64_t *out_count,
                                    int64_t *out_renewed_ms, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
-        "SELECT count(*), ifnull(max(begins_ms + (ends_ms - begins_ms) * 6 / 10), 0) FROM agent"
-        " WHERE state = 'active' AND begins_ms < ?1",
+        "SELECT count(*), ifnull(max(iif(" MADE_BEFORE " AND r.connected, g.begins_ms +"
+        " (g.ends_ms - g.begins_ms) * 6 / 10, 0)), 0) FROM agent g LEFT JOIN presence r"
+        " ON r.cluster = g.cluster WHERE g.state = 'active' AND (" MADE_BEFORE " OR " IS_NOT_SEEN
+        ")",
         "i", made_ms);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);

@@ -117,7 +117,9 @@ static void what_is_older_than_the_key_that_was_forgotten_is_suspicious(void **s
 
     (void)state;
     keys.forgot_until_ms = 5000;
+    keys.ends_ms = 2000; // of the one before
     hub_keys_use(&keys, &b, 3000, DAY_MS);
+    assert_int_equal(keys.ends_ms, 0);
     assert_int_equal(hub_keys_judge(&keys, &b, 3000, DAY_MS), HUB_KEY_CURRENT);
     assert_int_equal(hub_keys_judge(&keys, &c, 2000, DAY_MS), HUB_KEY_STALE);
 }

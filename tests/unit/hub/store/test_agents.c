@@ -4,6 +4,7 @@
 
 #include "common/str.h"
 #include "hub/store/agents.h"
+#include "hub/store/status.h"
 
 #define NOW 1000000
 
@@ -137,6 +138,60 @@ static void an_id_is_never_used_twice(void **state) {
     assert_int_equal(hub_agents_enroll(*state, &row, NOW, &err), CM_EEXISTS);
 }
 
+// ---- Certificates of before
+
+// hold gives an agent a certificate, the last one that it was seen with ends at seen_ms; 0: it was
+// not seen.
+static void hold(struct hub_db *db, const char *name, int64_t begins_ms, int64_t seen_ms) {
+    struct hub_agent_row row = {.id = name, .cluster = name, .begins_ms = begins_ms};
+    const struct hub_presence_row presence = {.cluster = name,
+                                              .connected = name[0] != 'x',
+                                              .version = "",
+                                              .driver = "",
+                                              .target = "",
+                                              .address = "",
+                                              .cert_ends_ms = seen_ms};
+    struct cm_err err;
+
+    row.ends_ms = begins_ms + 1000;
+    assert_int_equal(hub_agents_enroll(db, &row, NOW, &err), CM_OK);
+    if (seen_ms > 0) {
+        assert_int_equal(hub_presence_put(db, &presence, &err), CM_OK);
+    }
+}
+
+static void assert_before(struct hub_db *db, uint64_t count, int64_t renewed_ms) {
+    uint64_t before = 0;
+    int64_t at_ms = -1;
+    struct cm_err err;
+
+    assert_int_equal(hub_agents_count_before(db, 5000, &before, &at_ms, &err), CM_OK);
+    assert_int_equal(before, count);
+    assert_int_equal(at_ms, renewed_ms);
+}
+
+static void certificates_of_before_are_counted_until_they_are_renewed(void **state) {
+    assert_before(*state, 0, 0);
+    hold(*state, "new", 5000, 6000);
+    hold(*state, "enrolled", 5000, 0);
+    assert_before(*state, 0, 0);
+    hold(*state, "old", 3000, 4000);
+    hold(*state, "older", 2000, 3000);
+    assert_before(*state, 2, 3600);
+    hold(*state, "x-away", 4000, 5000); // nobody knows when it comes
+    assert_before(*state, 3, 3600);
+}
+
+// Its answer may have been lost.
+static void a_certificate_counts_once_its_agent_was_seen_with_it(void **state) {
+    struct cm_err err;
+
+    hold(*state, "asks", 5000, 4000);
+    assert_before(*state, 1, 0);
+    assert_int_equal(hub_presence_set_certificate(*state, "asks", 6000, &err), CM_OK);
+    assert_before(*state, 0, 0);
+}
+
 static void names_are_dns_labels(void **state) {
     (void)state;
     assert_true(hub_cluster_name_ok("a"));
@@ -164,6 +219,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(to_revoke_a_cluster_voids_the_token_that_nobody_used,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(an_id_is_never_used_twice, open_db, close_db),
+        cmocka_unit_test_setup_teardown(certificates_of_before_are_counted_until_they_are_renewed,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_certificate_counts_once_its_agent_was_seen_with_it,
+                                        open_db, close_db),
         cmocka_unit_test(names_are_dns_labels),
     };
 
