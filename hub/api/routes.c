@@ -376,11 +376,19 @@ static const struct hub_member past_show_answer[] = {
      0,                                                                                            \
      NULL,                                                                                         \
      NULL},                                                                                        \
+        {"eventsFromMs",                                                                           \
+         HUB_MEMBER_INT,                                                                           \
+         false,                                                                                    \
+         "What was changed by hand, held, banned or allowed, and what was not written, before "    \
+         "that, in Unix milliseconds, is not all kept.",                                           \
+         0,                                                                                        \
+         0,                                                                                        \
+         NULL,                                                                                     \
+         NULL},                                                                                    \
     {                                                                                              \
-        "eventsFromMs", HUB_MEMBER_INT, false,                                                     \
-            "What was changed by hand, held, banned or allowed, and what was not written, before " \
-            "that, in Unix milliseconds, is not all kept.",                                        \
-            0, 0, NULL, NULL                                                                       \
+        "scaledFromMs", HUB_MEMBER_INT, false,                                                     \
+            "What was scaled before that, in Unix milliseconds, is not all kept.", 0, 0, NULL,     \
+            NULL                                                                                   \
     }
 
 static const struct hub_member past_log_answer[] = {

@@ -409,6 +409,10 @@ static void note_gaps(struct ctl *c, const struct cm_json *answer) {
                       "changes by hand, Holds, Bans and Exemptions before %s are not all kept\n",
                       time_of(c, answer, "eventsFromMs"));
     }
+    if (number_of(answer, "scaledFromMs") > 0) {
+        (void)fprintf(stderr, "what was scaled before %s is not all kept\n",
+                      time_of(c, answer, "scaledFromMs"));
+    }
 }
 
 int ctl_log(struct ctl *c) {

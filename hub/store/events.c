@@ -24,6 +24,7 @@
 
 // Of what is told there may be far more: it is not read for the rest.
 #define UNTOLD "event INDEXED BY event_untold"
+#define SCALED "event INDEXED BY event_scaled_cluster"
 
 #define SCALED_SHARE 4 // one in so many of what comes and goes
 
@@ -148,35 +149,64 @@ static enum cm_rc find(struct hub_db *db, const char *sql, const char *cluster, 
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// note_scaled notes since when all is kept that was scaled, of a cluster or of all, if what is up
+// to that number goes.
+static enum cm_rc note_scaled(struct hub_db *db, const char *cluster, int64_t number,
+                              struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "INSERT INTO past_gap (source, cluster, from_ms) SELECT 'scaled',"
+                      " ifnull(?2, ''), max(at_ms) + 1 FROM " SCALED " WHERE " EVENT_IS_SCALED
+                      " AND number <= ?1 AND (?2 IS NULL OR cluster = ?2) HAVING"
+                      " count(*) > 0 " PAST_GAP_STAYS,
+                      "it", number, cluster);
+}
+
+static enum cm_rc remove_up_to(struct trimming *t, const char *sql, const char *cluster,
+                               int64_t number, struct cm_err *err) {
+    if (number == 0) {
+        return CM_OK;
+    }
+    t->last = number > t->last ? number : t->last;
+    return hub_db_run(t->db, err, sql, "it", number, cluster);
+}
+
 // trim removes what `sql_find` finds and all that is older, as `sql_remove` says it.
 static enum cm_rc trim(struct trimming *t, const char *sql_find, const char *sql_remove,
                        const char *cluster, int64_t keep, struct cm_err *err) {
     int64_t number = 0;
     enum cm_rc rc = find(t->db, sql_find, cluster, keep, &number, err);
 
-    if (rc < 0 || number == 0) {
-        return rc;
+    return rc < 0 ? rc : remove_up_to(t, sql_remove, cluster, number, err);
+}
+
+// What of agents one cluster may have no more of than half while there is too much of all.
+struct share {
+    const char *loudest; // whose agent makes most of it
+    const char *find;
+    const char *remove;
+    const char *find_of_cluster;
+    const char *remove_of_cluster;
+};
+
+#define SHARE(OF_ALL, OF_CLUSTER, WHAT)                                                            \
+    {                                                                                              \
+        .loudest = "SELECT cluster FROM " OF_ALL " WHERE cluster <> '' AND " WHAT                  \
+                   " GROUP BY cluster ORDER BY count(*) DESC LIMIT 1",                             \
+        .find = "SELECT number FROM " OF_ALL " WHERE ?2 IS NULL AND " WHAT                         \
+                " ORDER BY number DESC LIMIT 1 OFFSET ?1",                                         \
+        .remove = "DELETE FROM " OF_ALL " WHERE number <= ?1 AND ?2 IS NULL AND " WHAT,            \
+        .find_of_cluster = "SELECT number FROM " OF_CLUSTER " WHERE cluster = ?2 AND " WHAT        \
+                           " ORDER BY number DESC LIMIT 1 OFFSET ?1",                              \
+        .remove_of_cluster =                                                                       \
+            "DELETE FROM " OF_CLUSTER " WHERE number <= ?1 AND cluster = ?2 AND " WHAT,            \
     }
-    t->last = number > t->last ? number : t->last;
-    return hub_db_run(t->db, err, sql_remove, "it", number, cluster);
-}
 
-static enum cm_rc trim_cluster(struct trimming *t, const char *cluster, int64_t keep,
-                               struct cm_err *err) {
-    return trim(t,
-                "SELECT number FROM event WHERE cluster = ?2 AND " CHATTER
-                " ORDER BY number DESC LIMIT 1 OFFSET ?1",
-                "DELETE FROM event WHERE number <= ?1 AND cluster = ?2 AND " CHATTER, cluster, keep,
-                err);
-}
+static const struct share chatter = SHARE(UNTOLD, "event", CHATTER);
+static const struct share scaled = SHARE(SCALED, SCALED, EVENT_IS_SCALED);
 
-// The cluster whose agent makes most of what comes and goes.
-static enum cm_rc find_loudest(struct hub_db *db, char **out, struct cm_err *err) {
+static enum cm_rc find_loudest(struct hub_db *db, const char *sql, char **out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT cluster FROM " UNTOLD " WHERE cluster <> '' AND " CHATTER
-                                 " GROUP BY cluster ORDER BY count(*) DESC LIMIT 1",
-                                 "");
+    enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "");
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {
@@ -185,22 +215,30 @@ static enum cm_rc find_loudest(struct hub_db *db, char **out, struct cm_err *err
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-static enum cm_rc trim_agents(struct trimming *t, int64_t keep, struct cm_err *err) {
-    static const char sql_find[] = "SELECT number FROM " UNTOLD " WHERE ?2 IS NULL AND " CHATTER
-                                   " ORDER BY number DESC LIMIT 1 OFFSET ?1";
+// trim_noted: what is removed may be of what was scaled.
+static enum cm_rc trim_noted(struct trimming *t, const char *sql_find, const char *sql_remove,
+                             const char *cluster, int64_t keep, struct cm_err *err) {
+    int64_t number = 0;
+    enum cm_rc rc = find(t->db, sql_find, cluster, keep, &number, err);
+
+    rc = rc < 0 ? rc : note_scaled(t->db, cluster, number, err);
+    return rc < 0 ? rc : remove_up_to(t, sql_remove, cluster, number, err);
+}
+
+static enum cm_rc trim_share(struct trimming *t, const struct share *s, int64_t keep,
+                             struct cm_err *err) {
     CM_AUTOFREE char *loudest = NULL;
     int64_t number = 0;
-    enum cm_rc rc = find(t->db, sql_find, NULL, keep, &number, err);
+    enum cm_rc rc = find(t->db, s->find, NULL, keep, &number, err);
 
     if (rc < 0 || number == 0) {
         return rc;
     }
-    rc = find_loudest(t->db, &loudest, err);
-    rc = rc < 0 || loudest == NULL ? rc : trim_cluster(t, loudest, keep / 2, err);
-    return rc < 0 ? rc
-                  : trim(t, sql_find,
-                         "DELETE FROM " UNTOLD " WHERE number <= ?1 AND ?2 IS NULL AND " CHATTER,
-                         NULL, keep, err);
+    rc = find_loudest(t->db, s->loudest, &loudest, err);
+    rc = rc < 0 || loudest == NULL
+             ? rc
+             : trim_noted(t, s->find_of_cluster, s->remove_of_cluster, loudest, keep / 2, err);
+    return rc < 0 ? rc : trim_noted(t, s->find, s->remove, NULL, keep, err);
 }
 
 static enum cm_rc trim_others(struct trimming *t, int64_t keep, struct cm_err *err) {
@@ -287,33 +325,13 @@ static enum cm_rc trim_old(struct trimming *t, int64_t before_ms, struct cm_err 
                                "i", before_ms);
 }
 
-// trim_scaled: of what agents tell so much may be of this kind. By number, as all that says since
-// when something is kept.
-static enum cm_rc trim_scaled(struct trimming *t, int64_t keep, struct cm_err *err) {
-    int64_t number = 0;
-    enum cm_rc rc = find(
-        t->db,
-        "SELECT number FROM event INDEXED BY event_scaled WHERE ?2 IS NULL AND " EVENT_IS_SCALED
-        " ORDER BY number DESC LIMIT 1 OFFSET ?1",
-        NULL, keep, &number, err);
-
-    if (rc < 0 || number == 0) {
-        return rc;
-    }
-    t->last = number > t->last ? number : t->last;
-    return hub_db_run(t->db, err,
-                      "DELETE FROM event INDEXED BY event_scaled WHERE " EVENT_IS_SCALED
-                      " AND number <= ?1",
-                      "i", number);
-}
-
 enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms, struct cm_err *err) {
     struct trimming t = {.db = db};
     int64_t before = 0;
     enum cm_rc rc = hub_meta_get_int(db, HUB_EVENTS_TRIMMED, &before, err);
 
-    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : trim_scaled(&t, keep / SCALED_SHARE, err);
-    rc = rc < 0 ? rc : trim_agents(&t, keep, err);
+    rc = rc < 0 && rc != CM_ENOTFOUND ? rc : trim_share(&t, &scaled, keep / SCALED_SHARE, err);
+    rc = rc < 0 ? rc : trim_share(&t, &chatter, keep, err);
     rc = rc < 0 ? rc : trim_others(&t, keep, err);
     rc = rc < 0 ? rc : trim_old(&t, before_ms, err);
     rc = rc < 0 ? rc : trim_loud(&t, err);

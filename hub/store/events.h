@@ -70,7 +70,7 @@ CM_MUSTUSE enum cm_rc hub_events_last_ms(struct hub_db *db, const char *cluster,
 // not all. Of the rest it keeps the newest `keep` of what agents can make happen, and as many of
 // all else, so that no agent can wipe out who changed what. While agents' are too many, one
 // cluster's are half of them at most: it cannot wipe out what is known of others either. What was
-// scaled is a quarter at most.
+// scaled is a quarter at most, of which the same is true; it is on record if that was not all.
 #define HUB_EVENTS_TOLD 10000
 CM_MUSTUSE enum cm_rc hub_events_trim(struct hub_db *db, int64_t keep, int64_t before_ms,
                                       struct cm_err *err);

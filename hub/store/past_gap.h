@@ -1,5 +1,5 @@
-// past_gap: from when on all is known that decisions, or events, tell of a cluster; of all of them:
-// ''. What goes by age later leaves a gap as late as it is.
+// past_gap: from when on all is known that decisions, or events, tell of a cluster, or what was
+// scaled there; of all of them: ''. What goes by age later leaves a gap as late as it is.
 //
 // Threads: any.
 #pragma once

@@ -119,6 +119,10 @@ int64_t past_log_heard_by(const struct past_log *l) {
     return l->scope->when.known ? l->scope->when.at_ms : INT64_MAX;
 }
 
+const char *past_log_cluster(const struct past_log *l) {
+    return l->scope->grouped ? "" : l->scope->select.target;
+}
+
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry) {
     return entry->cluster < l->read->count && l->scope->in[entry->cluster] &&
            entry->at_ms <= l->scope->when.at_ms && entry->at_ms >= l->read->kept_from_ms;
@@ -243,16 +247,15 @@ static const char decided_cluster[] =
     DECISIONS_OF("cluster = ?4 AND (?5 = '' OR +app = ?5) AND +at_ms BETWEEN ?2 AND ?1");
 
 static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
-    const struct hub_select *select = &l->scope->select;
-    bool one = select->target[0] != '\0' && !l->scope->grouped;
-    const char *sql = one                      ? decided_cluster
-                      : l->kind[0] != '\0'     ? decided_kind
-                      : select->app[0] != '\0' ? decided_app
-                                               : decided_all;
+    const char *app = l->scope->select.app;
+    const char *cluster = past_log_cluster(l);
+    const char *sql = cluster[0] != '\0'   ? decided_cluster
+                      : l->kind[0] != '\0' ? decided_kind
+                      : app[0] != '\0'     ? decided_app
+                                           : decided_all;
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(l->read->db, &stmt, err, sql, "iiittt", l->scope->when.at_ms, l->edge_ms,
-                     past_log_heard_by(l), one ? select->target : "", select->app, l->kind);
+    enum cm_rc rc = hub_db_query(l->read->db, &stmt, err, sql, "iiittt", l->scope->when.at_ms,
+                                 l->edge_ms, past_log_heard_by(l), cluster, app, l->kind);
 
     for (size_t rows = 0; rc == CM_OK; rows++) {
         rc = hub_stmt_next(stmt, err);

@@ -74,6 +74,9 @@ void past_log_add(struct past_log *l, struct past_action *action, const struct p
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry);
 int64_t past_log_heard_by(const struct past_log *l);
 
+// past_log_cluster returns the cluster if only one is asked for; else "".
+const char *past_log_cluster(const struct past_log *l);
+
 // past_log_is_enough tells, of rows that come newest first, whether nothing of the next one belongs
 // to the answer.
 bool past_log_is_enough(struct past_log *l, int64_t at_ms, size_t rows);

@@ -136,28 +136,42 @@ static enum cm_rc check_kept(struct past_read *r, int64_t at_ms, struct cm_err *
                    text);
 }
 
+static const struct {
+    const char *source;
+    const char *member;
+} gaps[] = {
+    {"decisions", "decisionsFromMs"}, {"events", "eventsFromMs"}, {"scaled", "scaledFromMs"}};
+#define GAPS (sizeof(gaps) / sizeof(gaps[0]))
+
+static void note_gap(const char *source, int64_t ms, int64_t from_ms[GAPS]) {
+    for (size_t i = 0; i < GAPS; i++) {
+        if (strcmp(gaps[i].source, source) == 0 && ms > from_ms[i]) {
+            from_ms[i] = ms;
+        }
+    }
+}
+
 enum cm_rc past_gaps_set(struct past_read *r, const struct past_scope *scope,
                          struct cm_json *answer, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    int64_t from_ms[2] = {0}; // decisions, events
+    int64_t from_ms[GAPS] = {0};
     enum cm_rc rc = hub_db_query(r->db, &stmt, err,
-                                 "SELECT source = 'events', from_ms, iif(cluster = '', -1,"
+                                 "SELECT source, from_ms, iif(cluster = '', -1,"
                                  " ifnull((SELECT number FROM past_cluster WHERE name = cluster),"
                                  " 0)) FROM past_gap",
                                  "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        int64_t *from = &from_ms[hub_stmt_int(stmt, 0) != 0];
         int64_t cluster = hub_stmt_int(stmt, 2);
-        bool meant = cluster < 0 || ((size_t)cluster < r->count && scope->in[cluster]);
 
-        *from = meant && hub_stmt_int(stmt, 1) > *from ? hub_stmt_int(stmt, 1) : *from;
+        if (cluster < 0 || ((size_t)cluster < r->count && scope->in[cluster])) {
+            note_gap(hub_stmt_text(stmt, 0), hub_stmt_int(stmt, 1), from_ms);
+        }
     }
-    if (from_ms[0] > 0) {
-        cm_json_set_int(r->arena, answer, "decisionsFromMs", from_ms[0]);
-    }
-    if (from_ms[1] > 0) {
-        cm_json_set_int(r->arena, answer, "eventsFromMs", from_ms[1]);
+    for (size_t i = 0; i < GAPS; i++) {
+        if (from_ms[i] > 0) {
+            cm_json_set_int(r->arena, answer, gaps[i].member, from_ms[i]);
+        }
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -48,7 +48,8 @@ struct past_scope {
 void past_members_set(struct past_read *r, const struct past_scope *scope, struct cm_json *answer);
 
 // past_gaps_set tells in an answer since when all is known that decisions, and events, tell of the
-// clusters that are meant: "decisionsFromMs" and "eventsFromMs", or nothing if that is all.
+// clusters that are meant, and what was scaled: "decisionsFromMs", "eventsFromMs" and
+// "scaledFromMs", or nothing if that is all.
 enum cm_rc past_gaps_set(struct past_read *r, const struct past_scope *scope,
                          struct cm_json *answer, struct cm_err *err);
 

@@ -127,25 +127,64 @@ static void of_a_cluster_that_tells_without_end_the_newest_are_kept(void **state
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 1);
 }
 
+static void add_scaled(void **state, const char *cluster, int64_t at_ms) {
+    const struct hub_event event = {.kind = "app.scaled", .cluster = cluster, .at_ms = at_ms};
+    struct cm_err err;
+
+    assert_int_equal(hub_events_add(*state, &event, &err), CM_OK);
+}
+
+#define SCALED_OF "SELECT count(*) FROM event WHERE kind = 'app.scaled' AND cluster = "
+#define SCALED_GAP "SELECT from_ms FROM past_gap WHERE source = 'scaled' AND cluster = "
+
 static void what_was_scaled_is_a_quarter_of_what_agents_tell(void **state) {
     struct cm_err err;
 
     for (int i = 0; i < 6; i++) {
         add_event(state, "app.degraded", "paris-1");
     }
-    for (int64_t i = 1; i <= 10; i++) {
-        const struct hub_event scaled = {
-            .at_ms = 100 - i, .kind = "app.scaled", .cluster = "paris-1"};
-
-        assert_int_equal(hub_events_add(*state, &scaled, &err), CM_OK);
+    for (int64_t i = 1; i <= 5; i++) {
+        add_scaled(state, "paris-1", 99 - i);
+        add_scaled(state, "rome-1", 89 - i);
     }
     assert_int_equal(hub_events_trim(*state, 8, 0, &err), CM_OK);
-    assert_int_equal(count_rows(*state, "SELECT count(*) FROM event WHERE kind = 'app.scaled'"), 2);
     assert_int_equal(count_rows(*state, "SELECT min(number) FROM event WHERE kind = 'app.scaled'"),
                      15); // what was told last, whenever it happened
+    assert_int_equal(count_rows(*state, SCALED_OF "'paris-1'"), 1);
+    assert_int_equal(count_rows(*state, SCALED_OF "'rome-1'"), 1);
     assert_int_equal(count_rows(*state, "SELECT count(*) FROM event"), 8);
     assert_int_equal(
         count_rows(*state, "SELECT value FROM meta WHERE name = '" HUB_EVENTS_TRIMMED "'"), 14);
+}
+
+static void what_scales_on_one_cluster_wipes_out_nothing_of_others(void **state) {
+    struct cm_err err;
+
+    add_scaled(state, "rome-1", 1);
+    add_scaled(state, "rome-1", 2);
+    for (int64_t i = 1; i <= 10; i++) {
+        add_scaled(state, "paris-1", 10 + i);
+    }
+    assert_int_equal(hub_events_trim(*state, 16, 0, &err), CM_OK);
+    assert_int_equal(count_rows(*state, SCALED_OF "'rome-1'"), 2);
+    assert_int_equal(count_rows(*state, SCALED_OF "'paris-1'"), 2);
+    assert_int_equal(count_rows(*state, SCALED_GAP "'paris-1'"), 19);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 1);
+}
+
+// What scales is of what comes and goes, too.
+static void since_when_all_that_was_scaled_is_kept_is_on_record(void **state) {
+    struct cm_err err;
+
+    add_scaled(state, "rome-1", 5);
+    for (int64_t i = 1; i <= 8; i++) {
+        add_event(state, "app.applied", i % 2 == 0 ? "paris-1" : "oslo-1");
+    }
+    assert_int_equal(hub_events_trim(*state, 9, 0, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_gap"), 0);
+    assert_int_equal(hub_events_trim(*state, 7, 0, &err), CM_OK);
+    assert_int_equal(count_rows(*state, SCALED_OF "'rome-1'"), 0);
+    assert_int_equal(count_rows(*state, SCALED_GAP "''"), 6);
 }
 
 int main(void) {
@@ -159,6 +198,10 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_goes_by_age_makes_no_gap_older, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_was_scaled_is_a_quarter_of_what_agents_tell, open_db,
                                         close_db),
+        cmocka_unit_test_setup_teardown(what_scales_on_one_cluster_wipes_out_nothing_of_others,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(since_when_all_that_was_scaled_is_kept_is_on_record,
+                                        open_db, close_db),
         cmocka_unit_test_setup_teardown(of_a_cluster_that_tells_without_end_the_newest_are_kept,
                                         open_db, close_db),
     };

@@ -290,13 +290,15 @@ static void of_before_what_is_kept_nothing_is_told_and_that_is_said(void **state
     assert_int_equal(cm_json_int(cm_json_get(ask(state, a, hub_past_log, &all), "keptFromMs"), 0),
                      THEN_MS + HOUR_MS);
     run_sql(*state, "INSERT INTO past_gap VALUES ('decisions', 'a', 5), ('decisions', 'b', 7),"
-                    " ('events', '', 9)");
+                    " ('events', '', 9), ('scaled', 'a', 8)");
     const struct hub_past_ask of_a = {.select = "a"};
     const struct cm_json *json = ask(state, a, hub_past_log, &of_a);
     assert_int_equal(cm_json_int(cm_json_get(json, "decisionsFromMs"), 0), 5);
     assert_int_equal(cm_json_int(cm_json_get(json, "eventsFromMs"), 0), 9);
+    assert_int_equal(cm_json_int(cm_json_get(json, "scaledFromMs"), 0), 8);
     json = ask(state, a, hub_past_log, &(struct hub_past_ask){.select = "c"});
     assert_null(cm_json_get(json, "decisionsFromMs"));
+    assert_null(cm_json_get(json, "scaledFromMs"));
     assert_refused(state, hub_past_show, &(struct hub_past_ask){.select = "prod~2"},
                    "only 1 changes are known of 'prod~2' since 2026-09-21T0");
     assert_refused(state, hub_past_where, &(struct hub_past_ask){.select = "", .what = "9.9"},
@@ -869,17 +871,17 @@ static void what_git_keeps_out_bans_and_allows_is_in_the_log(void **state) {
                 "upgraded  agent: 1 -> 2 c");
 }
 
-// tell_often has ever so many things changed by hand, each by somebody else, a millisecond apart.
-static void tell_often(struct hub_db *db, int64_t from_ms, int64_t count) {
+// tell_often has ever so much of it, each by somebody else, a millisecond apart.
+static void tell_often(struct hub_db *db, const struct told *t, int64_t from_ms, int64_t count) {
     struct cm_err err;
 
     assert_int_equal(
         hub_db_run(db, &err,
                    "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message)"
                    " WITH RECURSIVE n(i) AS (VALUES (0) UNION ALL SELECT i + 1 FROM n WHERE"
-                   " i + 1 < ?2) SELECT ?1 + i, 'drift.found', 'a', 'web', 'k', '', 'a' || i, 'x'"
-                   " FROM n",
-                   "ii", from_ms, count),
+                   " i + 1 < ?2) SELECT ?1 + i, ?3, ?4, ?5, ?6, '', ?7 || i, ?8 FROM n",
+                   "iitttttt", from_ms, count, t->kind, t->cluster, t->app, t->key, t->actor,
+                   t->message),
         CM_OK);
 }
 
@@ -887,7 +889,7 @@ static void of_one_kind_all_is_in_the_log_behind_ever_so_much_else(void **state)
     const struct told hold = {"hold.started", "", "web", "holds/web/2.yaml", "ann", "so"};
 
     tell(*state, &hold, 0, NOW_MS - 2 * HOUR_MS);
-    tell_often(*state, NOW_MS - HOUR_MS, 100001);
+    tell_often(*state, &drifted, NOW_MS - HOUR_MS, 100001);
     assert_told(state, &(struct hub_past_ask){.select = "", .kind = "hold"},
                 "hold web ann: holds/web/2.yaml: so ");
 }
@@ -897,7 +899,7 @@ static void of_ever_so_much_the_log_says_that_there_is_more(void **state) {
     struct cm_arena *a = cm_arena_new(0);
 
     tell(*state, &ban, 0, NOW_MS - 2 * HOUR_MS);
-    tell_often(*state, NOW_MS - HOUR_MS, 100001);
+    tell_often(*state, &drifted, NOW_MS - HOUR_MS, 100001);
     run_sql(*state, "UPDATE event SET actor = 'one'");
     struct cm_json *json =
         ask(state, a, hub_past_log, &(struct hub_past_ask){.select = "@{30.minutes.ago}"});
@@ -917,6 +919,8 @@ static void the_log_and_why_tell_what_was_known_then(void **state) {
     for (int known = 0; known <= 1; known++) {
         struct hub_past_ask what = {
             .select = "a:web@{2.hours.ago}", .kind = "drifted", .known = known == 1};
+static const struct told drifted = {"drift.found", "a", "web", "k", "a", "x"};
+
 
         assert_told(state, &what,
                     known == 1 ? "" : "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
@@ -926,6 +930,18 @@ static void the_log_and_why_tell_what_was_known_then(void **state) {
         assert_int_equal(cm_json_get(json, "events")->count, known == 1 ? 0 : 1);
         assert_int_equal(cm_json_get(json, "decisions")->count, known == 1 ? 0 : 1);
     }
+static void what_scaled_on_one_cluster_is_in_its_log_behind_all_others(void **state) {
+    const struct told one = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
+    const struct told often = {"app.scaled", "b", "web", KEY, CONTROLLER, UP};
+    const struct hub_past_ask what = {.select = "a", .kind = "scaled"};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    tell(*state, &one, 0, NOW_MS - 2 * HOUR_MS);
+    tell_often(*state, &often, NOW_MS - HOUR_MS, 100001);
+    assert_told(state, &what, "scaled web kube-control: 3 to 12 (HorizontalPodAutoscaler web) a");
+    assert_false(cm_json_true(cm_json_get(ask(state, a, hub_past_log, &what), "more")));
+}
+
     assert_told(state, &(struct hub_past_ask){.select = "a", .kind = "drifted", .known = true},
                 "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
     cm_arena_free(a);
@@ -1112,3 +1128,4 @@ int main(void) {
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
+        TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),

@@ -127,6 +127,8 @@ static void where_events_were_trimmed_a_gap_is_on_record(void **state) {
                                        " revision, actor, message) SELECT value, value * 10, 'a',"
                                        " '', '', '', '', '', '' FROM json_each('[4, 6, 7]')"),
                      60);
+    assert_int_equal(count_rows(*state, "SELECT from_ms FROM past_gap WHERE source = 'scaled'"),
+                     60);
     assert_true(gap_of_47(*state, "DELETE FROM event") >= now_ms); // all of them were
 }
 
