@@ -11,7 +11,9 @@ enum cm_rc hub_needs_put(struct hub_db *db, const struct hub_need_row *row, stru
         "INSERT OR REPLACE INTO needs_human (cluster, app, key, why, revision, form,"
         " bundle, at_ms, waits) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9 WHERE EXISTS"
         " (SELECT 1 FROM pair WHERE cluster = ?1 AND app = ?2) AND (SELECT count(*)"
-        " FROM needs_human WHERE cluster = ?1 AND NOT (app = ?2 AND key = ?3)) < ?10",
+        " FROM needs_human WHERE cluster = ?1 AND NOT (app = ?2 AND key = ?3)) < ?10"
+        " AND NOT (?9 AND EXISTS (SELECT 1 FROM needs_human WHERE cluster = ?1 AND app = ?2"
+        " AND key = ?3 AND waits = 0))",
         "ttttttbiii", row->cluster, row->app, row->key, row->why, row->revision, row->form,
         row->bundle.bytes, (size_t)CM_SHA256_SIZE, row->at_ms, (int64_t)row->waits,
         (int64_t)HUB_NEEDS_MAX);

@@ -30,8 +30,9 @@ struct hub_need_row {
 
 #define HUB_NEEDS_MAX 64 // of a cluster
 
-// hub_needs_put replaces what was needed of the same workload. Of an App that is not there, and of
-// more than HUB_NEEDS_MAX, nothing is kept: that stays an event.
+// hub_needs_put replaces what was needed of the same workload; that a controller waits settles
+// nothing, so it replaces only that. Of an App that is not there, and of more than HUB_NEEDS_MAX,
+// nothing is kept: that stays an event.
 CM_MUSTUSE enum cm_rc hub_needs_put(struct hub_db *db, const struct hub_need_row *row,
                                     struct cm_err *err);
 

@@ -187,13 +187,21 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
 }
 
 // What a controller did last, unless it has done anything else since: then it shifts no more, and
-// waits for nobody. That somebody has pods replaced is nothing of that.
-#define LAST(VERDICT)                                                                              \
+// waits for nobody. That somebody has pods replaced is nothing of that. Of a workload that left Git
+// nothing more is heard, so what waits now is what people are needed for (hub/jobs/needs.h).
+#define LAST(VERDICT, MORE)                                                                        \
     "SELECT c.number, d.weight, d.controller || ': ' || d.text, d.at_ms FROM (SELECT * FROM"       \
     " decision WHERE app = ?1 AND verdict = '" VERDICT "' AND at_ms BETWEEN ?2 AND ?3 AND"         \
     " seen_ms <= ?4 ORDER BY at_ms DESC LIMIT ?5) d JOIN past_cluster c ON c.name = d.cluster"     \
     " WHERE NOT EXISTS (SELECT 1 FROM decision e WHERE e.cluster = d.cluster AND e.key = d.key"    \
-    " AND e.number > d.number AND e.at_ms <= ?3 AND e.seen_ms <= ?4 AND e.verdict <> 'restarted')"
+    " AND e.number > d.number AND e.at_ms <= ?3 AND e.seen_ms <= ?4 AND e.verdict <> "             \
+    "'restarted')" MORE
+static const char last_weight[] = LAST("weight", "");
+static const char last_wait[] = LAST("waiting", "");
+static const char waits_now[] =
+    LAST("waiting", " AND (EXISTS (SELECT 1 FROM needs_human n WHERE n.cluster = d.cluster AND"
+                    " n.app = ?1 AND n.key = d.key) OR NOT EXISTS (SELECT 1 FROM pair p WHERE"
+                    " p.cluster = d.cluster AND p.app = ?1))");
 
 static const char *one_text(struct showing *s, const char *text) {
     const char *found = cm_map_get(s->waits, text);
@@ -212,9 +220,10 @@ static enum cm_rc read_last(struct showing *s, const char *app, bool waits, stru
     const struct hub_past_when *when = &s->scope.when;
     int64_t heard_by = when->known ? when->at_ms : INT64_MAX;
     int64_t from_ms = waits ? 0 : when->at_ms - WEIGHTS_MS;
-    enum cm_rc rc =
-        hub_db_query(s->read->db, &stmt, err, waits ? LAST("waiting") : LAST("weight"), "tiiii",
-                     app, from_ms, when->at_ms, heard_by, (int64_t)WEIGHTS_MAX);
+    bool now = !s->scope.select.timed && s->scope.select.back == 0;
+    const char *sql = !waits ? last_weight : now ? waits_now : last_wait;
+    enum cm_rc rc = hub_db_query(s->read->db, &stmt, err, sql, "tiiii", app, from_ms, when->at_ms,
+                                 heard_by, (int64_t)WEIGHTS_MAX);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         size_t cluster = (size_t)hub_stmt_int(stmt, 0);

@@ -156,14 +156,18 @@ static enum cm_rc add_failing(struct hub_db *db, struct cm_arena *a, struct cm_j
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-// add_waits: those that are alike are one, the one that waits longest first.
+// Without since when (hub/jobs/decisions.c says it in two words before all else).
+#define FOR_WHAT "iif(why GLOB 'since *', substr(why, 7 + instr(substr(why, 7), ' ')), why)"
+
+// add_waits: those that wait for the same are one, in the words of the one that waits longest:
+// SQLite takes them from the row of the only min().
 static enum cm_rc add_waits(struct hub_db *db, struct cm_arena *a, struct cm_json *out,
                             struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     struct cm_json *list = cm_json_new(a, CM_ARRAY);
     enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT app, key, count(*), min(cluster), why, min(at_ms) FROM"
-                                 " needs_human WHERE waits = 1 GROUP BY app, key"
+                                 "SELECT app, key, count(*), cluster, why, min(at_ms) FROM"
+                                 " needs_human WHERE waits = 1 GROUP BY app, key, " FOR_WHAT
                                  " ORDER BY min(at_ms) LIMIT ?1",
                                  "i", (int64_t)HUB_HEALTH_FIRST);
 

@@ -74,8 +74,8 @@ static void add_freezes(struct hub_db *db) {
                      CM_OK);
 }
 
-static void add_wait(struct hub_db *db, const char *cluster, int64_t at_ms) {
-    CM_AUTOFREE char *why = cm_strf("since %lld: promote it", (long long)at_ms);
+static void add_wait(struct hub_db *db, const char *cluster, int64_t at_ms, const char *words) {
+    CM_AUTOFREE char *why = cm_strf("since %lld %s", (long long)at_ms, words);
     struct cm_err err;
 
     assert_int_equal(hub_needs_put(db,
@@ -172,7 +172,7 @@ static void what_waits_for_somebody_is_told_with_who_waits_longest(void **state)
         add_cluster(*state, name);
         add_agent(*state, name, 1);
         add_pair(*state, name, "", 3, 1);
-        add_wait(*state, name, name[0]);
+        add_wait(*state, name, name[0], "promote it");
     }
     const struct cm_json *json = health_of(*state, a);
     assert_states(json, "unknown 0, offline 0, degraded 0, waiting 2, progressing 0, "
@@ -182,7 +182,26 @@ static void what_waits_for_somebody_is_told_with_who_waits_longest(void **state)
     const struct cm_json *waits = cm_json_get(json, "waits");
     assert_int_equal(waits->count, 1);
     assert_string_equal(waits->first->text, "web on a and 1 more: Rollout.argoproj.io/a/web: since"
-                                            " 97: promote it");
+                                            " 97 promote it");
+}
+
+static void who_waits_for_something_else_is_told_by_himself(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    for (const char *name = "a\0b\0c\0"; name[0] != '\0'; name += 2) {
+        add_cluster(*state, name);
+        add_agent(*state, name, 1);
+        add_pair(*state, name, "", 3, 1);
+    }
+    add_wait(*state, "a", 30, "at step 2");
+    add_wait(*state, "b", 20, "at step 1");
+    add_wait(*state, "c", 10, "at step 2");
+    const struct cm_json *waits = cm_json_get(health_of(*state, a), "waits");
+    assert_int_equal(waits->count, 2);
+    assert_string_equal(waits->first->text, "web on c and 1 more: Rollout.argoproj.io/a/web: since"
+                                            " 10 at step 2");
+    assert_string_equal(waits->first->next->text, "web on b: Rollout.argoproj.io/a/web: since 20"
+                                                  " at step 1");
 }
 
 static void holds_in_force_are_counted_and_the_oldest_is_told(void **state) {
@@ -319,6 +338,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(each_cluster_is_in_one_state),
         TEST(what_waits_for_somebody_is_told_with_who_waits_longest),
+        TEST(who_waits_for_something_else_is_told_by_himself),
         TEST(holds_in_force_are_counted_and_the_oldest_is_told),
         TEST(what_is_suspended_keeps_no_cluster_from_being_in_sync),
         TEST(what_is_only_observed_is_not_in_sync),

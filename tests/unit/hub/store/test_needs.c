@@ -59,6 +59,37 @@ static void it_is_known_whether_anybody_is_needed_at_all(void **state) {
     assert_true(any);
 }
 
+static void put_wait(struct hub_db *db) {
+    struct cm_err err;
+
+    assert_int_equal(hub_needs_put(db,
+                                   &(struct hub_need_row){.cluster = "paris",
+                                                          .app = "web",
+                                                          .key = "Deployment.apps/default/w1",
+                                                          .why = "promote it",
+                                                          .revision = "",
+                                                          .form = "",
+                                                          .waits = true},
+                                   &err),
+                     CM_OK);
+}
+
+static void that_somebody_waits_settles_nothing(void **state) {
+    need(*state, "web", 1, "look");
+    put_wait(*state);
+    assert_int_equal(count_rows(*state, NEEDS " WHERE waits = 0 AND why = 'look'"), 1);
+    assert_int_equal(count_rows(*state, NEEDS), 1);
+}
+
+static void who_waits_is_replaced_by_what_only_people_can_settle(void **state) {
+    put_wait(*state);
+    put_wait(*state);
+    assert_int_equal(count_rows(*state, NEEDS " WHERE waits = 1"), 1);
+    need(*state, "web", 1, "look");
+    assert_int_equal(count_rows(*state, NEEDS " WHERE waits = 0"), 1);
+    assert_int_equal(count_rows(*state, NEEDS), 1);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(nobody_is_needed_for_an_app_that_is_not_there,
@@ -67,6 +98,10 @@ int main(void) {
                                         open_with_app, close_db),
         cmocka_unit_test_setup_teardown(it_is_known_whether_anybody_is_needed_at_all, open_with_app,
                                         close_db),
+        cmocka_unit_test_setup_teardown(that_somebody_waits_settles_nothing, open_with_app,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(who_waits_is_replaced_by_what_only_people_can_settle,
+                                        open_with_app, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

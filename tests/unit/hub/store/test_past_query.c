@@ -620,6 +620,8 @@ static void a_comparison_says_of_how_much_nobody_knows(void **state) {
 
 // ---- The share of the traffic
 
+#define DEPLOYMENT "Deployment.apps/default/web"
+
 static void decide(struct hub_db *db, const char *verdict, int weight, int64_t at_ms,
                    int64_t seen_ms) {
     CM_AUTOFREE char *id = cm_strf("%s %lld", verdict, (long long)at_ms);
@@ -627,7 +629,7 @@ static void decide(struct hub_db *db, const char *verdict, int weight, int64_t a
                                          .cluster = "a",
                                          .cluster_id = "",
                                          .app = "web",
-                                         .key = "Deployment.apps/default/web",
+                                         .key = DEPLOYMENT,
                                          .controller = "flagger",
                                          .verdict = verdict,
                                          .bad_revision = R2,
@@ -690,6 +692,38 @@ static void who_waits_for_somebody_is_shown_to_wait_until_he_goes_on(void **stat
     assert_string_equal(word(a, item, "waits"), "-");
 }
 
+// state_now tells how `a` is now.
+static const char *state_now(void **state, struct cm_arena *a) {
+    const struct cm_json *json =
+        ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a"});
+
+    return word(a, cm_json_get(json, "items")->first, "state");
+}
+
+// Its controller says nothing more once the workload has left Git.
+static void who_waits_with_what_has_left_git_is_not_shown_to_wait_now(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    int64_t at_ms = THEN_MS + 4 * HOUR_MS; // six hours ago
+
+    decide(*state, "waiting", 20, at_ms, at_ms);
+    assert_string_equal(state_now(state, a), "waiting"); // of an App that Git does not say
+    run_sql(*state, "INSERT INTO pair (cluster, app, bundle, repo, revision, generation, objects,"
+                    " suspend, stale, waits) VALUES ('a', 'web', x'b1', 'fleet', 'a', 1, 1, 0, 0,"
+                    " '')");
+    run_sql(*state, "INSERT INTO needs_human (cluster, app, key, why, revision, form, bundle,"
+                    " at_ms, waits) VALUES ('a', 'web', '" DEPLOYMENT "', 'w', '', '', x'', 1, 1)");
+    assert_string_equal(state_now(state, a), "waiting");
+    run_sql(*state, "UPDATE needs_human SET key = 'Rollout.argoproj.io/default/web'");
+    assert_string_equal(state_now(state, a), "inSync");
+    assert_string_equal(word(a,
+                             cm_json_get(ask(state, a, hub_past_show,
+                                             &(struct hub_past_ask){.select = "a@{4.hours.ago}"}),
+                                         "items")
+                                 ->first,
+                             "state"),
+                        "waiting");
+}
+
 // ---- Who did what
 
 struct told {
@@ -733,7 +767,7 @@ static void assert_told(void **state, const struct hub_past_ask *what, const cha
     assert_string_equal(cm_str_get(&text), expected);
 }
 
-#define KEY "Deployment.apps/default/web"
+#define KEY DEPLOYMENT
 
 static void who_changed_what_by_hand_is_one_line_in_the_log(void **state) {
     int64_t at_ms = THEN_MS + 3 * HOUR_MS;
@@ -885,6 +919,8 @@ static void tell_often(struct hub_db *db, const struct told *t, int64_t from_ms,
         CM_OK);
 }
 
+static const struct told drifted = {"drift.found", "a", "web", "k", "a", "x"};
+
 static void of_one_kind_all_is_in_the_log_behind_ever_so_much_else(void **state) {
     const struct told hold = {"hold.started", "", "web", "holds/web/2.yaml", "ann", "so"};
 
@@ -892,6 +928,18 @@ static void of_one_kind_all_is_in_the_log_behind_ever_so_much_else(void **state)
     tell_often(*state, &drifted, NOW_MS - HOUR_MS, 100001);
     assert_told(state, &(struct hub_past_ask){.select = "", .kind = "hold"},
                 "hold web ann: holds/web/2.yaml: so ");
+}
+
+static void what_scaled_on_one_cluster_is_in_its_log_behind_all_others(void **state) {
+    const struct told one = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
+    const struct told often = {"app.scaled", "b", "web", KEY, CONTROLLER, UP};
+    const struct hub_past_ask what = {.select = "a", .kind = "scaled"};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    tell(*state, &one, 0, NOW_MS - 2 * HOUR_MS);
+    tell_often(*state, &often, NOW_MS - HOUR_MS, 100001);
+    assert_told(state, &what, "scaled web kube-control: 3 to 12 (HorizontalPodAutoscaler web) a");
+    assert_false(cm_json_true(cm_json_get(ask(state, a, hub_past_log, &what), "more")));
 }
 
 static void of_ever_so_much_the_log_says_that_there_is_more(void **state) {
@@ -919,8 +967,6 @@ static void the_log_and_why_tell_what_was_known_then(void **state) {
     for (int known = 0; known <= 1; known++) {
         struct hub_past_ask what = {
             .select = "a:web@{2.hours.ago}", .kind = "drifted", .known = known == 1};
-static const struct told drifted = {"drift.found", "a", "web", "k", "a", "x"};
-
 
         assert_told(state, &what,
                     known == 1 ? "" : "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
@@ -930,18 +976,6 @@ static const struct told drifted = {"drift.found", "a", "web", "k", "a", "x"};
         assert_int_equal(cm_json_get(json, "events")->count, known == 1 ? 0 : 1);
         assert_int_equal(cm_json_get(json, "decisions")->count, known == 1 ? 0 : 1);
     }
-static void what_scaled_on_one_cluster_is_in_its_log_behind_all_others(void **state) {
-    const struct told one = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
-    const struct told often = {"app.scaled", "b", "web", KEY, CONTROLLER, UP};
-    const struct hub_past_ask what = {.select = "a", .kind = "scaled"};
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-
-    tell(*state, &one, 0, NOW_MS - 2 * HOUR_MS);
-    tell_often(*state, &often, NOW_MS - HOUR_MS, 100001);
-    assert_told(state, &what, "scaled web kube-control: 3 to 12 (HorizontalPodAutoscaler web) a");
-    assert_false(cm_json_true(cm_json_get(ask(state, a, hub_past_log, &what), "more")));
-}
-
     assert_told(state, &(struct hub_past_ask){.select = "a", .kind = "drifted", .known = true},
                 "drifted web kubectl: " KEY ": spec.replicas: 1 -> 3 a");
     cm_arena_free(a);
@@ -1108,6 +1142,7 @@ int main(void) {
         TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
         TEST(a_comparison_says_of_how_much_nobody_knows),
         TEST(who_waits_for_somebody_is_shown_to_wait_until_he_goes_on),
+        TEST(who_waits_with_what_has_left_git_is_not_shown_to_wait_now),
         TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
         TEST(who_changed_what_by_hand_is_one_line_in_the_log),
         TEST(drift_of_which_no_event_is_left_is_in_the_log_too),
@@ -1119,6 +1154,7 @@ int main(void) {
         TEST(why_tells_of_scaling_only_if_asked_of_the_object),
         TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
         TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
+        TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
         TEST(of_ever_so_much_the_log_says_that_there_is_more),
         TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
         TEST(a_hold_of_people_begins_with_its_commit),
@@ -1128,4 +1164,3 @@ int main(void) {
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
-        TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
