@@ -494,6 +494,16 @@ static void tell_present(struct agent_watch *w, const struct agent_item *item,
     }
 }
 
+// note_wait: what people do with its pods ends no wait.
+static void note_wait(struct agent_watch *w, const struct agent_decision *what) {
+    const char *led = what->controller_key == NULL ? "" : what->controller_key;
+
+    if (what->verdict != AGENT_VERDICT_RESTARTED) {
+        watch_set_waits(w, led[0] == '\0' ? what->key : led,
+                        what->verdict == AGENT_VERDICT_WAITING);
+    }
+}
+
 void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
     struct agent_item observed;
@@ -502,6 +512,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
     if (item == NULL || w->shut || is_of_what_came_up(w, what)) {
         return;
     }
+    note_wait(w, what);
     if (is_news(w, what)) {
         tell(w, item, what);
     } else {

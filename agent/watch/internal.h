@@ -87,6 +87,7 @@ struct app {
     char *claimed_by;          // as in struct agent_app_removed
     struct cm_list seen;       // its objects
     size_t by_health[HEALTHS]; // of these, but for what is left
+    size_t waiting;            // of what is progressing: its controller waits for somebody
     size_t objects;
     size_t drifted;
     bool has_state;          // apply has spoken of it
@@ -117,6 +118,7 @@ struct seen {
     struct cm_sha256 sha256; // applied; zeros: never
     struct cm_sha256 beside; // what it was compared with last; zeros: nothing
     enum agent_health health;
+    bool waits;    // its controller does, for somebody
     char *message; // of its health
     char *failure; // why it could not be applied
     char *left;    // why it is still there
@@ -213,6 +215,10 @@ enum agent_health watch_app_health(const struct agent_watch *w, const struct app
 
 // watch_app_why says why it is not healthy; NULL if it is, or nobody knows. The caller frees it.
 char *watch_app_why(const struct agent_watch *w, const struct app *a);
+
+// watch_set_waits notes whether the controller of an object waits for somebody: meanwhile no time
+// counts for it.
+void watch_set_waits(struct agent_watch *w, const char *key, bool waits);
 
 // watch_time begins or ends the time in which an App must become healthy; watch_late is the
 // timer's.

@@ -14,7 +14,8 @@ uint32_t watch_timeout_s(const struct agent_watch *w, const struct app *a) {
     return app == NULL || app->bundle == NULL ? 0 : app->bundle->health_timeout_s;
 }
 
-// is_unwell: an App that waits for another one, or is let alone, has time.
+// is_unwell: an App that waits for another one, or is let alone, has time; so has what waits for
+// somebody.
 static bool is_unwell(const struct app *a) {
     bool is_up = a->applied != AGENT_APP_PENDING && a->applied != AGENT_APP_SUSPENDED &&
                  a->applied != AGENT_APP_OBSERVED;
@@ -22,7 +23,7 @@ static bool is_unwell(const struct app *a) {
     return a->has_state && is_up && !a->telling.removed &&
            a->by_health[AGENT_HEALTH_PROGRESSING] + a->by_health[AGENT_HEALTH_MISSING] +
                    a->by_health[AGENT_HEALTH_UNKNOWN] + a->by_health[AGENT_HEALTH_DEGRADED] >
-               0;
+               a->waiting;
 }
 
 // wake_at sees to it that the timer comes then, or before.

@@ -87,7 +87,23 @@ static void count(const struct seen *s, bool in) {
     }
     s->app->objects += one;
     s->app->by_health[s->health] += s->left == NULL ? one : 0;
+    s->app->waiting +=
+        s->waits && s->left == NULL && s->health == AGENT_HEALTH_PROGRESSING ? one : 0;
     s->app->drifted += s->drift_count > 0 ? one : 0;
+}
+
+void watch_set_waits(struct agent_watch *w, const char *key, bool waits) {
+    struct seen *s = cm_map_get(w->objects, key);
+
+    if (s != NULL && s->waits != waits) {
+        count(s, false);
+        s->waits = waits;
+        count(s, true);
+        watch_dirty_app(w, s->app);
+        if (w->apply != NULL) {
+            agent_apply_woken(w->apply);
+        }
+    }
 }
 
 static bool set_left(struct seen *s, const char *why) {

@@ -103,10 +103,10 @@ const struct ctl_verb ctl_verbs[] = {
      .arguments = "health",
      .summary = "Tell in one screen how the fleet and its hub are.",
      .about = "Each cluster of Git is in one state: in sync, progressing, waiting (for the "
-              "Confirmation of a removal), degraded, offline, unknown: its agent was never "
-              "connected, or observed: its agent changes nothing. Exit codes: 0 nothing wants a "
-              "person, 1 something does, which is said "
-              "last, 2 an error.",
+              "Confirmation of a removal, or for somebody to let a release go on), degraded, "
+              "offline, unknown: its agent was never connected, or observed: its agent changes "
+              "nothing. Exit codes: 0 nothing wants a person, 1 something does (a release that "
+              "waits for somebody, too), which is said last, 2 an error.",
      .example = "holdfast fleet health\nholdfast fleet health -o json\n"
                 "holdfast fleet health -o jsonpath='{.wrong[*]}'",
      .options = "output",

@@ -1544,6 +1544,51 @@ static void what_is_not_healthy_in_time_is_degraded(void **state) {
     assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_DEGRADED);
 }
 
+// What waits for somebody goes on when he says so, however long that takes.
+static void what_waits_for_somebody_has_time(void **state) {
+    struct agent_decision decision = {.key = SVC,
+                                      .uid = "u",
+                                      .controller = "argo-rollouts",
+                                      .controller_key = "",
+                                      .verdict = AGENT_VERDICT_WAITING,
+                                      .bad = "",
+                                      .good = "",
+                                      .text = "promote it",
+                                      .weight = -1,
+                                      .at_ms = 1,
+                                      .actor = ""};
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.health_timeout_s = 60;
+    start(f, &app);
+    settle(f);
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "paused");
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop")); // of its steps before
+    agent_watch_decided(f->watch, &decision);
+    decision.verdict = AGENT_VERDICT_RESTARTED;
+    agent_watch_decided(f->watch, &decision);
+    settle(f);
+    assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_PROGRESSING);
+    cm_clock_advance(60000);
+    settle(f);
+    assert_false(agent_watch_app_late(f->watch, "shop"));
+    ail(f, CFG, AGENT_HEALTH_PROGRESSING, "no address yet"); // of others that is no excuse
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    assert_false(agent_watch_app_late(f->watch, "shop"));
+    decision.verdict = AGENT_VERDICT_STARTED;
+    agent_watch_decided(f->watch, &decision);
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+}
+
 // It was away for most of that time.
 static void nor_right_after_it_is_back(void **state) {
     const struct cm_err why = {.code = CM_EBUSY, .msg = "away"};
@@ -2950,6 +2995,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_due_waits_while_the_app_is_suspended),
     TEST(an_app_says_which_object_ails_and_why),
     TEST(what_is_not_healthy_in_time_is_degraded),
+    TEST(what_waits_for_somebody_has_time),
     TEST(nobody_is_late_while_the_target_is_away),
     TEST(nor_right_after_it_is_back),
     TEST(what_ended_and_went_by_itself_is_not_missing),
