@@ -26,8 +26,10 @@
 #define WATCHERS 64
 #define WORKERS 4
 
-// How much sooner than the hub's other threads those of the API have their turn (nice). However
-// much is asked, a tenth of the processors is left for these.
+// How much sooner than the hub's other threads those of the API have their turn (nice). Each gets
+// nine times as much of a processor as one of the others beside it. Who asks without end has two
+// workers at most: two processors then have a tenth left for these, and a twentieth while several
+// ask so. Of more processors than WORKERS the others have the rest.
 #define SOONER 10
 
 // Buckets are filled by the millisecond, in whole requests.
