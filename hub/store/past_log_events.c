@@ -138,18 +138,24 @@ static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+#define EVENTS(INDEX, WHERE)                                                                       \
+    "SELECT kind, app, key, revision, actor, message, " EVENT_AT ", cluster,"                      \
+    " ifnull((SELECT repo FROM past_value v WHERE v.revision = event.revision LIMIT 1), ''),"      \
+    " ifnull((SELECT number FROM past_cluster WHERE name = cluster), 0) FROM event"                \
+    " INDEXED BY " INDEX " WHERE " EVENT_IS_TOLD " AND " WHERE " AND " EVENT_AT                    \
+    " BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3 OR (app = '' AND kind GLOB 'ban.*')) AND"         \
+    " at_ms <= ?4 AND kind IN (SELECT value FROM json_each(?5)) ORDER BY " EVENT_AT " DESC"
+static const char of_all[] = EVENTS("event_told", "?6 = ''");
+// What is of no cluster is told of an App.
+static const char of_cluster[] =
+    EVENTS("event_told_cluster", "cluster IN (?6, iif(?3 = '', ?6, ''))");
+
 static enum cm_rc read_events(struct past_log *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        l->read->db, &stmt, err,
-        "SELECT kind, app, key, revision, actor, message, " EVENT_AT ", cluster,"
-        " ifnull((SELECT repo FROM past_value v WHERE v.revision = event.revision LIMIT 1), ''),"
-        " ifnull((SELECT number FROM past_cluster WHERE name = cluster), 0) FROM event"
-        " WHERE " EVENT_IS_TOLD " AND " EVENT_AT " BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3"
-        " OR (app = '' AND kind GLOB 'ban.*')) AND at_ms <= ?4 AND kind IN (SELECT value FROM"
-        " json_each(?5)) ORDER BY " EVENT_AT " DESC",
-        "iitit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l),
-        asked_json(l));
+    const char *cluster = past_log_cluster(l);
+    enum cm_rc rc = hub_db_query(l->read->db, &stmt, err, cluster[0] != '\0' ? of_cluster : of_all,
+                                 "iititt", l->scope->when.at_ms, l->edge_ms, l->scope->select.app,
+                                 past_log_heard_by(l), asked_json(l), cluster);
 
     return rc < 0 ? rc : read_rows(l, stmt, err);
 }

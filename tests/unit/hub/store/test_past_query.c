@@ -930,6 +930,15 @@ static void of_one_kind_all_is_in_the_log_behind_ever_so_much_else(void **state)
                 "hold web ann: holds/web/2.yaml: so ");
 }
 
+static void what_happened_on_one_cluster_is_in_its_log_behind_all_others(void **state) {
+    const struct told one = {"drift.found", "c", "web", "k", "a", "x"};
+
+    tell(*state, &one, 0, NOW_MS - 2 * HOUR_MS);
+    tell_often(*state, &drifted, NOW_MS - HOUR_MS, 100001);
+    assert_told(state, &(struct hub_past_ask){.select = "c", .kind = "drifted"},
+                "drifted web a: k: x c");
+}
+
 static void what_scaled_on_one_cluster_is_in_its_log_behind_all_others(void **state) {
     const struct told one = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
     const struct told often = {"app.scaled", "b", "web", KEY, CONTROLLER, UP};
@@ -1154,6 +1163,7 @@ int main(void) {
         TEST(why_tells_of_scaling_only_if_asked_of_the_object),
         TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
         TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
+        TEST(what_happened_on_one_cluster_is_in_its_log_behind_all_others),
         TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
         TEST(of_ever_so_much_the_log_says_that_there_is_more),
         TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
