@@ -184,9 +184,17 @@ static const struct agent_desired *exempt_desired(void *ctx) {
 
 // ---- What the link tells and asks
 
-// tell_why_not says of each App why nothing is done about it.
+static bool is_older(const struct agent *a, uint64_t epoch, uint64_t generation) {
+    return agent_mark_is_older(epoch, generation, &a->mark);
+}
+
+// tell_why_not says of each App why nothing is done about it. Of those that an older copy of the
+// disk names some may have gone long ago.
 static void tell_why_not(struct agent *a) {
-    for (size_t i = 0; a->waiting != NULL && i < a->waiting->app_count; i++) {
+    if (a->waiting == NULL || is_older(a, a->waiting->epoch, a->waiting->generation)) {
+        return;
+    }
+    for (size_t i = 0; i < a->waiting->app_count; i++) {
         const struct agent_desired_app *app = &a->waiting->apps[i];
 
         agent_watch_app_state(a->watch,
@@ -198,35 +206,33 @@ static void tell_why_not(struct agent *a) {
     }
 }
 
-static bool is_older(const struct agent *a, uint64_t epoch, uint64_t generation) {
-    return agent_mark_is_older(epoch, generation, &a->mark);
-}
-
 // pass_over drops what an older copy of the disk would have be done: nothing is applied, removed or
 // compared with it.
 static void pass_over(struct agent *a) {
-    static const char why[] =
-        "waits for the hub: this agent's disk is an older copy, and a newer manifest was applied "
-        "in this cluster";
-
-    free(a->recover_error);
-    a->recover_error = cm_strdup(why);
-    tell_why_not(a);
     agent_desired_free(a->waiting);
     a->waiting = NULL;
 }
 
+// look_again: that it is missing may have been seen before it was known that nobody names it.
+static void look_again(void *ctx, const struct agent_item *item) {
+    const struct agent *a = ctx;
+
+    if (item->applied && !agent_apply_names(a->apply, item->app)) {
+        a->driver->ops->observe(a->driver, item->key);
+    }
+}
+
 static void take_over(struct agent *a) {
     const struct agent_mark mark = {a->waiting->epoch, a->waiting->generation};
+    bool was_outdated = a->outdated;
 
-    if (a->outdated) {
-        a->outdated = false;
-        free(a->recover_error);
-        a->recover_error = NULL;
+    a->outdated = false;
+    agent_apply_set(a->apply, CM_TAKE(a->waiting));
+    if (was_outdated) {
         cm_log(CM_LOG_INFO, "agent.disk_current", "the hub has said what counts now", "cluster",
                agent_link_cluster(a->link), NULL);
+        agent_cache_each_item(a->cache, look_again, a);
     }
-    agent_apply_set(a->apply, CM_TAKE(a->waiting));
     if (a->driver->ops->remember != NULL && !a->driver->observes) {
         a->driver->ops->remember(a->driver, &mark);
     }
@@ -468,6 +474,20 @@ static void try_again(struct agent *a, const struct cm_err *error) {
     cm_timer_start(a->loop, &a->recover_timer, cm_backoff_next(&a->recover_backoff));
 }
 
+// has_come tells whether the target has answered; if it has not it is asked again.
+static bool has_come(struct agent *a, const struct cm_err *error) {
+    if (a->stopping || error->code == CM_ECANCELED) {
+        return false;
+    }
+    if (error->code != CM_OK) {
+        try_again(a, error);
+        return false;
+    }
+    free(a->recover_error);
+    a->recover_error = NULL;
+    return true;
+}
+
 static void note_outdated(struct agent *a) {
     const struct agent_in_force *f = agent_cache_in_force(a->cache);
     char held[CM_LOG_INT_MAX];
@@ -487,16 +507,10 @@ static void note_outdated(struct agent *a) {
 static void on_recalled(void *ctx, const struct agent_mark *mark, const struct cm_err *error) {
     struct agent *a = ctx;
 
-    if (a->stopping || error->code == CM_ECANCELED) {
-        return;
-    }
-    if (error->code != CM_OK) {
-        try_again(a, error);
+    if (!has_come(a, error)) {
         return;
     }
     a->recovering = false;
-    free(a->recover_error);
-    a->recover_error = NULL;
     a->mark = *mark;
     if (agent_mark_is_older(a->disk.epoch, a->disk.generation, mark)) {
         note_outdated(a);
@@ -571,17 +585,10 @@ static void on_inventory(void *ctx, const struct cm_err *error) {
 static void on_recovered(void *ctx, const struct cm_err *error) {
     struct agent *a = ctx;
 
-    if (a->stopping || error->code == CM_ECANCELED) {
-        return;
+    if (has_come(a, error)) {
+        agent_cache_set_recovered(a->cache);
+        agent_cache_commit(a->cache, on_inventory, a);
     }
-    if (error->code != CM_OK) {
-        try_again(a, error);
-        return;
-    }
-    free(a->recover_error);
-    a->recover_error = NULL;
-    agent_cache_set_recovered(a->cache);
-    agent_cache_commit(a->cache, on_inventory, a);
 }
 
 static void begin_recover(struct agent *a) {

@@ -440,8 +440,10 @@ static void start_gone(struct agent_apply *a, const struct agent_gone *gone) {
     replace(a, gone->name, r);
 }
 
-static bool is_named(const struct agent_desired *d, const char *app) {
-    if (agent_desired_app(d, app) != NULL) {
+bool agent_apply_names(const struct agent_apply *a, const char *app) {
+    const struct agent_desired *d = a->desired;
+
+    if (d == NULL || agent_desired_app(d, app) != NULL) {
         return true;
     }
     for (size_t i = 0; i < d->gone_count; i++) {
@@ -461,7 +463,7 @@ static void drop_unnamed(struct agent_apply *a) {
     for (size_t i = 0; i < count; i++) {
         CM_AUTOFREE char *app = cm_strdup(apps[i]);
 
-        if (!is_named(a->desired, app)) {
+        if (!agent_apply_names(a, app)) {
             cm_log(CM_LOG_WARN, "agent.app_unnamed",
                    "the manifest no longer speaks of an App; what it owns is left alone", "app",
                    app, NULL);

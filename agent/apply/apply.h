@@ -143,6 +143,9 @@ bool agent_apply_correct(struct agent_apply *a, const char *key, bool due);
 // or from what was found: it is no longer there.
 void agent_apply_forget(struct agent_apply *a, const char *key);
 
+// agent_apply_names tells whether the manifest says anything of an App, or may yet: none was set.
+bool agent_apply_names(const struct agent_apply *a, const char *app);
+
 // agent_apply_is_idle tells whether no object is on its way and no App waits for its turn.
 bool agent_apply_is_idle(const struct agent_apply *a);
 

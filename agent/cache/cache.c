@@ -10,6 +10,7 @@
 #include "agent/cache/log.h"
 #include "agent/cache/record.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fault.h"
 #include "common/fsys.h"
 #include "common/log.h"
@@ -282,8 +283,24 @@ void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force
     }
 }
 
+static bool forget_form(void *ctx, const char *key, void *value) {
+    struct held *h = value;
+
+    (void)ctx;
+    (void)key;
+    h->item.sha256 = (struct cm_sha256){{0}};
+    return true;
+}
+
+// forget_forms: what is there may have been applied in another form since. A record that says that
+// the inventory is not whole says that, too, of the items before it.
+static void forget_forms(struct agent_cache *c) {
+    cm_map_each(c->items, forget_form, NULL);
+}
+
 // forget_what_came has nothing go by what may have happened since.
 static void forget_what_came(struct agent_cache *c, bool manifest) {
+    forget_forms(c);
     c->recovered = false;
     c->doubted = manifest && c->in_force.generation > 0;
     cm_uuid(c->run);
@@ -684,12 +701,14 @@ static bool read_recovered(struct agent_cache *c, struct agent_reader *r) {
     if (c != NULL) {
         c->recovered = (bits & RECOVERED) != 0;
         c->doubted = (bits & DOUBTED) != 0;
+        if (!c->recovered) {
+            forget_forms(c);
+        }
     }
     return true;
 }
 
 // read_record takes over what a record says; without a cache it only looks whether it makes sense.
-
 static bool read_record(struct agent_cache *c, uint8_t type, const uint8_t *record, size_t size,
                         uint64_t at) {
     struct agent_reader r = {.at = record, .left = size};
@@ -761,8 +780,12 @@ static void begin_run(struct agent_cache *c) {
         cm_uuid(c->run);
         record_reports(c, &c->open);
     }
-    // A reservation that did not reach the disk may have been used.
+    uint64_t now_ms = (uint64_t)cm_clock_unix_ms();
+
+    // A reservation that did not reach the disk may have been used. And if the disk is an older
+    // copy, so were later numbers, but of no more than one a millisecond.
     c->reserved += RESERVE;
+    c->reserved = c->reserved < now_ms ? now_ms : c->reserved;
     c->next_report = c->reserved;
 }
 

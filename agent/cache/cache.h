@@ -109,8 +109,9 @@ void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force
 bool agent_cache_is_doubted(const struct agent_cache *c);
 
 // agent_cache_doubt notes that the disk was an older copy at the start: its manifest is doubted, if
-// `manifest` (no other one came since), its inventory not whole, its journal a gap, for what it
-// holds was told long ago, and another run of reports begins.
+// `manifest` (no other one came since), its inventory not whole, nor is it known in which form what
+// it names was applied last; its journal is a gap, for what that holds was told long ago, and
+// another run of reports begins.
 void agent_cache_doubt(struct agent_cache *c, bool manifest);
 
 // ---- The inventory
@@ -155,7 +156,7 @@ void agent_cache_keep_hooks(struct agent_cache *c, const char *app,
 const char *agent_cache_report_run(const struct agent_cache *c);
 
 // agent_cache_next_report returns a number above all that were ever returned, also before a
-// restart.
+// restart, and before an older copy of the disk was put back, as far as the clock is right.
 uint64_t agent_cache_next_report(struct agent_cache *c);
 uint64_t agent_cache_reports_acked(const struct agent_cache *c);
 void agent_cache_set_reports_acked(struct agent_cache *c, uint64_t number);

@@ -283,12 +283,15 @@ bool agent_watch_wrong(void *watch, const char *key) {
 
 // ---- From the driver
 
-// may_be_gone: nobody lists it, in Git at least, or it is what a hook made.
+// may_be_gone: nobody lists it, in Git at least, or it is what a hook made. Of an App that is to
+// come or to go nothing is forgotten.
 static bool may_be_gone(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim = watch_claim(w, s);
 
-    return s->left != NULL ||
-           (claim != NULL && (claim->found || agent_entry_is_hook(claim->entry)));
+    if (claim == NULL) {
+        return s->left != NULL || !agent_apply_names(w->apply, s->app->name);
+    }
+    return s->left != NULL || claim->found || agent_entry_is_hook(claim->entry);
 }
 
 // tell_whom_it_holds_up: an App speaks in the words of its worst object, and so does what waits for
@@ -528,6 +531,10 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     watch_dirty_object(w, s);
     watch_dirty_app(w, s->app);
     watch_looked(w, s->app);
+    if (!s->app->has_state && s->app->objects == 0 && !s->app->telling.removed) {
+        agent_watch_app_removed(w,
+                                &(struct agent_app_removed){.app = s->app->name, .revision = ""});
+    }
 }
 
 void agent_watch_left(void *watch, const char *app, const char *key, const char *why) {

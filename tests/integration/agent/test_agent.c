@@ -56,6 +56,7 @@ struct fixture {
     bool stopped;
     const char *what; // of the present wait
     uint64_t number;
+    int64_t until_ms;
     bool observes; // the agent that is started next
 };
 
@@ -275,6 +276,16 @@ static void install(struct fixture *f) {
 static void wait_a_while(struct fixture *f) {
     f->number = fake_hub_counts(f->hub).pings + 2;
     assert_true(turn_until(f->loop, hub_saw_pings, f));
+}
+
+static bool time_has_come(void *ctx) {
+    return cm_clock_now_ms() >= ((const struct fixture *)ctx)->until_ms;
+}
+
+// let_time_pass does so without a hub.
+static void let_time_pass(struct fixture *f) {
+    f->until_ms = cm_clock_now_ms() + 200;
+    assert_true(turn_until(f->loop, time_has_come, f));
 }
 
 static uint64_t sim_applies(const struct fixture *f) {
@@ -1218,15 +1229,16 @@ static void a_manifest_with_missing_blobs_does_not_come_into_force(void **state)
     stays_at_one(f);
 }
 
+static bool has_left_or_obeyed(void *ctx) {
+    return hub_saw_hellos(ctx) || sim_has(ctx, WEB);
+}
+
 static void check_that_it_leaves(struct fixture *f, enum fake_lie lie) {
     fake_hub_lie(f->hub, lie);
     publish(f, &shop, 1);
     start_agent(f);
-    f->number = 1;
-    assert_true(turn_until(f->loop, hub_saw_hellos, f));
-    for (int i = 0; i < 50; i++) {
-        (void)cm_loop_turn(f->loop);
-    }
+    f->number = 3; // it comes again, and leaves each time
+    assert_true(turn_until(f->loop, has_left_or_obeyed, f));
     assert_false(sim_has(f, WEB));
 }
 
@@ -1625,9 +1637,9 @@ static void what_the_hub_did_not_sign_is_not_applied_from_disk_either(void **sta
     forge(f, &m);
     fake_hub_down(f->hub);
     start_agent(f);
-    for (int i = 0; i < 50; i++) {
-        (void)cm_loop_turn(f->loop);
-    }
+    f->number = 0;
+    assert_true(is_at_generation(f));
+    let_time_pass(f);
     assert_false(sim_has(f, OLD));
     fake_hub_up(f->hub); // and the hub puts it right
     assert_true(turn_until(f->loop, shop_is_healthy, f));
@@ -1704,9 +1716,7 @@ static void assert_nothing_comes_of_it(struct fixture *f) {
 
     fake_hub_down(f->hub);
     start_agent(f);
-    for (int i = 0; i < 50; i++) {
-        (void)cm_loop_turn(f->loop);
-    }
+    let_time_pass(f);
     assert_false(sim_has(f, OLD));
     fake_hub_up(f->hub);
     wait_a_while(f);
@@ -1791,27 +1801,45 @@ static bool is_outdated(void *ctx) {
 static const struct test_object objects_before[] = {{.key = CFG}, {.key = OLD}};
 static const struct test_object objects_after[] = {{.key = CFG}, {.key = WEB}};
 
-// go_back publishes one manifest and another, and has the disk be what it was in between.
-static void go_back(struct fixture *f) {
-    const struct test_app before = {
-        .name = "shop", .revision = "c1", .objects = objects_before, .object_count = 2};
-    const struct test_app after = {
-        .name = "shop", .revision = "c2", .objects = objects_after, .object_count = 2};
+// go_back_between puts one manifest in force and another, and has the disk be what it was in
+// between.
+static void go_back_between(struct fixture *f, const struct test_manifest *before,
+                            const struct test_manifest *after, bool (*holds)(void *ctx)) {
     CM_AUTOFREE char *aside = cm_strf("%s/aside", f->root);
 
-    publish(f, &before, 1);
+    fake_hub_publish(f->hub, before);
     start_agent(f);
     assert_true(turn_until(f->loop, shop_is_healthy, f));
     end_agent(f, false);
     copy_disk(f->dir, aside);
     start_agent(f);
-    publish(f, &after, 2);
-    f->what = WEB;
-    assert_true(turn_until(f->loop, sim_has_what, f));
-    f->what = OLD;
-    assert_true(turn_until(f->loop, sim_lacks_what, f));
+    fake_hub_publish(f->hub, after);
+    assert_true(turn_until(f->loop, holds, f));
     end_agent(f, false);
     copy_disk(aside, f->dir);
+}
+
+static bool has_what_came_after(void *ctx) {
+    return sim_has(ctx, WEB) && !sim_has(ctx, OLD);
+}
+
+static void go_back(struct fixture *f) {
+    const struct test_app before = {
+        .name = "shop", .revision = "c1", .objects = objects_before, .object_count = 2};
+    const struct test_app after = {
+        .name = "shop", .revision = "c2", .objects = objects_after, .object_count = 2};
+    const struct test_manifest manifests[] = {manifest_of(&before, 1, 1),
+                                              manifest_of(&after, 1, 2)};
+
+    go_back_between(f, &manifests[0], &manifests[1], has_what_came_after);
+}
+
+// has_decided: what the disk holds is passed over, or brought about.
+static bool has_decided(void *ctx) {
+    struct fixture *f = ctx;
+
+    f->number = 0;
+    return is_at_generation(f) || !is_outdated(f);
 }
 
 static void an_older_copy_of_the_disk_does_nothing_before_the_hub_has_spoken(void **state) {
@@ -1820,16 +1848,15 @@ static void an_older_copy_of_the_disk_does_nothing_before_the_hub_has_spoken(voi
     go_back(f);
     fake_hub_down(f->hub);
     uint64_t applies = sim_applies(f);
-    start_agent(f);
-    assert_true(turn_until(f->loop, is_outdated, f));
-    end_agent(f, true); // nor after a restart
-    start_agent(f);
-    assert_true(turn_until(f->loop, is_outdated, f));
-    for (int i = 0; i < 50; i++) {
-        (void)cm_loop_turn(f->loop);
+    for (int starts = 0; starts < 2; starts++) { // nor after a restart
+        start_agent(f);
+        assert_true(turn_until(f->loop, is_outdated, f));
+        assert_true(turn_until(f->loop, has_decided, f));
+        assert_true(is_outdated(f));
+        let_time_pass(f);
+        assert_int_equal(sim_applies(f), applies);
+        end_agent(f, true);
     }
-    assert_true(is_outdated(f));
-    assert_int_equal(sim_applies(f), applies);
     assert_true(sim_has(f, WEB) && !sim_has(f, OLD));
 }
 
@@ -1854,6 +1881,75 @@ static void what_an_older_copy_of_the_disk_does_not_know_is_found_and_removed(vo
     assert_int_equal(fake_hub_counts(f->hub).hello_generation, 2);
     assert_int_equal(fake_hub_counts(f->hub).disk_generation, 1);
     assert_false(sim_has(f, OLD));
+}
+
+static bool web_says_what(void *ctx) {
+    const struct fixture *f = ctx;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *web = agent_sim_get(f->sim, WEB);
+
+    return web != NULL && memmem(web->data, web->size, f->what, strlen(f->what)) != NULL;
+}
+
+// The disk has it as applied already.
+static void what_git_goes_back_to_is_applied_though_an_older_copy_of_the_disk_has_it(void **state) {
+    static const struct test_object second[] = {{.key = WEB, .json = SECOND}};
+    static const struct test_object third[] = {{.key = WEB, .json = THIRD}};
+    static const struct test_app before = {
+        .name = "shop", .revision = "c1", .objects = second, .object_count = 1};
+    static const struct test_app after = {
+        .name = "shop", .revision = "c2", .objects = third, .object_count = 1};
+    const struct test_manifest manifests[] = {manifest_of(&before, 1, 1),
+                                              manifest_of(&after, 1, 2)};
+    struct fixture *f = *state;
+
+    f->what = "third";
+    go_back_between(f, &manifests[0], &manifests[1], web_says_what);
+    publish(f, &before, 3);
+    start_agent(f);
+    f->what = "second";
+    assert_true(turn_until(f->loop, web_says_what, f));
+    assert_true(turn_until(f->loop, is_current, f));
+}
+
+static bool lacks_old(void *ctx) {
+    return !sim_has(ctx, OLD);
+}
+
+static bool is_current_and_told(void *ctx) {
+    return is_current(ctx) && hub_heard_all_anew(ctx);
+}
+
+static bool side_is_gone(void *ctx) {
+    const struct fixture *f = ctx;
+    struct fake_app app = fake_hub_app(f->hub, "side");
+    struct fake_object object = fake_hub_object(f->hub, OLD);
+
+    return (!app.known || app.removed) && (!object.known || object.removed);
+}
+
+// Neither Git nor the cluster has any of it.
+static void an_app_that_only_an_older_copy_of_the_disk_knows_is_forgotten(void **state) {
+    static const struct test_object old[] = {{.key = OLD}};
+    static const struct test_object cfg[] = {{.key = CFG}};
+    static const struct test_app apps[] = {
+        {.name = "shop", .revision = "c1", .objects = cfg, .object_count = 1},
+        {.name = "side", .revision = "c1", .objects = old, .object_count = 1}};
+    static const struct test_gone gone = {.name = "side", .prune = true};
+    const struct test_manifest before = manifest_of(apps, 2, 1);
+    struct test_manifest after = manifest_of(apps, 1, 2);
+    struct fixture *f = *state;
+
+    after.gone = &gone;
+    after.gone_count = 1;
+    go_back_between(f, &before, &after, lacks_old);
+    fake_hub_down(f->hub);
+    f->number = fake_hub_counts(f->hub).full_reports + 1;
+    start_agent(f);
+    assert_true(turn_until(f->loop, is_outdated, f));
+    publish(f, &apps[0], 3); // its tombstone is no longer needed
+    fake_hub_up(f->hub);
+    assert_true(turn_until(f->loop, is_current_and_told, f));
+    assert_true(turn_until(f->loop, side_is_gone, f));
 }
 
 static void a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy(void **state) {
@@ -1971,6 +2067,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_the_hub_did_not_sign_is_not_applied_from_disk_either),
     TEST(an_older_copy_of_the_disk_does_nothing_before_the_hub_has_spoken),
     TEST(what_an_older_copy_of_the_disk_does_not_know_is_found_and_removed),
+    TEST(what_git_goes_back_to_is_applied_though_an_older_copy_of_the_disk_has_it),
+    TEST(an_app_that_only_an_older_copy_of_the_disk_knows_is_forgotten),
     TEST(a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy),
     TEST(a_cluster_that_says_nothing_has_the_disk_count),
     TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),

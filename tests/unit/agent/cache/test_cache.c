@@ -18,6 +18,7 @@
 
 #include "agent/cache/record.h"
 #include "common/buf.h"
+#include "common/clock.h"
 #include "common/fsys.h"
 #include "common/loop.h"
 #include "common/mem.h"
@@ -309,6 +310,29 @@ static void report_numbers_never_come_twice(void **state) {
     assert_true(agent_cache_next_report(f->cache) > last);
 }
 
+// Else the hub would pass over reports that it has never seen.
+static void nor_do_they_if_an_older_copy_of_the_disk_is_put_back(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *older = NULL;
+    uint64_t last = 0;
+    struct cm_err err;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    close_cache(f, true);
+    assert_int_equal(cm_fsys_read(log, 1 << 20, &older, &err), CM_OK);
+    open_cache(f);
+    for (int i = 0; i < 5000; i++) {
+        last = agent_cache_next_report(f->cache);
+    }
+    close_cache(f, true);
+    assert_int_equal(cm_fsys_replace(log, older->data, older->size, 0600, &err), CM_OK);
+    cm_clock_advance(5000);
+    open_cache(f);
+    cm_clock_fake(-1);
+    assert_true(agent_cache_next_report(f->cache) > last);
+}
+
 static void a_thousand_commits_cost_a_few_writes(void **state) {
     struct fixture *f = *state;
     struct agent_cache_stats stats;
@@ -553,6 +577,43 @@ static void a_manifest_is_doubted_until_the_next_one_is_in_force(void **state) {
     reopen(f);
     assert_false(agent_cache_is_doubted(f->cache));
     assert_true(agent_cache_recovered(f->cache));
+}
+
+static bool has_form(const struct fixture *f, const char *key) {
+    static const struct cm_sha256 none;
+
+    return !cm_sha256_equal(&agent_cache_item(f->cache, key)->sha256, &none);
+}
+
+// Another form may have followed, of which the disk says nothing.
+static void in_which_form_objects_were_applied_is_not_known_of_an_older_disk(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_recovered(f->cache);
+    put_item(f, "ConfigMap/shop/before", "shop", "uid-1");
+    agent_cache_doubt(f->cache, true);
+    assert_false(has_form(f, "ConfigMap/shop/before"));
+    agent_cache_set_recovered(f->cache);
+    put_item(f, "ConfigMap/shop/after", "shop", "uid-2");
+    reopen(f);
+    assert_false(has_form(f, "ConfigMap/shop/before"));
+    assert_true(agent_cache_item(f->cache, "ConfigMap/shop/before")->applied);
+    assert_true(has_form(f, "ConfigMap/shop/after"));
+}
+
+static void nor_is_it_when_the_disk_lost_its_end(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_recovered(f->cache);
+    step(f, 1);
+    put_item(f, "ConfigMap/shop/before", "shop", "uid-1");
+    commit_and_wait(f);
+    step(f, 2);
+    assert_true(has_form(f, "ConfigMap/shop/before"));
+    lose_end(f);
+    assert_false(has_form(f, "ConfigMap/shop/before"));
+    reopen(f);
+    assert_false(has_form(f, "ConfigMap/shop/before"));
 }
 
 // Takes the place of libc's for the whole program.
@@ -1318,6 +1379,7 @@ int main(void) {
         TEST(what_the_site_allows_is_so_after_restarts_and_snapshots),
         TEST(an_item_written_before_there_were_waves_and_accounts_has_none),
         TEST(report_numbers_never_come_twice),
+        TEST(nor_do_they_if_an_older_copy_of_the_disk_is_put_back),
         TEST(a_thousand_commits_cost_a_few_writes),
         TEST(only_one_agent_may_use_a_folder),
         TEST(nobody_else_may_read_what_is_there),
@@ -1329,6 +1391,8 @@ int main(void) {
         TEST(a_log_that_lost_its_end_knows_neither_what_it_owns_nor_what_it_told),
         TEST(what_a_lost_end_means_is_on_disk_before_the_cache_is_open),
         TEST(a_manifest_is_doubted_until_the_next_one_is_in_force),
+        TEST(in_which_form_objects_were_applied_is_not_known_of_an_older_disk),
+        TEST(nor_is_it_when_the_disk_lost_its_end),
         TEST(a_log_that_cannot_be_read_is_left_as_it_is),
         TEST(a_snapshot_of_many_items_is_written_in_pieces),
         TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),
