@@ -270,8 +270,9 @@ static void link_exempted_acked(void *ctx, uint64_t number, const struct cm_sha2
     agent_exempt_acked(((struct agent *)ctx)->exempt, number, over, count);
 }
 
-static void link_connected(void *ctx, bool full_report, bool takes_journal, bool takes_decisions) {
-    agent_watch_connected(((struct agent *)ctx)->watch, full_report, takes_journal,
+static void link_connected(void *ctx, bool full_report, bool takes_journal, bool knows_reports,
+                           bool takes_decisions) {
+    agent_watch_connected(((struct agent *)ctx)->watch, full_report, takes_journal, knows_reports,
                           takes_decisions);
 }
 

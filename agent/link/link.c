@@ -279,7 +279,7 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
     link_renew_welcome(l, m);
     l->host.value_key(l->host.ctx, m->actual && m->value_key.len == 32 ? m->value_key.data : NULL);
     l->host.takes_exempted(l->host.ctx, m->exempted, m->full_report);
-    l->host.connected(l->host.ctx, m->full_report, m->journal,
+    l->host.connected(l->host.ctx, m->full_report, m->journal, m->journal_reports,
                       m->decisions && (m->observed || !l->observes));
     return CM_OK;
 }

@@ -40,7 +40,10 @@ struct agent_link_host {
     void (*enrolled)(void *ctx);
     // in_force: a manifest is on disk with all it names. Gives it.
     void (*in_force)(void *ctx, struct agent_desired *desired);
-    void (*connected)(void *ctx, bool full_report, bool takes_journal, bool takes_decisions);
+    // connected: knows_reports: the hub passes over entries of the journal that a report told which
+    // it has.
+    void (*connected)(void *ctx, bool full_report, bool takes_journal, bool knows_reports,
+                      bool takes_decisions);
     // value_key: before connected; NULL: the hub does not take whole objects as they are.
     void (*value_key)(void *ctx, const uint8_t *key);
     void (*disconnected)(void *ctx);

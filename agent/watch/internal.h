@@ -170,12 +170,14 @@ struct agent_watch {
     int64_t hurry_ms;
     int64_t hurried_ms; // when the last hurry began; monotonic
     struct cm_timer report;
-    bool surveys;           // not all that runs there is known
-    bool surveyed;          // it was found, and not all of it was seen yet
-    bool quiet;             // nothing is told meanwhile
-    struct cm_timer survey; // how long that may take
-    bool takes_journal;     // the hub does
-    bool journal_sent;      // a piece of it, which was not acknowledged
+    bool surveys;              // not all that runs there is known
+    bool surveyed;             // it was found, and not all of it was seen yet
+    bool quiet;                // no report is told meanwhile
+    const struct seen *unseen; // one of what was found that was not seen yet; NULL: none is known
+    struct cm_timer survey;    // how long that may take
+    bool takes_journal;        // the hub does
+    bool keeps_lately;         // and knows what JournalEntry.report says (lately.c)
+    bool journal_sent;         // a piece of it, which was not acknowledged
     bool takes_decisions;
     bool takes_actual;       // the hub does
     size_t actual_bytes;     // of all objects
@@ -192,6 +194,7 @@ struct agent_watch {
 
     struct cm_list lately; // of all tellings, by time
     size_t lately_count;
+    size_t lately_bytes;
 
     struct cm_list corrections;
     struct cm_timer correct;
@@ -290,15 +293,17 @@ Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied);
 void watch_note_app(struct agent_watch *w, struct app *a);
 void watch_note_object(struct agent_watch *w, struct seen *s);
 void watch_note_untold(struct agent_watch *w);
-void watch_begin_journal(struct agent_watch *w, bool takes);
+void watch_begin_journal(struct agent_watch *w, bool takes, bool knows_reports);
 void watch_tell_journal(struct agent_watch *w);
 bool watch_waits_for_journal(const struct agent_watch *w);
 
 // scaled.c: watch_scaling_free frees the record, watch_scaling_end closes its window and writes
-// down what it counted; NULL is fine for both. watch_scaled is the timer's.
+// down what it counted; NULL is fine for both. watch_scaled is the timer's. watch_scaled_connected
+// shortens windows that had become longer without a hub than they may be with one.
 void watch_scaling_free(struct scaling *s);
 void watch_scaling_end(struct agent_watch *w, struct scaling *s);
 void watch_scaled(void *watch);
+void watch_scaled_connected(struct agent_watch *w);
 // journal.c: watch_note_scaled writes that down, and tells it if the hub is there.
 void watch_note_scaled(struct agent_watch *w, Holdfast__V1__Scaled *what);
 

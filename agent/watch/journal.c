@@ -29,7 +29,7 @@ static bool is_away(const struct agent_watch *w) {
 
 // notes tells whether what is news is written down, or kept for the case that it has to be.
 static bool notes(const struct agent_watch *w) {
-    return is_away(w) || (w->connected && !w->shut && w->takes_journal);
+    return is_away(w) || (w->connected && !w->shut && w->keeps_lately);
 }
 
 static void put_entry(struct agent_watch *w, int64_t at_ms, Holdfast__V1__JournalEntry *entry) {
@@ -172,7 +172,7 @@ void watch_note_untold(struct agent_watch *w) {
     CM_AUTOFREE struct telling **list = cm_new(most + 1, sizeof(struct telling *));
     struct untold u = {.watch = w, .list = list};
 
-    watch_lately_end(w, is_away(w) && w->takes_journal);
+    watch_lately_end(w, is_away(w) && w->keeps_lately);
     if (!is_away(w)) {
         return;
     }
@@ -313,8 +313,9 @@ void watch_note_scaled(struct agent_watch *w, Holdfast__V1__Scaled *what) {
 
 // watch_begin_journal: what a hub does not take it will not learn in this order any more, once it
 // has had reports.
-void watch_begin_journal(struct agent_watch *w, bool takes) {
+void watch_begin_journal(struct agent_watch *w, bool takes, bool knows_reports) {
     w->takes_journal = takes;
+    w->keeps_lately = takes && knows_reports;
     w->journal_sent = false;
     if (!takes) {
         agent_cache_journal_lose(w->cache);

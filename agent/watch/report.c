@@ -464,14 +464,15 @@ void watch_redo(struct agent_watch *w) {
     watch_schedule(w);
 }
 
-void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal,
+void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal, bool knows_reports,
                            bool takes_decisions) {
     w->connected = true;
     w->full = w->full || full;
     w->full_begun = false;
     w->full_ended = false;
     w->in_flight = 0;
-    watch_begin_journal(w, takes_journal);
+    watch_begin_journal(w, takes_journal, knows_reports);
+    watch_scaled_connected(w);
     watch_begin_decisions(w, takes_decisions);
     watch_redo(w);
 }

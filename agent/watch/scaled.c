@@ -114,8 +114,19 @@ void watch_scaled(void *watch) {
     end_those(watch, false);
 }
 
+// watch_scaled_connected: somebody hears of it now, so no window lasts as if nobody did.
+void watch_scaled_connected(struct agent_watch *w) {
+    for (struct cm_list *l = w->scalings.next; l != &w->scalings; l = l->next) {
+        struct agent_scale *window = &CM_CONTAINER(l, struct scaling, open)->window;
+
+        window->length_ms = window->length_ms < LONGEST_MS ? window->length_ms : LONGEST_MS;
+    }
+    end_those(w, false);
+}
+
 void agent_watch_last(struct agent_watch *w) {
     end_those(w, true);
+    watch_lately_end(w, w->connected && w->keeps_lately);
 }
 
 // ---- Changes

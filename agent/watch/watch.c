@@ -145,6 +145,7 @@ static struct seen *object_of(struct agent_watch *w, const char *app, const char
 void watch_forget_object(struct agent_watch *w, struct seen *s) {
     CM_AUTOFREE char *key = cm_strdup(s->key);
 
+    w->unseen = w->unseen == s ? NULL : w->unseen;
     (void)watch_keep_actual(w, s, NULL);
     (void)cm_map_remove(w->objects, key);
 }
@@ -522,6 +523,8 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
 
     count(s, false);
     watch_scaling_end(w, s->scaling);
+    watch_scaling_free(s->scaling);
+    s->scaling = NULL;
     s->telling.removed = true;
     w->has_ends = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name

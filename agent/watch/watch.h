@@ -64,13 +64,16 @@ void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
 // once more.
 void agent_watch_survey(struct agent_watch *w);
 void agent_watch_surveyed(struct agent_watch *w);
-// agent_watch_last writes down what is gathered still, before the program ends in good order.
+// agent_watch_last writes down what is gathered still, and what came and went and was not
+// acknowledged, before the program ends in good order.
 void agent_watch_last(struct agent_watch *w);
 void agent_watch_shut(struct agent_watch *w); // tells and corrects nothing more
 
 // From the connection. A connection that begins makes everything dirty that was told after `acked`;
-// with `full` the hub wants all there is. If it takes the journal it gets that first.
-void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal,
+// with `full` the hub wants all there is. If it takes the journal it gets that first; if it knows
+// which report told an entry already, what came and went since the last report that it acknowledged
+// is kept for the journal, too.
+void agent_watch_connected(struct agent_watch *w, bool full, bool takes_journal, bool knows_reports,
                            bool takes_decisions);
 // agent_watch_actual says, before that, whether the hub takes whole objects as they are: then their
 // values are named by this key of 32 bytes, from then on, also after a restart; NULL: it does not.

@@ -244,6 +244,7 @@ static void send_welcome(struct hub_session *session, uint32_t protocol, bool fu
     welcome.full_report = full_report;
     welcome.cluster_name = session->member->cluster;
     welcome.journal = true;
+    welcome.journal_reports = true;
     welcome.decisions = true;
     welcome.exempted = true;
     welcome.observed = true;

@@ -52,6 +52,7 @@ struct fake_hub {
     size_t kept_count;
     bool ahead;
     bool older;
+    bool takes_journal;
     bool knows_observed;
     char *frozen; // App; NULL: none
     int64_t frozen_until_ms;
@@ -386,6 +387,18 @@ static void on_report(struct fake_hub *h, const Holdfast__V1__Report *m) {
     }
 }
 
+static void on_journal(struct fake_hub *h, const Holdfast__V1__Journal *m) {
+    Holdfast__V1__JournalAck ack;
+
+    holdfast__v1__journal_ack__init(&ack);
+    ack.run = m->run;
+    for (size_t i = 0; i < m->n_entries; i++) {
+        h->counts.told_entries += m->entries[i]->report != 0 ? 1 : 0;
+        ack.number = m->entries[i]->number;
+    }
+    send_message(h->conn, WIRE_JOURNAL_ACK, &ack.base);
+}
+
 static void on_decisions(struct fake_hub *h, const Holdfast__V1__Decisions *m) {
     Holdfast__V1__DecisionsAck ack;
 
@@ -473,6 +486,8 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     m.now_ms = cm_clock_unix_ms();
     m.full_report = h->want_full;
     m.cluster_name = name;
+    m.journal = h->takes_journal;
+    m.journal_reports = h->takes_journal;
     m.decisions = !h->older;
     m.observed = h->knows_observed;
     m.renews = h->renewal != FAKE_NO_RENEWAL;
@@ -575,6 +590,8 @@ static const ProtobufCMessageDescriptor *descriptor_of(uint16_t type) {
         return &holdfast__v1__want__descriptor;
     case WIRE_REPORT:
         return &holdfast__v1__report__descriptor;
+    case WIRE_JOURNAL:
+        return &holdfast__v1__journal__descriptor;
     case WIRE_DECISIONS:
         return &holdfast__v1__decisions__descriptor;
     case WIRE_TRUST:
@@ -608,6 +625,9 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         break;
     case WIRE_REPORT:
         on_report(h, (const Holdfast__V1__Report *)m);
+        break;
+    case WIRE_JOURNAL:
+        on_journal(h, (const Holdfast__V1__Journal *)m);
         break;
     case WIRE_DECISIONS:
         on_decisions(h, (const Holdfast__V1__Decisions *)m);
@@ -880,6 +900,10 @@ size_t fake_hub_keeps(const struct fake_hub *h) {
 
 void fake_hub_knows_observed(struct fake_hub *h) {
     h->knows_observed = true;
+}
+
+void fake_hub_takes_journal(struct fake_hub *h) {
+    h->takes_journal = true;
 }
 
 void fake_hub_older(struct fake_hub *h) {

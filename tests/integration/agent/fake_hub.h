@@ -107,6 +107,7 @@ void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms);
 // fake_hub_knows_observed has it know, from the next connection on, decisions that nobody acts
 // upon.
 void fake_hub_knows_observed(struct fake_hub *h);
+void fake_hub_takes_journal(struct fake_hub *h); // from the next connection on
 void fake_hub_older(struct fake_hub *h); // it takes no decisions, from the next connection on
 
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
@@ -122,6 +123,7 @@ struct fake_counts {
     size_t goodbyes;            // from the agent
     uint64_t hello_generation;  // of the last one
     uint64_t disk_generation;   // that an agent said it has only, last; 0: none did
+    size_t told_entries;        // of the journal that a report told, too
     size_t decisions;           // that were told
     struct cm_sha256 decision;  // id of the last one
     uint64_t frozen;            // number that the agent acknowledged last

@@ -724,6 +724,35 @@ static void drift_is_told_with_field_values_and_name(void **state) {
     assert_non_null(memmem(bytes->data, bytes->size, "\"replicas\": 5", 13)); // only told
 }
 
+static bool web_is_as_desired(void *ctx) {
+    return fake_hub_object(((struct fixture *)ctx)->hub, WEB).drift_count == 0;
+}
+
+static bool hub_heard_again_what_a_report_told(void *ctx) {
+    return fake_hub_counts(((struct fixture *)ctx)->hub).told_entries > 0;
+}
+
+static void
+what_came_and_went_is_told_again_to_a_hub_that_knows_which_report_told_it(void **state) {
+    struct fixture *f = *state;
+    struct cm_err err;
+
+    fake_hub_takes_journal(f->hub);
+    install(f);
+    fake_hub_acknowledge(f->hub, false);
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "5", "kubectl-edit", &err),
+                     CM_OK);
+    f->what = WEB;
+    assert_true(turn_until(f->loop, object_has_drifted, f));
+    assert_int_equal(agent_sim_change(f->sim, WEB, "spec.replicas", "1", "kubectl-edit", &err),
+                     CM_OK);
+    assert_true(turn_until(f->loop, web_is_as_desired, f));
+    fake_hub_down(f->hub);
+    fake_hub_acknowledge(f->hub, true);
+    fake_hub_up(f->hub);
+    assert_true(turn_until(f->loop, hub_heard_again_what_a_report_told, f));
+}
+
 static void a_secret_s_value_is_never_told(void **state) {
     struct fixture *f = *state;
     struct cm_err err;
@@ -2023,6 +2052,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_hub_that_restarts_gets_what_it_did_not_acknowledge),
     TEST(a_hub_that_forgot_is_told_everything),
     TEST(drift_is_told_with_field_values_and_name),
+    TEST(what_came_and_went_is_told_again_to_a_hub_that_knows_which_report_told_it),
     TEST(a_secret_s_value_is_never_told),
     TEST(drift_is_corrected_where_the_app_says_so),
     TEST(a_broken_app_delays_no_other_and_heals_by_a_new_revision),

@@ -298,7 +298,7 @@ static const struct test_app shop = {.name = "shop", .objects = objects, .object
 
 // connect begins a connection and acknowledges the full report that comes first.
 static void connect(struct fixture *f) {
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_true(last(f)->full_end);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
@@ -327,7 +327,7 @@ static void acknowledge_journal(struct fixture *f) {
 
 // come_back begins a connection and has the journal acknowledged.
 static void come_back(struct fixture *f) {
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     if (agent_cache_journal_count(f->cache) > 0) {
         acknowledge_journal(f);
@@ -340,7 +340,7 @@ static void a_new_process_tells_everything_first(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(f->count, 1);
     const Holdfast__V1__Report *r = last(f);
@@ -545,7 +545,7 @@ static void what_an_apply_did_besides_is_told_until_it_is_acknowledged(void **st
     int64_t at_ms = cfg->happened[0]->at_ms;
     agent_watch_disconnected(f->watch);
     cm_clock_advance(INTERVAL_MS);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     cfg = object_in(last(f), CFG);
     assert_true(cfg->n_happened == 1 && cfg->happened[0]->at_ms == at_ms);
@@ -587,7 +587,7 @@ static void what_was_acknowledged_is_not_told_again(void **state) {
     connect(f);
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(f->count, before);
 }
@@ -596,7 +596,7 @@ static void an_acknowledgement_of_another_run_counts_for_nothing(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     agent_watch_acked(f->watch, "somebody-else", last(f)->number);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number + 1);
@@ -619,7 +619,7 @@ static void a_hub_that_asks_gets_a_full_report_in_pieces(void **state) {
     connect(f);
     agent_watch_disconnected(f->watch);
     size_t first = f->count;
-    agent_watch_connected(f->watch, true, true, true);
+    agent_watch_connected(f->watch, true, true, true, true);
     settle(f);
     assert_true(f->count - first >= 3);
     for (size_t i = first; i < f->count; i++) {
@@ -829,7 +829,7 @@ static void what_a_new_process_finds_without_a_hub_has_the_names_that_it_had(voi
     agent_cache_set_value_key(f->cache, value_key);
     start(f, &shop);
     observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     size_t at = 0;
     while (entry(f, at)->object == NULL) { // entry fails behind the last one
@@ -848,7 +848,7 @@ static void another_hub_is_told_of_them_once_it_takes_them(void **state) {
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     agent_watch_disconnected(f->watch);
     agent_watch_actual(f->watch, value_key);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_string_equal(whole_in(f, CFG), "{\n  \"other\": 5\n}\n");
@@ -1251,16 +1251,20 @@ static void who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_i
 
 #define OURS "Deployment.apps/shop/web"
 
+static void find(struct fixture *f, const char *key) {
+    agent_apply_found(
+        f->apply,
+        &(struct agent_found){.key = key, .group = "argocd.shop", .runs = "web:1\n", .form = "{}"});
+}
+
 // find_one has the survey find a workload that no App names.
 static void find_one(struct fixture *f) {
     f->driver->observes = true;
     f->driver->surveys = true;
     agent_watch_survey(f->watch);
     agent_watch_start(f->watch, f->apply);
-    agent_watch_connected(f->watch, true, true, true);
-    agent_apply_found(f->apply,
-                      &(struct agent_found){
-                          .key = OURS, .group = "argocd.shop", .runs = "web:1\n", .form = "{}"});
+    agent_watch_connected(f->watch, true, true, true, true);
+    find(f, OURS);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
 }
@@ -1270,14 +1274,20 @@ static void nothing_is_told_until_all_that_was_found_was_seen(void **state) {
     struct fixture *f = *state;
 
     find_one(f);
+    find(f, "Deployment.apps/other/api");
+    find(f, "Deployment.apps/third/api");
     agent_watch_surveyed(f->watch);
+    observe(f, "Deployment.apps/other/api", AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_int_equal(f->count, 0);
-    observe(f, OURS, AGENT_HEALTH_HEALTHY, NULL);
+    observe(f, "Deployment.apps/third/api", AGENT_HEALTH_MISSING, NULL); // it went again
     settle(f);
     assert_int_equal(f->count, 1);
     assert_true(last(f)->full && last(f)->full_end);
+    assert_non_null(object_in(last(f), "Deployment.apps/other/api"));
+    assert_null(object_in(last(f), "Deployment.apps/third/api"));
     const Holdfast__V1__AppReport *app = shop_in(last(f));
     assert_string_equal(app->app, "argocd.shop");
     assert_string_equal(app->revision, "");
@@ -1381,7 +1391,7 @@ static void the_commit_that_turns_drift_off_undoes_nothing(void **state) {
 static void nothing_is_told_in_full_before_the_inventory_is_known(void **state) {
     struct fixture *f = *state;
 
-    agent_watch_connected(f->watch, true, true, true);
+    agent_watch_connected(f->watch, true, true, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_int_equal(f->count, 0);
@@ -1684,7 +1694,7 @@ static void an_object_that_is_gone_is_told_until_it_is_acknowledged(void **state
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     agent_watch_disconnected(f->watch);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(f->count, before);
     agent_watch_counts_get(f->watch, &counts);
@@ -1792,7 +1802,7 @@ static void what_happens_without_a_hub_is_told_in_its_order_with_its_times(void 
     cm_clock_advance(60000);
     observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
     observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(f->journals, 1);
     assert_int_equal(f->journal->n_entries, 4);
@@ -1808,7 +1818,7 @@ static void what_happens_without_a_hub_is_told_in_its_order_with_its_times(void 
 // be_well begins a connection over which all is known to be well.
 static void be_well(struct fixture *f) {
     go_away(f);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
 }
@@ -1826,7 +1836,7 @@ static void what_came_and_went_before_the_link_was_found_dead_is_told(void **sta
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
     observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL);
     agent_watch_disconnected(f->watch);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(entry(f, 0)->app->health, HOLDFAST__V1__HEALTH__DEGRADED);
     assert_int_equal(entry(f, 0)->at_ms, fell_ms);
@@ -1862,13 +1872,129 @@ static void more_than_is_kept_for_later_goes_into_the_journal_at_once(void **sta
     assert_int_equal(agent_cache_journal_count(f->cache), 300);
 }
 
+// A burst over a link that is well is no history yet.
+static void how_many_things_are_now_does_not_go_into_the_journal(void **state) {
+    enum { OBJECTS = 400 };
+    struct fixture *f = *state;
+    struct test_object *many = cm_arena_get(f->arena, OBJECTS * sizeof(*many));
+    const struct test_app app = {.name = "shop", .objects = many, .object_count = OBJECTS};
+
+    for (int i = 0; i < OBJECTS; i++) {
+        many[i].key = cm_arena_strf(f->arena, "ConfigMap/shop/cfg-%03d", i);
+    }
+    start(f, &app);
+    connect(f);
+    for (int i = 0; i < OBJECTS; i++) {
+        observe(f, many[i].key, AGENT_HEALTH_HEALTHY, "data.a");
+    }
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+    agent_watch_disconnected(f->watch);
+    assert_in_range(agent_cache_journal_count(f->cache), OBJECTS, OBJECTS + 1); // and the App
+}
+
+static void no_more_is_kept_for_later_than_the_journal_has_room_for(void **state) {
+    enum { LARGE = 2000, FIELDS = 16, CHANGES = 20 };
+    struct agent_field_drift fields[FIELDS];
+    struct fixture *f = *state;
+    char path[LARGE + 1];
+
+    memset(path, 'x', LARGE);
+    path[LARGE] = '\0';
+    be_well(f);
+    for (int i = 0; i < CHANGES; i++) {
+        CM_AUTOFREE char *value = cm_strf("%d", i);
+
+        for (int k = 0; k < FIELDS; k++) {
+            fields[k] = (struct agent_field_drift){.path = path,
+                                                   .desired = "1",
+                                                   .actual = value,
+                                                   .manager = "kubectl-edit",
+                                                   .operation = "Update"};
+        }
+        agent_watch_observed(f->watch, &(struct agent_observation){.key = CFG,
+                                                                   .uid = "uid",
+                                                                   .health = AGENT_HEALTH_HEALTHY,
+                                                                   .message = "",
+                                                                   .drift = fields,
+                                                                   .drift_count = FIELDS});
+    }
+    assert_in_range(agent_cache_journal_count(f->cache), 1, CHANGES - 2);
+}
+
+static void fail_app(struct fixture *f) {
+    agent_watch_app_state(f->watch, &(struct agent_app_state){.app = "shop",
+                                                              .revision = "c2",
+                                                              .bundle_sha256 = {{9}},
+                                                              .applied = AGENT_APP_FAILED,
+                                                              .message = "no room"});
+}
+
+static void how_something_was_before_it_went_is_told(void **state) {
+    struct fixture *f = *state;
+
+    be_well(f);
+    fail_app(f);
+    agent_watch_app_removed(f->watch, &(struct agent_app_removed){.app = "shop", .revision = "c3"});
+    agent_watch_disconnected(f->watch);
+    agent_watch_connected(f->watch, false, true, true, true);
+    settle(f);
+    assert_int_equal(f->journal->n_entries, 1);
+    assert_int_equal(entry(f, 0)->app->applied, HOLDFAST__V1__APPLIED__FAILED);
+}
+
+// What its entry says would bring it back.
+static void what_a_full_report_leaves_out_is_not_told_later(void **state) {
+    struct fixture *f = *state;
+
+    agent_watch_survey(f->watch);
+    start(f, &shop);
+    agent_watch_connected(f->watch, true, true, true, true);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, "data.a");
+    agent_watch_removed(f->watch, "shop", CFG);
+    agent_watch_surveyed(f->watch);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_true(last(f)->full && last(f)->full_end);
+    assert_null(object_in(last(f), CFG));
+    agent_watch_disconnected(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1); // how the App is
+}
+
+static void what_came_and_went_is_on_disk_before_the_program_ends(void **state) {
+    struct fixture *f = *state;
+
+    be_well(f);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f); // a report tells it, which nobody gets
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_last(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1);
+}
+
+// It would make of one thing two.
+static void a_hub_that_compares_no_reports_gets_no_entries_that_they_told(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    agent_watch_connected(f->watch, false, true, false, true);
+    observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_last(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
+    agent_watch_disconnected(f->watch);
+    assert_int_equal(agent_cache_journal_count(f->cache), 1); // how it is now
+}
+
 static void no_report_comes_before_the_journal_is_acknowledged(void **state) {
     struct fixture *f = *state;
 
     go_away(f);
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
     assert_int_equal(f->journals, 1);
@@ -1887,12 +2013,12 @@ static void a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers(v
 
     go_away(f);
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     uint64_t number = entry(f, 0)->number;
     agent_watch_disconnected(f->watch);
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(f->journals, 2);
     assert_int_equal(entry(f, 0)->number, number);
@@ -1916,7 +2042,7 @@ static void what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends(void *
     struct fixture *f = *state;
 
     go_away(f);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     observe(f, SVC, AGENT_HEALTH_PROGRESSING, NULL);
     agent_watch_disconnected(f->watch);
     size_t before = agent_cache_journal_count(f->cache);
@@ -1931,7 +2057,7 @@ static void what_was_under_way_as_the_link_was_lost_is_noted_when_it_ends(void *
                                                               .bundle_sha256 = {{9}},
                                                               .applied = AGENT_APP_FAILED,
                                                               .message = "no room"});
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     const Holdfast__V1__AppReport *failed = entry(f, f->journal->n_entries - 1)->app;
     assert_int_equal(failed->applied, HOLDFAST__V1__APPLIED__FAILED);
@@ -2033,7 +2159,7 @@ static void without_a_hub_what_an_autoscaler_does_is_told_when_it_is_back(void *
     scale(f, 9);
     let_pass(f, WINDOW_MS);
     assert_int_equal(agent_cache_journal_count(f->cache), 1);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(scaled(f)->most, 9);
     acknowledge_journal(f);
@@ -2051,6 +2177,22 @@ static void the_longer_there_is_no_hub_the_longer_the_windows(void **state) {
     }
     assert_true(agent_cache_journal_count(f->cache) >= 7);
     assert_true(agent_cache_journal_count(f->cache) <= 9);
+}
+
+static void once_a_hub_is_back_no_window_is_longer_than_with_one(void **state) {
+    struct fixture *f = *state;
+
+    go_away(f);
+    scale(f, 0);
+    for (int minute = 0; minute < 24 * 60; minute++) {
+        scale(f, minute % 2 + 1);
+        let_pass(f, 60000);
+    }
+    come_back(f);
+    assert_int_equal(f->journals, 2); // what was written down, and the window that is over now
+    acknowledge_journal(f);
+    assert_int_equal(scaled(f)->last, 2);
+    assert_int_equal(agent_cache_journal_count(f->cache), 0);
 }
 
 static void what_is_gathered_is_on_disk_before_the_program_ends(void **state) {
@@ -2077,6 +2219,11 @@ static void what_is_gathered_of_an_object_that_goes_is_told(void **state) {
     agent_watch_removed(f->watch, "shop", SVC);
     assert_int_equal(f->journals, 1);
     assert_int_equal(scaled(f)->last, 0);
+    acknowledge_journal(f);
+    agent_watch_listed(f->watch, "shop", SVC); // another one of that name
+    scale(f, 3);
+    let_pass(f, 2 * WINDOW_MS);
+    assert_int_equal(f->journals, 1);
 }
 
 static void objects_beyond_the_first_share_the_window_of_their_app(void **state) {
@@ -2108,7 +2255,7 @@ static void an_older_hub_is_told_nothing_of_what_autoscalers_do(void **state) {
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false, false, true);
+    agent_watch_connected(f->watch, false, false, false, true);
     scale(f, 3);
     scale(f, 9);
     let_pass(f, WINDOW_MS);
@@ -2122,13 +2269,13 @@ static void a_hub_that_takes_no_journal_gets_reports_and_the_next_one_a_gap(void
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
     size_t before = f->count;
-    agent_watch_connected(f->watch, false, false, false);
+    agent_watch_connected(f->watch, false, false, false, false);
     settle(f);
     assert_int_equal(f->journals, 0);
     assert_int_equal(f->count, before + 1);
     agent_watch_acked(f->watch, agent_cache_report_run(f->cache), last(f)->number);
     agent_watch_disconnected(f->watch);
-    agent_watch_connected(f->watch, false, true, true);
+    agent_watch_connected(f->watch, false, true, true, true);
     settle(f);
     assert_int_equal(f->journal->n_entries, 1);
     assert_int_equal(entry(f, 0)->gap->count, 2);
@@ -2144,7 +2291,7 @@ static void decisions_that_gave_way_are_told_though_nothing_else_happened(void *
     struct fixture *f = *state;
 
     lose_decisions(f, 1);
-    agent_watch_connected(f->watch, false, true, false);
+    agent_watch_connected(f->watch, false, true, true, false);
     settle(f);
     assert_int_equal(f->journal->n_entries, 1);
     assert_int_equal(entry(f, 0)->gap->count, 1);
@@ -2158,7 +2305,7 @@ static void decisions_that_gave_way_are_told_in_their_place(void **state) {
     observe(f, SVC, AGENT_HEALTH_DEGRADED, NULL);
     lose_decisions(f, 2);
     observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
-    agent_watch_connected(f->watch, false, true, false);
+    agent_watch_connected(f->watch, false, true, true, false);
     settle(f);
     size_t at = 0;
     while (entry(f, at)->gap == NULL) { // entry fails behind the last one
@@ -2412,7 +2559,7 @@ static void a_hub_that_knows_no_decisions_holds_nothing_back_and_the_next_one_he
     struct fixture *f = *state;
 
     start(f, &shop);
-    agent_watch_connected(f->watch, false, true, false);
+    agent_watch_connected(f->watch, false, true, true, false);
     decide(f, &rejection);
     assert_null(agent_cache_hold(f->cache, "shop"));
     assert_int_equal(f->held, 0);
@@ -2876,7 +3023,7 @@ static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **s
     start(f, &shop);
     decide(f, &rejection);
     assert_non_null(agent_cache_hold(f->cache, "shop"));
-    agent_watch_connected(f->watch, false, true, false);
+    agent_watch_connected(f->watch, false, true, true, false);
     settle(f);
     assert_int_equal(f->tellings, 0);
     assert_null(agent_cache_hold(f->cache, "shop"));
@@ -2918,6 +3065,12 @@ static const struct CMUnitTest tests[] = {
     TEST(what_came_and_went_before_the_link_was_found_dead_is_told),
     TEST(what_a_hub_has_acknowledged_is_not_told_again),
     TEST(more_than_is_kept_for_later_goes_into_the_journal_at_once),
+    TEST(how_many_things_are_now_does_not_go_into_the_journal),
+    TEST(no_more_is_kept_for_later_than_the_journal_has_room_for),
+    TEST(how_something_was_before_it_went_is_told),
+    TEST(what_a_full_report_leaves_out_is_not_told_later),
+    TEST(what_came_and_went_is_on_disk_before_the_program_ends),
+    TEST(a_hub_that_compares_no_reports_gets_no_entries_that_they_told),
     TEST(no_report_comes_before_the_journal_is_acknowledged),
     TEST(a_journal_that_was_not_acknowledged_is_told_again_with_its_numbers),
     TEST(what_a_new_process_finds_well_is_no_news),
@@ -2927,6 +3080,7 @@ static const struct CMUnitTest tests[] = {
     TEST(when_replicas_are_ours_again_it_is_told_at_once),
     TEST(without_a_hub_what_an_autoscaler_does_is_told_when_it_is_back),
     TEST(the_longer_there_is_no_hub_the_longer_the_windows),
+    TEST(once_a_hub_is_back_no_window_is_longer_than_with_one),
     TEST(what_is_gathered_is_on_disk_before_the_program_ends),
     TEST(what_is_gathered_of_an_object_that_goes_is_told),
     TEST(objects_beyond_the_first_share_the_window_of_their_app),

@@ -400,6 +400,7 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
         break;
     case WIRE_WELCOME:
         p->full_report = ((const Holdfast__V1__Welcome *)m)->full_report;
+        p->journal_reports = ((const Holdfast__V1__Welcome *)m)->journal_reports;
         p->protocol = ((const Holdfast__V1__Welcome *)m)->protocol;
         p->renew_within = ((const Holdfast__V1__Welcome *)m)->renew_within_ms;
         break;

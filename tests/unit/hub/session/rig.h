@@ -76,6 +76,7 @@ struct peer {
     uint32_t prove;        // likewise
     int goodbye;           // its reason
     bool full_report;      // asked for by Welcome
+    bool journal_reports;  // said by Welcome
     uint32_t protocol;     // said by Welcome
     uint32_t renew_within; // likewise
     struct cm_cert *fresh; // the last one that it was given; NULL: none

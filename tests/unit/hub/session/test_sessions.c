@@ -544,6 +544,7 @@ static void a_journal_is_acknowledged_after_the_commit_and_not_before(void **sta
     struct peer *paris = rig_connect(r, "paris-1", PARIS);
 
     rig_hold(r);
+    assert_true(paris->journal_reports);
     rig_journal(paris, 3, 7);
     rig_ping(paris); // so the journal has been read
     assert_int_equal(paris->frames[WIRE_JOURNAL_ACK], 0);
