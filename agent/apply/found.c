@@ -17,7 +17,7 @@ struct found {
     char *runs;
     struct cm_buf *form;
     bool tracked;
-    bool waits;              // for room
+    struct cm_list waits;    // in apply->found.waits while it waits for room
     struct cm_list of_group; // in group->members while it is tracked
     // What it looks like to those who ask for what is desired.
     struct agent_entry entry;
@@ -37,6 +37,7 @@ static struct agent_bundle nobodys = {
 static void found_free(void *value) {
     struct found *f = value;
 
+    cm_list_remove(&f->waits);
     cm_list_remove(&f->of_group);
     free(f->key);
     free(f->group);
@@ -49,6 +50,7 @@ void apply_found_init(struct agent_apply *a) {
     a->found.all = cm_map_new(found_free);
     a->found.groups = cm_map_new(free);
     a->found.places = cm_map_new(free);
+    cm_list_init(&a->found.waits);
     a->found.most = AGENT_FOUND_MAX;
 }
 
@@ -161,9 +163,15 @@ static void leave(struct agent_apply *a, struct found *f, const char *by) {
 // ---- How many there is room for
 
 static void wait(struct agent_apply *a, struct found *f, bool waits) {
-    a->found.waiting += waits ? 1 : 0;
-    a->found.waiting -= f->waits ? 1 : 0;
-    f->waits = waits;
+    bool waited = !cm_list_empty(&f->waits);
+
+    if (waits && !waited) {
+        cm_list_append(&a->found.waits, &f->waits);
+        a->found.waiting++;
+    } else if (!waits && waited) {
+        cm_list_remove(&f->waits);
+        a->found.waiting--;
+    }
 }
 
 static void tell_cut(struct agent_apply *a) {
@@ -209,7 +217,9 @@ static void begin(struct agent_apply *a, struct found *f) {
 
 // end: an App that names the object by the same key goes on where the group ends.
 static void end(struct agent_apply *a, struct found *f, const char *by) {
-    bool goes_on = a->desired != NULL && agent_desired_claim(a->desired, f->key) != NULL;
+    const struct agent_claim *claim =
+        a->desired == NULL ? NULL : agent_desired_claim(a->desired, f->key);
+    bool goes_on = claim != NULL && !agent_entry_is_hook(claim->entry);
 
     f->tracked = false;
     a->found.tracked--;
@@ -229,6 +239,14 @@ static void settle(struct agent_apply *a, struct found *f) {
     } else {
         wait(a, f, wanted);
     }
+}
+
+// fill has the first that wait be tracked, as many as there is room for now.
+static void fill(struct agent_apply *a) {
+    while (a->found.tracked < a->found.most && !cm_list_empty(&a->found.waits)) {
+        settle(a, CM_CONTAINER(a->found.waits.next, struct found, waits));
+    }
+    tell_cut(a);
 }
 
 static bool give_way(void *ctx, const char *key, void *value) {
@@ -290,6 +308,7 @@ static struct found *make(struct agent_apply *a, const char *key) {
     struct found *f = cm_new(1, sizeof(*f));
 
     f->key = cm_strdup(key);
+    cm_list_init(&f->waits);
     cm_list_init(&f->of_group);
     f->claim = (struct agent_claim){.entry = &f->entry, .app = &f->app, .found = true};
     cm_map_put(a->found.all, key, f);
@@ -354,6 +373,11 @@ void agent_apply_found(struct agent_apply *a, const struct agent_found *what) {
     }
     note_place(a, what);
     f = f == NULL ? make(a, what->key) : f;
+    const char *by = claimed_by(a, what->key);
+    if (f->tracked && by != NULL) {
+        end(a, f, by);
+        fill(a);
+    }
     if (is_as_told(f, what)) {
         return;
     }
@@ -371,7 +395,7 @@ static void drop(struct agent_apply *a, struct found *f) {
 
     wait(a, f, false);
     (void)cm_map_remove(a->found.all, key);
-    apply_found_come_back(a);
+    fill(a);
 }
 
 void agent_apply_lost(struct agent_apply *a, const char *key) {

@@ -105,8 +105,9 @@ struct agent_apply {
         struct cm_map *places; // App that names what is there, with the namespace left open
         size_t most;           // to be tracked
         size_t tracked;
-        size_t waiting; // for room
-        bool cut;       // it was told that some wait
+        struct cm_list waits; // for room, as they came
+        size_t waiting;
+        bool cut; // it was told that some wait
     } found;
     bool shut;
     size_t draining;         // superseded runs with something in flight

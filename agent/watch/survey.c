@@ -3,25 +3,31 @@
 
 enum { QUIET_MS = 30000 };
 
-static bool is_unseen(void *ctx, const char *key, void *value) {
-    struct agent_watch *w = ctx;
-    const struct seen *s = value;
+static bool is_unseen(const struct agent_watch *w, const struct seen *s) {
     const struct agent_claim *claim =
         s->health == AGENT_HEALTH_UNKNOWN && !s->telling.removed ? watch_claim(w, s) : NULL;
 
-    (void)key;
-    w->surveys = claim != NULL && claim->found;
-    return !w->surveys; // until the first
+    return claim != NULL && claim->found;
 }
 
-// watch_survey_look ends it once all that was found was seen.
+static bool find_unseen(void *ctx, const char *key, void *value) {
+    struct agent_watch *w = ctx;
+
+    (void)key;
+    w->unseen = is_unseen(w, value) ? value : NULL;
+    return w->unseen == NULL; // until the first
+}
+
+// watch_survey_look ends it once all that was found was seen. While one is known that was not, the
+// others are not looked at.
 void watch_survey_look(struct agent_watch *w) {
-    if (!w->surveyed || !w->surveys) {
+    if (!w->surveyed || !w->surveys || (w->unseen != NULL && is_unseen(w, w->unseen))) {
         return;
     }
-    w->surveys = false;
-    cm_map_each(w->objects, is_unseen, w);
-    if (!w->surveys) {
+    w->unseen = NULL;
+    cm_map_each(w->objects, find_unseen, w);
+    if (w->unseen == NULL) {
+        w->surveys = false;
         w->quiet = false;
         cm_timer_stop(w->loop, &w->survey);
         watch_redo(w); // in full what was told before is told again

@@ -60,8 +60,8 @@ void agent_watch_free(struct agent_watch *w); // NULL is fine
 void agent_watch_start(struct agent_watch *w, struct agent_apply *apply);
 // agent_watch_survey, before that: a survey goes on (agent/apply/found.h). Until
 // agent_watch_surveyed, and until all that was found was seen, nothing is told in full; for half a
-// minute at most before that, and as long after it, nothing at all is, for it would soon be told
-// once more.
+// minute at most before that, and as long after it, no report is, for all of it would soon be
+// told once more.
 void agent_watch_survey(struct agent_watch *w);
 void agent_watch_surveyed(struct agent_watch *w);
 // agent_watch_last writes down what is gathered still, and what came and went and was not

@@ -2070,6 +2070,44 @@ static void what_an_app_names_already_is_not_found(void **state) {
     assert_true(fake_is_tracked(f->fake, WEB));
 }
 
+static void what_an_app_has_for_a_hook_is_no_longer_tracked(void **state) {
+    static const struct test_object hook[] = {{.key = WEB, .phase = AGENT_PHASE_PRE_APPLY}};
+    static const struct test_app app = {.name = "shop", .objects = hook, .object_count = 1};
+    struct fixture *f = *state;
+
+    find(f, WEB, "argocd.shop", "web:1\n");
+    set(f, &app, 1, 1, NULL);
+    settle(f);
+    assert_string_equal(message_of(f, "argocd.shop"), "claimed by shop");
+    assert_false(fake_is_tracked(f->fake, WEB));
+    assert_int_equal(f->removed, 1);
+}
+
+// Where an App that leaves the namespace open has it was not known at first.
+static void what_turns_out_to_be_an_app_s_leaves_its_group_and_makes_room(void **state) {
+    static const struct test_object open[] = {{.key = "Widget.shop//api"}};
+    static const struct test_app app = {
+        .name = "api", .namespace = "shop", .objects = open, .object_count = 1};
+    struct agent_found what = {
+        .key = "Widget.shop/other/api", .group = "argocd.api", .runs = "api:1\n", .form = "{}"};
+    struct fixture *f = *state;
+
+    agent_apply_set_found_max(f->apply, 1);
+    f->driver->observes = true;
+    set(f, &app, 1, 1, NULL);
+    find(f, what.key, what.group, what.runs);
+    find(f, WEB, "argocd.shop", "web:1\n");
+    assert_true(fake_is_tracked(f->fake, what.key));
+    assert_false(fake_is_tracked(f->fake, WEB));
+    what.as = "Widget.shop//api";
+    agent_apply_found(f->apply, &what);
+    assert_string_equal(message_of(f, "argocd.api"), "claimed by api");
+    assert_false(fake_is_tracked(f->fake, what.key));
+    assert_true(fake_is_tracked(f->fake, WEB));
+    agent_apply_found(f->apply, &what);
+    assert_false(fake_is_tracked(f->fake, what.key));
+}
+
 static void more_than_there_is_room_for_is_said(void **state) {
     struct fixture *f = *state;
 
@@ -2097,6 +2135,8 @@ static const struct CMUnitTest tests[] = {
     TEST(another_image_is_another_release_of_its_group),
     TEST(an_app_in_git_has_what_was_found_before_it),
     TEST(what_an_app_names_already_is_not_found),
+    TEST(what_an_app_has_for_a_hook_is_no_longer_tracked),
+    TEST(what_turns_out_to_be_an_app_s_leaves_its_group_and_makes_room),
     TEST(more_than_there_is_room_for_is_said),
     TEST(stages_go_by_rank_and_wait_for_their_gate),
     TEST(a_wave_waits_until_all_before_it_is_healthy),
