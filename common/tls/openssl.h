@@ -24,7 +24,8 @@ struct cm_cert {
 // cm_openssl_library is what certificates, keys and sessions are made in: OpenSSL's default
 // provider, of whose kinds of keys and their encodings it knows only ours. OpenSSL walks along all
 // that there are for each key and certificate that it reads or writes, which took longer than any
-// other part of a handshake. It lasts as long as the process.
+// other part of a handshake. Providers that the system's openssl.cnf names, FIPS among them, do not
+// reach it. It lasts as long as the process.
 OSSL_LIB_CTX *cm_openssl_library(void);
 
 // cm_openssl_must ends the process: used where OpenSSL can fail only when memory is out.
