@@ -142,11 +142,11 @@ static void configuration_alone_can_be_rejected(void **state) {
     assert_string_not_equal(r.decision.bad, first);
 }
 
-#define GATED(phase, updated)                                                                      \
+#define GATED(phase, weight, updated)                                                              \
     "{\"spec\":{\"analysis\":{\"webhooks\":[{\"type\":\"rollout\",\"name\":\"load\"},{\"type\":"   \
     "\"confirm-promotion\",\"name\":\"gate\"}]}},\"status\":{\"phase\":\"" phase                   \
-    "\",\"canaryWeight\":30,\"lastAppliedSpec\":\"b\",\"lastPromotedSpec\":\"a\",\"conditions\":[" \
-    "{"                                                                                            \
+    "\",\"canaryWeight\":" weight                                                                  \
+    ",\"lastAppliedSpec\":\"b\",\"lastPromotedSpec\":\"a\",\"conditions\":[{"                      \
     "\"type\":\"Promoted\",\"message\":\"Words.\",\"lastTransitionTime\":\"2026-01-01T00:00:"      \
     "01Z\","                                                                                       \
     "\"lastUpdateTime\":\"2026-01-01T00:00:" updated "Z\"}]}}"
@@ -155,15 +155,16 @@ static void a_canary_waits_for_somebody_until_its_webhook_allows_it_to_go_on(voi
     static const struct {
         const char *canary;
         int verdict;
+        int weight;
         int second;
         const char *text;
     } steps[] = {
-        {GATED("Waiting", "02"), AGENT_VERDICT_WAITING, 2,
+        {GATED("Waiting", "30", "02"), AGENT_VERDICT_WAITING, 30, 2,
          "Words.; to go on let its webhook (confirm-rollout) allow it"},
-        {GATED("Progressing", "03"), AGENT_VERDICT_STARTED, 3, "Words."},
-        {GATED("WaitingPromotion", "04"), AGENT_VERDICT_WAITING, 4,
+        {GATED("Progressing", "30", "03"), AGENT_VERDICT_STARTED, 30, 3, "Words."},
+        {GATED("WaitingPromotion", "0", "04"), AGENT_VERDICT_WAITING, -1, 4, // it says none
          "Words.; to go on let its webhook gate (confirm-promotion) allow it"},
-        {GATED("Promoting", "05"), AGENT_VERDICT_STARTED, 5, "Words."},
+        {GATED("Promoting", "30", "05"), AGENT_VERDICT_STARTED, 30, 5, "Words."},
     };
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct kube_rollout_seen seen = {0};
@@ -176,7 +177,7 @@ static void a_canary_waits_for_somebody_until_its_webhook_allows_it_to_go_on(voi
         assert_int_equal(r.decision.verdict, steps[i].verdict);
         assert_string_equal(r.decision.text, steps[i].text);
         assert_int_equal(r.decision.at_ms, INT64_C(1767225600000) + steps[i].second * 1000);
-        assert_int_equal(r.decision.weight, 30);
+        assert_int_equal(r.decision.weight, steps[i].weight);
         kube_rollout_flagger(a, parse(a, steps[i].canary), &seen, &r);
         assert_false(r.decided);
     }
@@ -316,7 +317,7 @@ static void a_release_that_waits_at_once_has_started_before(void **state) {
 
         kube_rollout_argo(a, parse(a, ROLLOUT(CANARY, PAUSED("CanaryPauseStep", "03"))), &argo, &r);
         assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, verdicts[i]);
-        kube_rollout_flagger(a, parse(a, GATED("Waiting", "02")), &flagger, &r);
+        kube_rollout_flagger(a, parse(a, GATED("Waiting", "30", "02")), &flagger, &r);
         assert_int_equal(r.decided ? (int)r.decision.verdict : NOTHING, verdicts[i]);
     }
 }
