@@ -40,7 +40,7 @@ def differences(story):
             if row["class"] in ("foreign", "noise")]
 
 
-def check_nothing_differs(story, lists_each=60, kinds=1, timeout=600, allowed=()):
+def check_nothing_differs(story, lists_each=60, kinds=1, timeout=240, allowed=()):
     """Waits for so many lists of each of so many kinds, and fails if anything ever differed.
     `allowed` are beginnings of what may differ as noise, with a reason beside them in the test."""
     mark = story.cluster.audit_mark()
