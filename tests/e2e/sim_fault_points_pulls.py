@@ -7,9 +7,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from sim_fault_points import HUB, WORDS, web  # noqa: E402
-from sim_pull_requests import FLEET  # noqa: E402
 from support import story  # noqa: E402
-from support.gitea import Gitea  # noqa: E402
+from support.gitea import OnGitea  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import PATIENT, SimStory, fleet  # noqa: E402
 
@@ -24,19 +23,11 @@ def all_of(image):
     return {path: text for point in OPENED for path, text in web(point, image).items()}
 
 
-class Pulls(SimStory):
+class Pulls(OnGitea, SimStory):
     clusters = fleet(2)
     apps = all_of("good")
     hub_binary = HUB
     sim_options = ("--reconnect-max", "1s")
-
-    @classmethod
-    def repositories(cls):
-        cls.gitea = Gitea(cls.folder, cls.folder)
-        cls.gitea.start_and_wait()
-        cls.gitea.adopt(cls.repo)
-        (cls.folder / "token").write_text(cls.gitea.token, encoding="ascii")
-        return FLEET.format(gitea=cls.gitea, folder=cls.folder)
 
     def begin_hub(self):
         self.hub.start_and_wait()
@@ -50,12 +41,6 @@ class Pulls(SimStory):
         found = [pull for pull in self.gitea.pulls() if f"({app})" in pull["title"]]
         self.assertLessEqual(len(found), 1, [pull["title"] for pull in found])
         return found[0] if found else None
-
-    def holds(self, branch, app):
-        """Texts of the Holds of an App on a branch."""
-        self.repo.git("fetch", "--quiet", "--prune", "origin")
-        paths = self.repo.git("ls-tree", "-r", "--name-only", f"origin/{branch}", f"holds/{app}").split()
-        return [self.repo.git("show", f"origin/{branch}:{path}") for path in paths]
 
     def wait_held(self, app, *clusters):
         """Waits for the pull request and the branch of what is in force to say that these are held."""
@@ -83,7 +68,7 @@ class Pulls(SimStory):
             with self.subTest(point=point):
                 with self.killed_at(point, self.hub):
                     self.reject(point, "c01")
-                self.assertEqual(self.image("c01", point), "good")
+                self.wait_images("good", "bad", app=point)
                 self.begin_hub()
                 pull = self.wait_held(point, "c01")
                 self.wait_images("good", "bad", app=point)
@@ -97,7 +82,7 @@ class Pulls(SimStory):
                 number = self.pull(point)["number"]
                 with self.killed_at(point, self.hub):
                     self.reject(point, "c02")
-                self.assertEqual((self.image("c01", point), self.image("c02", point)), ("good", "good"))
+                self.wait_images("good", "good", app=point)
                 self.begin_hub()
                 pull = self.wait_held(point, "c01", "c02")
                 self.assertEqual(pull["number"], number)

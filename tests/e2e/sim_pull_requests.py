@@ -11,24 +11,13 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
-from support.gitea import Gitea  # noqa: E402
+from support.gitea import OnGitea  # noqa: E402
 from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
 WORDS = "Failed checks threshold reached 5, @everyone"
-FLEET = """
-repositories:
-- name: fleet
-  url: {gitea.url}/platform/fleet.git
-  tokenFile: {folder}/token
-  caFile: {gitea.ca}
-  allowPrivateHosts: true
-  pollInterval: 1m
-  write: direct
-  provider: gitea
-"""
 SHADED = """\
 apiVersion: v1
 kind: ConfigMap
@@ -43,30 +32,11 @@ def web(image, **env):
     return files("web", item)
 
 
-class PullRequests(SimStory):
+class PullRequests(OnGitea, SimStory):
     clusters = fleet(3)
     hub_options = ("--capture-after", "2s")
     apps = web("1", A="a")
     sim_options = ("--reconnect-max", "1s")
-
-    @classmethod
-    def repositories(cls):
-        cls.gitea = Gitea(cls.folder, cls.folder)
-        cls.gitea.start_and_wait()
-        cls.gitea.adopt(cls.repo)
-        (cls.folder / "token").write_text(cls.gitea.token, encoding="ascii")
-        return FLEET.format(gitea=cls.gitea, folder=cls.folder)
-
-    def follow(self):
-        self.repo.git("fetch", "--quiet", "--prune", "origin")
-        self.repo.git("reset", "--quiet", "--hard", "origin/main")
-
-    def holds(self, branch):
-        """Texts of the Holds on a branch."""
-        self.repo.git("fetch", "--quiet", "--prune", "origin")
-        tree = f"origin/{branch}"
-        paths = self.repo.git("ls-tree", "-r", "--name-only", tree, "holds").split()
-        return [self.repo.git("show", f"{tree}:{path}") for path in paths]
 
     def wait_open(self, *words):
         """Waits for the one open pull request to bring a Hold with these words."""
@@ -296,8 +266,7 @@ class PullRequests(SimStory):
         wait_for(lambda: self.hub.get("exemptions") == [], SOON, "the file to go", 0.2)
 
     def subjects(self):
-        self.repo.git("fetch", "--quiet", "--prune", "origin")
-        return self.repo.git("log", "--format=%s", "origin/main")
+        return self.git("log", "--format=%s", "origin/main")
 
 
 if __name__ == "__main__":

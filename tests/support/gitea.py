@@ -143,3 +143,22 @@ class Gitea(Process):
 
     def close(self, number):
         self.call("PATCH", f"/repos/platform/fleet/pulls/{number}", state="closed")
+
+
+class OnGitea:
+    """A story of which the repository is a real Gitea's, where main takes pull requests alone."""
+
+    @classmethod
+    def repositories(cls):
+        cls.gitea = Gitea(cls.folder, cls.folder)
+        cls.gitea.start_and_wait()
+        cls.gitea.adopt(cls.repo)
+        (cls.folder / "token").write_text(cls.gitea.token, encoding="ascii")
+        return (f"repositories:\n- name: fleet\n  url: {cls.gitea.url}/platform/fleet.git\n"
+                f"  tokenFile: {cls.folder}/token\n  caFile: {cls.gitea.ca}\n  allowPrivateHosts: true\n"
+                f"  pollInterval: {cls.poll}\n  write: direct\n  provider: gitea\n")
+
+    def holds(self, branch, app=""):
+        """Texts of the Holds on a branch, of all Apps or one."""
+        paths = self.git("ls-tree", "-r", "--name-only", f"origin/{branch}", f"holds/{app}").split()
+        return [self.repo.git("show", f"origin/{branch}:{path}") for path in paths]

@@ -176,7 +176,7 @@ class SimStory(story.Story):
 
     def git(self, *words):
         """What git prints in the working clone, to which origin/main is what the server has."""
-        self.repo.git("fetch", "--quiet", "origin")
+        self.repo.git("fetch", "--quiet", "--prune", "origin")
         return self.repo.git(*words)
 
     def follow(self):
