@@ -98,7 +98,6 @@ class BusyServer(KubeStory):
         for name in ("busy-1", "busy-2"):
             first, second = self.proxy.times("PATCH", f"/{name}?")
             self.assertGreaterEqual(second - first, RETRY_AFTER)
-            self.assertLess(second - first, 30)
 
     def test_an_app_whose_requests_hang_keeps_no_other_waiting(self):
         go_on = threading.Event()

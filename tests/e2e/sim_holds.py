@@ -197,7 +197,12 @@ class Holds(SimStory):
         self.wait_event("exemption.ended", app="kept")
 
     def test_c_one_whose_time_is_over_ends_by_itself_and_its_file_goes(self):
-        self.exempt("--for", "10s")  # time to be written before it is over
+        until = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() + 5))
+        self.wait_written()
+        self.follow()
+        self.wait_resolved(self.commit({"exemptions/inc-3.yaml": m.text(m.thing(
+            "holdfast/v1alpha1", "Exemption", "inc-3",
+            spec={"app": "kept", "clusters": ["c03"], "object": KEPT, "reason": "INC-3", "until": until}))}))
         self.change("c03", "blue")
         self.wait_data("c03", KEPT, {"colour": "green", "size": "2"})
         wait_for(lambda: self.hub.get("exemptions") == [], SOON, "the file to go", 0.2)
@@ -258,27 +263,32 @@ class Holds(SimStory):
         self.assertIn("controller: holdfast\n    object: " + DB,
                       next(text for path, text in self.holds().items() if "/db/" in path))
 
-
     def count_held(self):
         with contextlib.closing(sqlite3.connect(f"file:{self.hub.data}/data/hub.db?mode=ro", uri=True, timeout=60)) as db:
             return db.execute("SELECT count(*) FROM event WHERE kind = 'release.held'").fetchone()[0]
 
-    def test_h_agents_that_say_nothing_delay_no_hold(self):
+    def proof_of_silent(self, image):
+        """What the commit says of the proof where an agent rejects a release and is silent from then on."""
+        self.wait_written()
         self.follow()
-        self.deliver(web("8", A="b"))
+        self.deliver(web(image, A="b"))
         before = self.count_held()
         self.sim.ask("decide", "c01", KEY, "rejected", WORDS)
-        # A second later the agent is asked: there is no time to start a program that looks.
         wait_for(lambda: self.count_held() > before, SOON, "the decision to be on record", 0.01)
         self.sim.pause()
-        try:
-            wait_for(lambda: any("holds/web/8-" in path for path in self.holds()), SOON,
-                     "the Hold in Git", 0.2)
+        try:  # sooner than the hub finds that it is gone
+            paths = wait_for(lambda: [path for path in self.holds() if f"holds/web/{image}-" in path], SOON,
+                             "the Hold in Git", 0.2)
         finally:
             self.sim.resume()
-        said = self.git("log", "-1", "--format=%B", "origin/main")
-        self.assertRegex(said, r"Holdfast-Proof: none \(c01: the agent "
-                               r"(does not answer in time|went away)\)\n")
+        return self.git("log", "-1", "--format=%(trailers:key=Holdfast-Proof,valueonly)", "origin/main", "--", *paths).strip()
+
+    def test_h_agents_that_say_nothing_delay_no_hold(self):
+        # A second after it is on record the agent is asked: there is no time to start a program that looks,
+        # and a machine that is busy may be too late all the same.
+        proofs = (self.proof_of_silent(str(image)) for image in range(8, 20))
+        self.assertEqual(next(proof for proof in proofs if not proof.startswith("same ")),
+                         "none (c01: the agent does not answer in time)")
 
 
 class Gone(Holds):

@@ -144,7 +144,8 @@ class WhatWins(SimStory):
                      "kubectl-create")
         wait_for(lambda: [row["from"] for row in self.hub.get("exemptions")] == ["site"], SOON,
                  "Git to have it", 0.1)
-        self.git("reset", "--quiet", "--hard", "origin/main")
+        self.wait_written()
+        self.follow()
         path = self.repo.git("ls-files", "exemptions").split()[0]
         text = (self.repo.work / path).read_text(encoding="utf-8")
         self.wait_resolved(self.commit({path: text.replace("  - c01\n", "  - c01\n  - c02\n")}))
@@ -161,7 +162,8 @@ class WhatWins(SimStory):
 
     @row(20, "its file goes or ends")
     def test_9_a_site_s_file_that_is_taken_out_ends_it(self):
-        self.git("reset", "--quiet", "--hard", "origin/main")
+        self.wait_written()
+        self.follow()
         path = self.repo.git("ls-files", "exemptions").split()[0]
         self.wait_resolved(self.commit({path: None}))
         self.wait_data("c02", KEPT, {"colour": "grey", "size": "3"})
