@@ -55,7 +55,7 @@ class Hostile(rig.Case):
                     tls.sendall(b"0")
         return self.raw(behave)
 
-    def test_a_server_that_accepts_and_never_answers_costs_silence_and_no_more(self):
+    def test_a_server_that_accepts_and_never_answers_is_left_once_it_was_silent_for_so_long(self):
         server = self.raw(silent)
         for words in (self.words(server.port), self.ssh_words(server.port)):
             self.fetch_fails(EIO, "timeout", "silent for 700 ms", silence_ms=700, **words)
