@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
-"""Each call that changes a disk fails once, on the way of a commit through the hub and through an agent: what
-was pushed arrives all the same, is told once, and what is on the disks can be read."""
+"""Calls that change a disk (tests/fault/shim.c) fail, one in each round in which a commit goes through the hub
+and through an agent: what was pushed arrives all the same, is told once, and what is on the disks can be read.
+$HOLDFAST_EACH=1: each of them; else some. The child that fetches is left alone."""
 import os
 import pathlib
 import sqlite3
@@ -17,7 +18,8 @@ from support.simstory import PATIENT, SimStory, files, fleet  # noqa: E402
 WEB = "ConfigMap/default/web"
 STEP = int(os.environ.get("HOLDFAST_EACH", "0"))  # 1: each call; else every so many
 STEPS = {"sim": STEP or 2, "hub": STEP or 29}
-MOST = 2000  # calls
+LEAST = {"sim": 5, "hub": 120}  # calls in a round; there are 6 and 150
+MOST = 2000
 
 
 def web(number):
@@ -60,7 +62,7 @@ class NthFailure(SimStory):
         return found.stdout
 
     def sweep(self, program):
-        """Has one call after the other fail, until a round needs fewer; returns how many did."""
+        """Has one call after the other fail, until a round needs fewer."""
         faults, failed = self.faults[program.name], 0
         for number in range(1, MOST, STEPS[program.name]):
             faults.set(Faults.FAIL_IN, number)
@@ -69,13 +71,14 @@ class NthFailure(SimStory):
                 break
             failed += 1
         faults.end()
-        return failed
+        print(f"    {failed} calls failed, the last of them number {number - STEPS[program.name]}", flush=True)
+        self.assertGreaterEqual(failed, LEAST[program.name] // STEPS[program.name])
 
     def test_1_on_an_agents_disk(self):
-        self.assertGreater(self.sweep(self.sim), 1)
+        self.sweep(self.sim)
 
     def test_2_on_the_hubs_disk(self):
-        self.assertGreater(self.sweep(self.hub), 1)
+        self.sweep(self.hub)
 
     def test_3_what_is_on_the_disks_can_be_read(self):
         before = self.generations()

@@ -8,10 +8,10 @@
 //
 // 0 means that all is well. "Kill in" counts calls of the first two kinds down and kills the
 // program with SIGKILL in the middle of the last: those are the points where a crash could lose
-// something. "Fail in" counts these down, and renames and opens for writing, and has the last one
-// alone fail, with EIO. Only files below the working folder of a data directory are meant:
-// descriptors 0 to 2 never are, and nor is an executable file, into which a test has the program
-// write what it did.
+// something. "Fail in" counts these down, and each other call that changes a file or a folder (what
+// stdio does by itself is none), and has the last one alone fail, with EIO. Of files only those of
+// a data directory are meant: descriptors 0 to 2 never are, and nor is an executable file, into
+// which a test has the program write what it did.
 //
 // Where the working folder has a folder `synced`, there stands, in a file named after a file's
 // inode, how long that was when it was last made durable (64 bits, little-endian). What is behind
@@ -62,6 +62,12 @@ __attribute__((constructor)) static void open_faults(void) {
     if (next == NULL) {                                                                            \
         *(void **)&next = dlsym(RTLD_NEXT, #name);                                                 \
     }
+
+static int is_folder(int fd) {
+    struct stat st;
+
+    return fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+}
 
 static int is_file(int fd) {
     struct stat st;
@@ -140,7 +146,7 @@ static int sync_with(int fd, int (*next)(int fd)) {
     static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
     struct stat st = {0};
 
-    if (fails(fd, SYNC_ERRNO)) {
+    if (fails(fd, SYNC_ERRNO) || (is_folder(fd) && fails_once())) {
         return -1;
     }
     (void)pthread_mutex_lock(&mu);
@@ -199,6 +205,10 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
 
 static int cut(int fd, off_t size, int (*next)(int fd, off_t size)) {
     struct stat st;
+
+    if (is_file(fd) && fails_once()) {
+        return -1;
+    }
     int rc = next(fd, size);
 
     if (rc == 0 && fstat(fd, &st) == 0) {
@@ -217,35 +227,48 @@ int ftruncate64(int fd, off64_t size) {
     return cut(fd, size, next);
 }
 
-int rename(const char *from, const char *to) {
-    NEXT(rename)
-    return fails_once() ? -1 : next(from, to);
-}
+// CHANGES makes a call that changes a folder.
+#define CHANGES(name, takes, gives)                                                                \
+    int name takes {                                                                               \
+        NEXT(name)                                                                                 \
+        return fails_once() ? -1 : next gives;                                                     \
+    }
+
+CHANGES(rename, (const char *from, const char *to), (from, to))
+CHANGES(link, (const char *from, const char *to), (from, to))
+CHANGES(symlink, (const char *to, const char *path), (to, path))
+CHANGES(unlink, (const char *path), (path))
+CHANGES(unlinkat, (int at, const char *path, int how), (at, path, how))
+CHANGES(mkdir, (const char *path, mode_t mode), (path, mode))
+CHANGES(rmdir, (const char *path), (path))
+CHANGES(chmod, (const char *path, mode_t mode), (path, mode))
+CHANGES(fchmod, (int fd, mode_t mode), (fd, mode))
+CHANGES(mkstemp, (char *path), (path))
+CHANGES(mkostemp, (char *path, int how), (path, how))
+CHANGES(mkstemp64, (char *path), (path))
+CHANGES(mkostemp64, (char *path, int how), (path, how))
 
 static int fails_to_open(int how) {
     return (how & (O_WRONLY | O_RDWR | O_CREAT)) != 0 && fails_once();
 }
 
-// An open without O_CREAT has no mode; what is taken for it then is not looked at.
-int open(const char *path, int how, ...) {
-    NEXT(open)
-    va_list rest;
+// OPENS makes a call that may change a folder. One without O_CREAT has no mode; what is taken for
+// it then is not looked at.
+#define OPENS(name, takes, gives)                                                                  \
+    int name takes {                                                                               \
+        NEXT(name)                                                                                 \
+        va_list rest;                                                                              \
+                                                                                                   \
+        va_start(rest, how);                                                                       \
+        mode_t mode = va_arg(rest, mode_t);                                                        \
+        va_end(rest);                                                                              \
+        return fails_to_open(how) ? -1 : next gives;                                               \
+    }
 
-    va_start(rest, how);
-    mode_t mode = va_arg(rest, mode_t);
-    va_end(rest);
-    return fails_to_open(how) ? -1 : next(path, how, mode);
-}
-
-int open64(const char *path, int how, ...) {
-    NEXT(open64)
-    va_list rest;
-
-    va_start(rest, how);
-    mode_t mode = va_arg(rest, mode_t);
-    va_end(rest);
-    return fails_to_open(how) ? -1 : next(path, how, mode);
-}
+OPENS(open, (const char *path, int how, ...), (path, how, mode))
+OPENS(open64, (const char *path, int how, ...), (path, how, mode))
+OPENS(openat, (int at, const char *path, int how, ...), (at, path, how, mode))
+OPENS(openat64, (int at, const char *path, int how, ...), (at, path, how, mode))
 
 // ---- The clock that people read; the one that only goes on is left alone
 

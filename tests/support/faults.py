@@ -10,7 +10,8 @@ class Faults:
     SYNC, WRITE, CLOCK_MS, KILL_IN, FAIL_IN = range(5)
 
     def __init__(self, path):
-        path.write_bytes(bytes(40))
+        if not path.exists():  # else somebody may have it in memory
+            path.write_bytes(bytes(40))
         self.path = path
         with open(path, "r+b") as file:
             self.map = mmap.mmap(file.fileno(), 40)
