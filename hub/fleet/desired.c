@@ -76,6 +76,15 @@ static size_t count_held(const struct hub_cluster *c) {
     return count;
 }
 
+static size_t count_begins(const struct hub_cluster *c) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < c->link_count; i++) {
+        count += c->links[i]->begins != NULL ? 1 : 0;
+    }
+    return count;
+}
+
 static const char *put_text(char **at, const char *text) {
     size_t size = strlen(text) + 1;
     const char *copy = memcpy(*at, text, size);
@@ -100,6 +109,7 @@ static void fill_pairs(struct desired *d, const struct hub_cluster *c, struct hu
             .stale = link->stale,
             .waits = link->waits != NULL ? share_text(d, link->waits) : NULL,
             .held = link->version->told != NULL ? share_text(d, link->version->told) : NULL,
+            .begins = link->begins != NULL ? share_text(d, link->begins) : NULL,
         };
     }
     d->public.pairs = pairs;
@@ -109,8 +119,8 @@ struct hub_desired *hub_settle_desired(const struct hub_cluster *c) {
     size_t pair_count = count_in_force(c);
     size_t pairs_size = pair_count * sizeof(struct hub_pair);
     size_t gone_size = c->gone_count * sizeof(struct hub_gone);
-    size_t texts_size = (2 * pair_count + count_waiting(c) + count_held(c) + c->gone_count) *
-                        sizeof(struct cm_buf *);
+    size_t texts = 2 * pair_count + count_waiting(c) + count_held(c) + count_begins(c);
+    size_t texts_size = (texts + c->gone_count) * sizeof(struct cm_buf *);
     struct desired *d = cm_new(1, sizeof(*d) + pairs_size + gone_size + texts_size + names_size(c));
     struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
     struct hub_gone *gone = (struct hub_gone *)(void *)((char *)pairs + pairs_size);
@@ -142,7 +152,7 @@ static const char *copy_text(struct desired *d, const char *text) {
 struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
     size_t pairs_size = from->pair_count * sizeof(struct hub_pair);
     size_t gone_size = from->gone_count * sizeof(struct hub_gone);
-    size_t texts = 1 + 4 * from->pair_count + 3 * from->gone_count;
+    size_t texts = 1 + 5 * from->pair_count + 3 * from->gone_count;
     struct desired *d =
         cm_new(1, sizeof(*d) + pairs_size + gone_size + texts * sizeof(struct cm_buf *));
     struct hub_pair *pairs = (struct hub_pair *)(void *)(d + 1);
@@ -165,7 +175,8 @@ struct hub_desired *hub_desired_copy(const struct hub_desired *from) {
             copy_text(d, from->pairs[i].repo),
             from->pairs[i].stale,
             from->pairs[i].waits != NULL ? copy_text(d, from->pairs[i].waits) : NULL,
-            from->pairs[i].held != NULL ? copy_text(d, from->pairs[i].held) : NULL};
+            from->pairs[i].held != NULL ? copy_text(d, from->pairs[i].held) : NULL,
+            from->pairs[i].begins != NULL ? copy_text(d, from->pairs[i].begins) : NULL};
     }
     for (size_t i = 0; i < from->gone_count; i++) {
         gone[i] = from->gone[i];
@@ -214,6 +225,7 @@ bool hub_desired_same_marks(const struct hub_desired *a, const struct hub_desire
         if (a->pairs[i].stale != b->pairs[i].stale ||
             !same_text(a->pairs[i].waits, b->pairs[i].waits) ||
             !same_text(a->pairs[i].held, b->pairs[i].held) ||
+            !same_text(a->pairs[i].begins, b->pairs[i].begins) ||
             strcmp(a->pairs[i].repo, b->pairs[i].repo) != 0) {
             return false;
         }

@@ -52,6 +52,8 @@ struct hub_fleet *hub_fleet_new(const uint8_t secret_key[32]) {
     f->decided = cm_map_new(hub_holds_free_entry);
     f->beginnings = cm_map_new(hub_proven_free_cluster);
     f->begun = cm_map_new(NULL);
+    f->untried = cm_map_new(NULL);
+    f->promoted = cm_map_new(NULL);
     f->guard = HUB_GUARD_DEFAULT;
     for (size_t i = 0; i < HUB_KINDS; i++) {
         f->names[i] = cm_map_new(free_named);
@@ -88,6 +90,8 @@ void hub_fleet_free(struct hub_fleet *f) {
     hub_holds_free(f);
     cm_map_free(f->beginnings);
     cm_map_free(f->begun);
+    cm_map_free(f->untried);
+    cm_map_free(f->promoted);
     hub_set_done(&f->leaving);
     hub_problems_done(f);
     hub_set_done(&f->clusters);
@@ -157,6 +161,7 @@ static void seed_pair(struct hub_fleet *f, struct hub_cluster *c, const struct h
     link->repo = text_buf(pair->repo);
     link->stale = pair->stale;
     link->waits = pair->waits != NULL ? text_buf(pair->waits) : NULL;
+    hub_begins_seed(link, pair->begins);
 }
 
 void hub_fleet_seed(struct hub_fleet *f, const char *cluster, const struct hub_pair *pairs,
@@ -525,6 +530,7 @@ static bool touch_leaving(void *ctx, const char *name, void *value) {
 static void work(struct hub_update *u, struct hub_fleet_result *result) {
     bool was_loaded = hub_fleet_is_loaded(u->fleet);
 
+    u->was_loaded = was_loaded || u->fleet->restarted;
     hub_files_take(u);
     if (!was_loaded && hub_fleet_is_loaded(u->fleet)) {
         cm_map_each(u->fleet->names[HUB_APP], touch_leaving, NULL);

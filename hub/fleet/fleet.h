@@ -126,6 +126,9 @@ struct hub_pair {
     bool stale;           // a problem keeps the last good bundle in force
     const char *waits;    // removal that waits for a confirmation; NULL: none
     const char *held;     // what Holds keep out, and what runs instead, in words; NULL: nothing
+    // Keys of objects whose controllers have promoted nothing there yet, a line each, so that what
+    // others rejected is not begun with; NULL: none.
+    const char *begins;
 };
 
 // The tombstone of an App.
@@ -244,6 +247,24 @@ struct hub_proven {
 // copied.
 void hub_fleet_begin_with(struct hub_fleet *f, const char *cluster, const struct hub_proven *list,
                           size_t count);
+
+// hub_fleet_begin_new says that an App was never tried on a cluster, though it may be in force
+// there as the first agent came after it. From the next update on it begins, there as wherever it
+// comes new, without what others rejected: the decisions that count on their clusters count there,
+// too. That ends when the object whose controller rejected it there has one that promoted
+// something.
+void hub_fleet_begin_new(struct hub_fleet *f, const char *cluster, const char *app);
+
+struct hub_promoted {
+    const char *cluster; // "": whichever
+    const char *app;
+    const char *needs;    // key of the object whose controller did
+    const char *revision; // commit of the release
+};
+
+// hub_fleet_promoted says, after the decisions that reject it, that a release was promoted: who did
+// begins with whatever Git says from the next update on, and so do others with that release.
+void hub_fleet_promoted(struct hub_fleet *f, const struct hub_promoted *promoted);
 
 // hub_fleet_proven_hold makes the Hold that puts it in the place of what another bundle of the App
 // says; as hub_hold_make.

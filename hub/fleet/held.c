@@ -196,12 +196,17 @@ static void add_kept(const struct hub_link *link, const struct hub_version *base
     }
 }
 
+// is_new_to tells whether others rejected it, and the cluster does not begin with it either.
+static bool is_new_to(const struct making *m, const struct hub_hold_entry *entry) {
+    return !hub_hold_lists(entry->hold, m->link->cluster->named.name);
+}
+
 // key_of tells apart what comes out differently of one version.
 static char *key_of(const struct making *m, bool banned) {
     struct cm_str key = {0};
 
     for (size_t i = 0; i < m->count; i++) {
-        cm_str_addf(&key, "%zu", m->entries[i]->serial);
+        cm_str_addf(&key, "%zu%s", m->entries[i]->serial, is_new_to(m, m->entries[i]) ? "n" : "");
         add_kept(m->link, m->base, m->entries[i]->hold, &key);
         cm_str_add_char(&key, ' ');
     }
@@ -408,6 +413,9 @@ static void tell_one(const struct making *m, const struct hub_hold_entry *entry,
     }
     if (entry->own == NULL) {
         cm_str_addf(out, ", %s", (const char *)entry->doc->file->path->data);
+    }
+    if (is_new_to(m, entry)) {
+        cm_str_add(out, "; the App is new to this cluster, and begins with what was not rejected");
     }
 }
 
@@ -647,6 +655,7 @@ static struct hub_held *held_for(struct hub_update *u, struct hub_link *link,
     m.count =
         hub_holds_find(u->fleet, link->app->named.name, link->cluster->named.name, &m.entries);
     m.count = hub_proven_add(u, link, base, &m.entries, m.count);
+    m.count = hub_begins_add(u, link, &m.entries, m.count);
     m.waiting_count = hub_holds_find_waiting(u->fleet, link->app->named.name,
                                              link->cluster->named.name, &m.waiting);
     m.exempt_count =

@@ -107,6 +107,7 @@ static void touch_clusters(struct hub_update *u, const struct hub_hold *hold) {
             hub_cluster_touch(u, hub_cluster_of(c));
         }
     }
+    hub_begins_touch(u, hold->app);
 }
 
 // ---- Documents
@@ -518,6 +519,36 @@ size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cl
 size_t hub_holds_find_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
                               const struct hub_hold_entry ***out) {
     return find_all(f, app, cluster, true, out);
+}
+
+// document_on finds the document that holds what was decided on a cluster.
+static const struct hub_hold_entry *document_on(const struct hub_app_holds *holds,
+                                                const struct hub_hold_entry *entry,
+                                                const char *cluster) {
+    for (size_t i = 0; i < holds->documents.count; i++) {
+        const struct hub_hold_entry *document = holds->documents.items[i];
+
+        if (!document->hold->retry && is_answer(document->hold, entry->hold) &&
+            hub_hold_lists(document->hold, cluster)) {
+            return document;
+        }
+    }
+    return NULL;
+}
+
+const struct hub_hold_entry *hub_holds_standing(const struct hub_app_holds *holds,
+                                                const struct hub_hold_entry *entry) {
+    const struct hub_hold_entry *found = NULL;
+
+    for (size_t i = 0; found == NULL && i < entry->hold->cluster_count; i++) {
+        const char *cluster = entry->hold->clusters[i];
+
+        found = entry->retried[i] ? NULL : document_on(holds, entry, cluster);
+        if (found == NULL && !waits_for_git(entry) && counts(holds, entry, cluster)) {
+            found = entry;
+        }
+    }
+    return found;
 }
 
 // ---- For those who ask

@@ -227,6 +227,7 @@ struct hub_app {
     struct cm_map *variants; // by input
     size_t broken_variants;
     size_t blocked; // helds with nothing left that may run
+    size_t begins;  // links of which something is waited for to be promoted
     // References to others
     struct hub_diags frozen; // not empty: nothing about this App changes
     bool was_frozen;
@@ -323,8 +324,10 @@ struct hub_link {
     struct cm_buf *revision;     // of that, ends in NUL
     struct cm_buf *repo;         // of the revision, ends in NUL
     bool stale;
-    bool leaving;         // Git takes the App and its objects off the cluster
-    struct cm_buf *waits; // removal that waits for a confirmation, ends in NUL; NULL: none
+    bool is_new;           // its cluster did not have it when all was known (begins.c)
+    bool leaving;          // Git takes the App and its objects off the cluster
+    struct cm_buf *waits;  // removal that waits for a confirmation, ends in NUL; NULL: none
+    struct cm_buf *begins; // as in hub_pair, ends in NUL; NULL: none (begins.c)
     // While its cluster is settled
     struct hub_version *chosen;            // NULL: none, or it leaves
     struct hub_loss *loss;                 // NULL: none
@@ -386,7 +389,9 @@ struct hub_fleet {
     struct cm_map *holds;         // App -> struct hub_app_holds
     struct cm_map *decided;       // event -> struct hub_hold_entry, its own
     struct cm_map *beginnings;    // cluster -> struct beginnings (proven.c)
-    struct cm_map *begun;         // of those, that came since the last update
+    struct cm_map *begun;         // clusters that begin otherwise since the last update
+    struct cm_map *untried;       // "cluster\napp" that were never tried; looked at in an update
+    struct cm_map *promoted;      // "app\nrevision" that some rejected and some promoted
     struct hub_set fresh_holds;   // of those, that came since the last update
     struct hub_set old_holds;     // that went, and are freed in the next one
     struct hub_set bans;          // names with a document
@@ -402,6 +407,7 @@ struct hub_fleet {
 // What one hub_fleet_update knows.
 struct hub_update {
     struct hub_fleet *fleet;
+    bool was_loaded; // or it is known what was in force
     bool stopped;
     struct hub_repo *repo;
     const struct hub_fleet_commit *commit;
@@ -643,6 +649,11 @@ size_t hub_holds_find(const struct hub_fleet *f, const char *app, const char *cl
 // hub_holds_find_waiting lists those that would count, had Git said them; as hub_holds_find.
 size_t hub_holds_find_waiting(const struct hub_fleet *f, const char *app, const char *cluster,
                               const struct hub_hold_entry ***out);
+// hub_holds_standing returns what keeps a decided release out of a cluster that decided it: the
+// document if there is one, else the decision; NULL: it is tried again, waits for Git, or Git has
+// no word of these clusters any more.
+const struct hub_hold_entry *hub_holds_standing(const struct hub_app_holds *holds,
+                                                const struct hub_hold_entry *entry);
 bool hub_bans_any(const struct hub_fleet *f, const char *app);
 void hub_holds_free_app(void *holds);
 void hub_holds_free_entry(void *entry);
@@ -656,6 +667,18 @@ void hub_proven_free_cluster(void *beginnings);
 size_t hub_proven_add(struct hub_update *u, const struct hub_link *link,
                       const struct hub_version *base, const struct hub_hold_entry ***entries,
                       size_t count);
+
+// hub_proven_will tells whether Git has, on a cluster, the object whose controller is to promote.
+bool hub_proven_will(const struct hub_cluster *c, const char *needs);
+
+// ---- begins.c
+// hub_begins_add puts behind `count` entries, as hub_proven_add, those of other clusters with whose
+// rejected releases an App is not to begin.
+size_t hub_begins_add(struct hub_update *u, struct hub_link *link,
+                      const struct hub_hold_entry ***entries, size_t count);
+void hub_begins_touch(struct hub_update *u, const char *app); // where something is waited for
+void hub_begins_seed(struct hub_link *link, const char *begins);
+void hub_begins_leave(struct hub_link *link);
 
 // ---- exemptions.c
 void hub_exemptions_changed(struct hub_update *u, struct hub_named *named);

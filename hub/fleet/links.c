@@ -365,6 +365,7 @@ void hub_link_drop(struct hub_fleet *f, struct hub_link *link) {
     app->links[link->at]->at = link->at;
     leave_variant(f, link);
     hub_held_leave(f, link);
+    hub_begins_leave(link);
     hub_version_unref(f, link->version);
     cm_buf_unref(link->revision);
     cm_buf_unref(link->repo);
@@ -424,6 +425,7 @@ void hub_link_evaluate(struct hub_update *u, struct hub_app *app, struct hub_clu
     }
     if (link == NULL) {
         link = hub_link_make(app, c);
+        link->is_new = u->was_loaded;
         hub_cluster_touch(u, c);
     }
     hub_guard_leaves(u->fleet, link, false);

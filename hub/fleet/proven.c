@@ -161,8 +161,8 @@ static void make_entry(struct hub_fleet *f, struct beginning *b, const char *clu
     b->entry->serial = ++f->serials;
 }
 
-// is_there tells whether Git has the object whose controller is to promote: else nobody will.
-static bool is_there(const struct hub_cluster *c, const char *key) {
+// Else nobody will.
+bool hub_proven_will(const struct hub_cluster *c, const char *key) {
     for (size_t i = 0; i < c->link_count; i++) {
         const struct hub_version *rendered = hub_settle_rendered(c->links[i]);
 
@@ -182,7 +182,8 @@ size_t hub_proven_add(struct hub_update *u, const struct hub_link *link,
     for (size_t i = 0; all != NULL && i < all->count; i++) {
         struct beginning *b = &all->items[i];
 
-        if (strcmp(b->app, link->app->named.name) != 0 || !is_there(link->cluster, b->needs)) {
+        if (strcmp(b->app, link->app->named.name) != 0 ||
+            !hub_proven_will(link->cluster, b->needs)) {
             continue;
         }
         if (!b->made || !cm_sha256_equal(&b->made_for, &base->rendered.bundle->sha256)) {

@@ -219,6 +219,8 @@ static enum cm_rc read_all(struct looking *l, struct cm_err *err) {
 
         d->bad = find_bundle(l, &d->row.bad_bundle);
         rc = read_good(l, d, err);
+        rc =
+            rc < 0 ? rc : hub_proven_any(l->db, d->row.app, d->row.bad_revision, &d->promoted, err);
         rc = rc < 0 ? rc : read_members(l, d, err);
     }
     return rc;

@@ -38,6 +38,7 @@ struct hub_decided {
     struct hub_decision_row row; // its texts are the list's
     struct hub_bundle *bad;      // NULL: it is not kept any more
     struct hub_bundle *good;     // where the agent knows none: what was promoted there last
+    bool promoted;               // some cluster has promoted what this one rejected
     struct hub_decided_member *members;
     size_t member_count;
     // Of the App itself, if there are members: what it was right before, as of a member.

@@ -289,13 +289,15 @@ static enum cm_rc put_proven(struct decisions_job *j, struct hub_db *db,
         .bundle = hash_of(&d->good_bundle),
     };
     bool earlier = false;
+    bool awaited = false;
 
     if (d->verdict != HOLDFAST__V1__VERDICT__PROMOTED || is_none(&row.bundle) ||
         hub_rollback_is_plain(d->controller)) {
         return CM_OK;
     }
     enum cm_rc rc = hub_proven_put(db, &row, &earlier, err);
-    j->result.proven |= rc == CM_OK && earlier;
+    rc = rc < 0 ? rc : hub_proven_is_awaited(db, &row, &awaited, err);
+    j->result.proven |= rc == CM_OK && (earlier || awaited);
     return rc;
 }
 

@@ -23,7 +23,7 @@ struct hub_store;
 struct hub_decisions_result {
     size_t counts[HUB_VERDICTS]; // that were new
     size_t provisional;          // of these, those that are to be looked at (hub/jobs/settle.c)
-    bool proven;                 // what an agent before this one had promoted is so by this one
+    bool proven;                 // what a cluster began with, or is not to begin with, was promoted
     const char *cluster;
     const char *cluster_id;
 };

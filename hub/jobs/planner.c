@@ -113,15 +113,27 @@ static bool can_publish(const struct hub_planner *p, const struct hub_desired *d
     return p->ready || hub_seed_is_whole(desired);
 }
 
+// take_news tells the fleet which Apps are new to clusters, and what was promoted.
+static void take_news(struct hub_planner *p, const struct hub_proven_list *list) {
+    for (size_t i = 0; list != NULL && i < list->fresh_count; i++) {
+        hub_fleet_begin_new(p->fleet, list->fresh[i].cluster, list->fresh[i].app);
+    }
+    for (size_t i = 0; list != NULL && i < list->promoted_count; i++) {
+        hub_fleet_promoted(p->fleet, &list->promoted[i]);
+    }
+}
+
 // begin_with: until Git is read nothing can be made of it, and what is in force was not tried
 // there.
 static void begin_with(struct hub_planner *p, struct hub_outcome *o,
                        struct hub_cluster_state *state, const char *cluster,
                        const struct hub_proven_list *proven) {
     size_t count = proven != NULL ? proven->count : 0;
+    bool untried = count > 0 || (proven != NULL && proven->fresh_count > 0);
 
     hub_fleet_begin_with(p->fleet, cluster, count > 0 ? proven->items : NULL, count);
-    state->held |= count > 0 && !p->ready;
+    take_news(p, proven);
+    state->held |= untried && !p->ready;
     if (p->ready) {
         hub_settle_apply(p, o, 1);
     } else {
@@ -301,6 +313,10 @@ static enum cm_rc seed_proven(struct hub_planner *p, struct hub_db *db, struct c
             from = i + 1;
         }
     }
+    for (size_t i = 0; rc == CM_OK && i < list->fresh_count; i++) {
+        hub_planner_cluster(p, list->fresh[i].cluster)->held = true;
+    }
+    take_news(p, list);
     hub_proven_free(list);
     return rc;
 }

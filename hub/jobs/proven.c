@@ -74,17 +74,23 @@ static struct hub_bundle *find_bundle(struct looking *l, const struct cm_sha256 
 
 // ---- What differs
 
+// grow returns room for one more behind `count`, which doubles when it is a power of two.
+static void *grow(struct cm_arena *a, void *items, size_t count, size_t size) {
+    void *grown;
+
+    if ((count & (count - 1)) != 0) {
+        return items;
+    }
+    grown = cm_arena_get(a, (count == 0 ? 1 : 2 * count) * size);
+    memcpy(grown, count == 0 ? grown : items, count * size);
+    return grown;
+}
+
 static void visit(void *ctx, const struct hub_proven_before *before) {
     struct looking *l = ctx;
     struct cm_arena *a = l->list->arena;
 
-    if ((l->count & (l->count - 1)) == 0) { // grows when it is a power of two
-        size_t capacity = l->count == 0 ? 1 : l->count * 2;
-        struct hub_proven_before *rows = cm_arena_get(a, capacity * sizeof(*rows));
-
-        memcpy(rows, l->rows == NULL ? rows : l->rows, l->count * sizeof(*rows));
-        l->rows = rows;
-    }
+    l->rows = grow(a, l->rows, l->count, sizeof(*l->rows));
     struct hub_proven_before *to = &l->rows[l->count++];
     *to = *before;
     to->row.cluster = cm_arena_strdup(a, before->row.cluster);
@@ -141,6 +147,35 @@ static enum cm_rc look_at(struct looking *l, const struct hub_proven_before *bef
     return CM_OK;
 }
 
+// ---- What is new, and what was promoted
+
+static void note_fresh(void *ctx, const char *cluster, const char *app) {
+    struct hub_proven_list *list = ctx;
+    struct cm_arena *a = list->arena;
+
+    list->fresh = grow(a, list->fresh, list->fresh_count, sizeof(*list->fresh));
+    list->fresh[list->fresh_count++] = (struct hub_proven_fresh){
+        .cluster = cm_arena_strdup(a, cluster), .app = cm_arena_strdup(a, app)};
+}
+
+static void note_promoted(void *ctx, const struct hub_proven_row *row) {
+    struct hub_proven_list *list = ctx;
+    struct cm_arena *a = list->arena;
+
+    list->promoted = grow(a, list->promoted, list->promoted_count, sizeof(*list->promoted));
+    list->promoted[list->promoted_count++] =
+        (struct hub_promoted){.cluster = cm_arena_strdup(a, row->cluster),
+                              .app = cm_arena_strdup(a, row->app),
+                              .needs = cm_arena_strdup(a, row->needs),
+                              .revision = cm_arena_strdup(a, row->revision)};
+}
+
+static enum cm_rc read_news(struct looking *l, const char *cluster, struct cm_err *err) {
+    enum cm_rc rc = hub_proven_each_fresh(l->db, cluster, note_fresh, l->list, err);
+
+    return rc < 0 ? rc : hub_proven_each_release(l->db, cluster, note_promoted, l->list, err);
+}
+
 enum cm_rc hub_proven_read(struct hub_db *db, const char *cluster, struct hub_proven_list **out,
                            struct cm_err *err) {
     struct looking l = {.db = db, .list = cm_new(1, sizeof(*l.list))};
@@ -154,6 +189,7 @@ enum cm_rc hub_proven_read(struct hub_db *db, const char *cluster, struct hub_pr
     for (size_t i = 0; rc == CM_OK && i < l.count; i++) {
         rc = look_at(&l, &l.rows[i], err);
     }
+    rc = rc < 0 ? rc : read_news(&l, cluster, err);
     cm_map_free(l.blobs);
     if (rc < 0) {
         hub_proven_free(l.list);

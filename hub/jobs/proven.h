@@ -1,9 +1,12 @@
-// proven: what a cluster begins with whose agent is a new one, from the database to the planner.
+// proven: what a cluster begins with whose agent is a new one, or that is new itself, from the
+// database to the planner.
 //
 // Of each workload that a controller releases, the database knows what was promoted last on a
 // cluster (hub/store/proven.h). If its present agent did not tell that, the cluster may have been
 // built anew, and what is in force may never have been tried on it. Where the two differ the
-// cluster is to begin with what was promoted; where they do not, there is nothing to prove.
+// cluster is to begin with what was promoted; where they do not, there is nothing to prove. An App
+// that no agent of a cluster has ever had is new there: with what others rejected it does not begin
+// (hub/fleet/begins.c), unless somebody promoted that.
 //
 // Threads: the loop; what was found moves to the planner's thread.
 #pragma once
@@ -15,14 +18,25 @@
 struct cm_arena;
 struct cm_map;
 struct hub_db;
+struct hub_promoted;
 struct hub_proven;
 struct hub_store;
+
+// An App that is new to a cluster.
+struct hub_proven_fresh {
+    const char *cluster;
+    const char *app;
+};
 
 struct hub_proven_list {
     struct cm_arena *arena;
     struct hub_proven *items;
     const char **clusters; // of each
     size_t count;
+    struct hub_proven_fresh *fresh;
+    size_t fresh_count;
+    struct hub_promoted *promoted; // what the cluster has; of all, what others rejected
+    size_t promoted_count;
     struct cm_map *bundles; // by hash in hex; holds their references
 };
 

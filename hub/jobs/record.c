@@ -176,6 +176,31 @@ static enum cm_rc explain_pair(struct hub_db *db, const char *cluster,
     return why.held || went ? hub_unwritten_explain(db, &why, err) : CM_OK;
 }
 
+// put_begins notes what the next pair of a walk begins with.
+static enum cm_rc put_begins(struct hub_db *db, const char *cluster, const struct pair_walk *w,
+                             int order, struct cm_err *err) {
+    const char *was = order <= 0 ? w->before->begins : NULL;
+    const char *is = order >= 0 ? w->now->begins : NULL;
+    const char *app = order <= 0 ? w->before->app : w->now->app;
+
+    return same_text(was, is) ? CM_OK : hub_desired_put_begins(db, cluster, app, is, err);
+}
+
+// put_next puts the next pair of a walk: it goes, comes, or is there still.
+static enum cm_rc put_next(struct hub_db *db, const struct hub_cluster_change *change,
+                           const struct pair_walk *w, int order, const struct recording *r,
+                           struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
+
+    if (order < 0) {
+        rc = remove_pair(db, change, w->before, err);
+    } else if (order > 0 || !same_pair(w->before, w->now)) {
+        rc = put_new_pair(db, change, w->now, r, err);
+        rc = rc < 0 || order > 0 ? rc : explain_pair(db, change->cluster, w->before, w->now, err);
+    }
+    return rc < 0 ? rc : put_begins(db, change->cluster, w, order, err);
+}
+
 // Both lists are sorted by App: a walk along both finds what differs.
 static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *change,
                             const struct recording *r, struct cm_err *err) {
@@ -185,12 +210,7 @@ static enum cm_rc put_pairs(struct hub_db *db, const struct hub_cluster_change *
     while (rc == CM_OK && (w.before != w.before_end || w.now != w.now_end)) {
         int order = next_order(&w);
 
-        if (order < 0) {
-            rc = remove_pair(db, change, w.before, err);
-        } else if (order > 0 || !same_pair(w.before, w.now)) {
-            rc = put_new_pair(db, change, w.now, r, err);
-            rc = rc < 0 || order > 0 ? rc : explain_pair(db, change->cluster, w.before, w.now, err);
-        }
+        rc = put_next(db, change, &w, order, r, err);
         w.before += order <= 0 ? 1 : 0;
         w.now += order >= 0 ? 1 : 0;
     }

@@ -96,6 +96,7 @@ static void mark_pair(void *ctx, const struct hub_pair_row *row) {
         pair->stale = row->stale;
         pair->waits = row->waits[0] == '\0' ? NULL : cm_arena_strdup(m->arena, row->waits);
         pair->held = row->held[0] == '\0' ? NULL : cm_arena_strdup(m->arena, row->held);
+        pair->begins = row->begins[0] == '\0' ? NULL : cm_arena_strdup(m->arena, row->begins);
         m->at = (size_t)(pair - m->pairs) + 1;
     }
 }
@@ -116,6 +117,7 @@ static enum cm_rc fill(struct seeding *s, struct cm_arena *a, const Holdfast__V1
         pairs[i].repo = "";
         pairs[i].waits = NULL;
         pairs[i].held = NULL;
+        pairs[i].begins = NULL;
     }
     for (size_t i = 0; i < m->n_gone; i++) {
         gone[i] = (struct hub_gone){.app = m->gone[i]->name,

@@ -271,6 +271,12 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
     hub_hold_write(made, &text);
     hub_found_know(p, made);
     hub_fleet_hold(p->fleet, made, false);
+    if (d->promoted) {
+        hub_fleet_promoted(p->fleet, &(struct hub_promoted){.cluster = "",
+                                                            .app = d->row.app,
+                                                            .needs = "",
+                                                            .revision = d->row.bad_revision});
+    }
     settle(o, &d->row, HUB_SETTLED_HELD,
            hub_hold_is_own(made) ? hub_settle_words(o->arena, made) : "",
            cm_arena_strdup(o->arena, cm_str_get(&text)));

@@ -60,7 +60,8 @@ struct hub_sessions_config {
     void (*frozen)(void *ctx, const char *cluster);
     // decided: what controllers decided is on record, and Apps are held back until it is answered.
     void (*decided)(void *ctx);
-    // proven: a controller has promoted what a cluster began with that was built anew.
+    // proven: a controller has promoted what a new cluster, or one built anew, began with, or what
+    // another cluster had rejected.
     void (*proven)(void *ctx, const char *cluster, const char *cluster_id);
     // evicted: an agent may not connect any more, or not before a person let it go on, or may now.
     void (*evicted)(void *ctx); // may be NULL

@@ -31,6 +31,17 @@ enum cm_rc hub_desired_put_pair(struct hub_db *db, const struct hub_pair_row *ro
                       row->waits != NULL ? row->waits : "", row->held != NULL ? row->held : "");
 }
 
+enum cm_rc hub_desired_put_begins(struct hub_db *db, const char *cluster, const char *app,
+                                  const char *needs, struct cm_err *err) {
+    return needs == NULL
+               ? hub_db_run(db, err, "DELETE FROM beginning WHERE cluster = ?1 AND app = ?2", "tt",
+                            cluster, app)
+               : hub_db_run(db, err,
+                            "INSERT OR REPLACE INTO beginning (cluster, app, needs)"
+                            " VALUES (?1, ?2, ?3)",
+                            "ttt", cluster, app, needs);
+}
+
 enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster, const char *app,
                                    struct cm_err *err) {
     return hub_db_run(db, err, "DELETE FROM pair WHERE cluster = ?1 AND app = ?2", "tt", cluster,
@@ -41,6 +52,8 @@ enum cm_rc hub_desired_forget_cluster(struct hub_db *db, const char *cluster, st
     enum cm_rc rc = hub_db_run(db, err, "DELETE FROM pair WHERE cluster = ?1", "t", cluster);
 
     rc = rc < 0 ? rc : hub_groups_forget(db, cluster, "", err);
+    rc =
+        rc < 0 ? rc : hub_db_run(db, err, "DELETE FROM beginning WHERE cluster = ?1", "t", cluster);
     return rc < 0 ? rc
                   : hub_db_run(db, err, "DELETE FROM manifest WHERE cluster = ?1", "t", cluster);
 }
@@ -49,6 +62,11 @@ enum cm_rc hub_desired_forget_unknown(struct hub_db *db, struct cm_err *err) {
     enum cm_rc rc =
         hub_db_run(db, err, "DELETE FROM pair WHERE cluster NOT IN (SELECT name FROM cluster)", "");
 
+    rc = rc < 0
+             ? rc
+             : hub_db_run(db, err,
+                          "DELETE FROM beginning WHERE cluster NOT IN (SELECT name FROM cluster)",
+                          "");
     return rc < 0
                ? rc
                : hub_db_run(db, err,
@@ -322,8 +340,10 @@ enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
-        "SELECT app, repo, stale, waits, held FROM pair WHERE cluster = ?1 ORDER BY app", "t",
-        cluster);
+        "SELECT p.app, p.repo, p.stale, p.waits, p.held, ifnull(b.needs, '') FROM pair p"
+        " LEFT JOIN beginning b ON b.cluster = p.cluster AND b.app = p.app"
+        " WHERE p.cluster = ?1 ORDER BY p.app",
+        "t", cluster);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, &(struct hub_pair_row){.cluster = cluster,
@@ -331,7 +351,8 @@ enum cm_rc hub_desired_each_pair(struct hub_db *db, const char *cluster,
                                           .repo = hub_stmt_text(stmt, 1),
                                           .stale = hub_stmt_int(stmt, 2) != 0,
                                           .waits = hub_stmt_text(stmt, 3),
-                                          .held = hub_stmt_text(stmt, 4)});
+                                          .held = hub_stmt_text(stmt, 4),
+                                          .begins = hub_stmt_text(stmt, 5)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

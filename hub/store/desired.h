@@ -34,14 +34,20 @@ struct hub_pair_row {
     size_t objects;
     bool suspend;
     bool stale;
-    const char *waits; // removal that waits for a confirmation; NULL: none
-    const char *held;  // what Holds keep out, in words; NULL: nothing
+    const char *waits;  // removal that waits for a confirmation; NULL: none
+    const char *held;   // what Holds keep out, in words; NULL: nothing
+    const char *begins; // only read: as in hub_desired_put_begins; "": none
 };
 
 CM_MUSTUSE enum cm_rc
 hub_desired_put_manifest(struct hub_db *db, const struct hub_manifest_row *row, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_desired_put_pair(struct hub_db *db, const struct hub_pair_row *row,
                                            struct cm_err *err);
+// hub_desired_put_begins notes, by the keys of the objects whose controllers are to, what promoted
+// nothing of an App on a cluster yet (a line each); NULL: nothing is waited for.
+CM_MUSTUSE enum cm_rc hub_desired_put_begins(struct hub_db *db, const char *cluster,
+                                             const char *app, const char *needs,
+                                             struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_desired_remove_pair(struct hub_db *db, const char *cluster,
                                               const char *app, struct cm_err *err);
 

@@ -105,3 +105,92 @@ enum cm_rc hub_proven_take(struct hub_db *db, const struct hub_proven_row *row,
     return hub_db_run(db, err, "UPDATE proven SET agent = ?3 WHERE cluster = ?1 AND key = ?2",
                       "ttt", row->cluster, row->key, row->agent);
 }
+
+// ---- What nobody begins with
+
+static enum cm_rc read_bool(struct hub_stmt *stmt, enum cm_rc rc, bool *out, struct cm_err *err) {
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK) {
+        *out = hub_stmt_int(stmt, 0) != 0;
+    }
+    return rc;
+}
+
+enum cm_rc hub_proven_any(struct hub_db *db, const char *app, const char *revision, bool *out,
+                          struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT ?2 <> '' AND EXISTS (SELECT 1 FROM proven WHERE app = ?1"
+                                 " AND revision = ?2)",
+                                 "tt", app, revision);
+
+    return read_bool(stmt, rc, out, err);
+}
+
+enum cm_rc hub_proven_is_awaited(struct hub_db *db, const struct hub_proven_row *row, bool *out,
+                                 struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT EXISTS (SELECT 1 FROM beginning WHERE cluster = ?1"
+                                 " AND app = ?2) OR EXISTS (SELECT 1 FROM decision WHERE app = ?2"
+                                 " AND bad_revision = ?3 AND settled = 1) AND NOT EXISTS"
+                                 " (SELECT 1 FROM proven WHERE app = ?2 AND revision = ?3"
+                                 " AND cluster <> ?1)",
+                                 "ttt", row->cluster, row->app, row->revision);
+
+    return read_bool(stmt, rc, out, err);
+}
+
+#define OF_ONE                                                                                     \
+    "SELECT p.app, p.needs, p.revision FROM proven p JOIN agent a ON a.cluster = p.cluster"        \
+    " AND a.state = 'active' AND a.id = p.agent WHERE p.cluster = ?1"
+#define OF_ALL                                                                                     \
+    "SELECT d.app, '', d.bad_revision FROM (SELECT DISTINCT app, bad_revision FROM decision"       \
+    " WHERE settled = 1 AND bad_revision <> '') d WHERE EXISTS (SELECT 1 FROM proven p"            \
+    " WHERE p.app = d.app AND p.revision = d.bad_revision)"
+
+enum cm_rc hub_proven_each_release(struct hub_db *db, const char *cluster,
+                                   void (*visit)(void *ctx, const struct hub_proven_row *row),
+                                   void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = cluster != NULL ? hub_db_query(db, &stmt, err, OF_ONE, "t", cluster)
+                                    : hub_db_query(db, &stmt, err, OF_ALL, "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, &(struct hub_proven_row){.cluster = cluster != NULL ? cluster : "",
+                                            .app = hub_stmt_text(stmt, 0),
+                                            .needs = hub_stmt_text(stmt, 1),
+                                            .revision = hub_stmt_text(stmt, 2)});
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+// An index finds what was rejected; of a cluster there is less than of an App, which + says.
+#define FRESH(which)                                                                               \
+    "SELECT q.cluster, q.app FROM pair q JOIN agent a ON a.cluster = q.cluster"                    \
+    " AND a.state = 'active' WHERE " which " AND NOT EXISTS (SELECT 1 FROM status s"               \
+    " WHERE s.cluster = q.cluster AND s.app = q.app) AND NOT EXISTS (SELECT 1 FROM beginning b"    \
+    " WHERE b.cluster = q.cluster AND b.app = q.app) AND NOT EXISTS (SELECT 1 FROM proven p"       \
+    " WHERE p.cluster = q.cluster AND +p.app = q.app) AND NOT EXISTS (SELECT 1 FROM decision e"    \
+    " WHERE e.cluster = q.cluster AND +e.app = q.app)"
+
+enum cm_rc hub_proven_each_fresh(struct hub_db *db, const char *cluster,
+                                 void (*visit)(void *ctx, const char *cluster, const char *app),
+                                 void *ctx, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        cluster != NULL
+            ? hub_db_query(db, &stmt, err,
+                           FRESH("q.cluster = ?1 AND EXISTS (SELECT 1 FROM decision d"
+                                 " WHERE d.app = q.app AND d.settled = 1 AND d.why = '')"),
+                           "t", cluster)
+            : hub_db_query(db, &stmt, err,
+                           FRESH("q.app IN (SELECT DISTINCT app FROM decision WHERE settled = 1"
+                                 " AND why = '')"),
+                           "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}

@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.process import wait_for  # noqa: E402
-from support.simstory import SOON, Sim, SimStory, files, fleet  # noqa: E402
+from support.simstory import SOON, Sim, SimStory, cluster, files, fleet  # noqa: E402
 from support.wins import row  # noqa: E402
 
 KEY = "Deployment.apps/default/web"
@@ -140,6 +140,22 @@ class Decisions(SimStory):
         self.deliver(web("3", A="d"))
         self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
 
+    def test_07a_a_new_cluster_does_not_begin_with_what_others_rejected_and_none_promoted(self):
+        tokens = self.folder / "late.tokens"
+        tokens.write_text(self.hub.run("enroll", "c04", "--tokens").stdout, encoding="utf-8")
+        type(self).late = Sim(self.folder, self.hub, tokens, name="late").start()
+        self.wait_connected("c04")
+        self.deliver(cluster("c04"))
+        self.assertEqual(self.image_at(self.late, "c04"), "reg/web:4")
+        self.assertIn("4 instead of 3 (flagger: " + WORDS + "); the App is new to this cluster",
+                      self.status("web", "c04")["held"])
+        for verb in ("show", "why"):
+            self.assertIn("the App is new to this cluster", self.hub.run(verb, "c04:web").stdout)
+        self.late.ask("decide", "c04", KEY, "promoted", "Initialization done")
+        wait_for(lambda: self.image_at(self.late, "c04") == "reg/web:3", SOON, "what Git says", 0.1)
+        self.assertEqual(self.status("web", "c04")["held"], "")
+        self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
+
     def test_08_a_cluster_that_is_built_anew_begins_with_what_was_promoted_on_it(self):
         fifth = self.deliver(web("5", A="d"))
         self.sim.ask("decide", "c01", KEY, "promoted", "Promotion completed!")
@@ -162,8 +178,11 @@ class Decisions(SimStory):
         self.assertEqual(self.status("web", "c01")["held"], "")
 
     def anew_runs(self):
+        return self.image_at(self.anew, "c01")
+
+    def image_at(self, sim, name):
         try:
-            item = self.anew.object("c01", KEY)
+            item = sim.object(name, KEY)
         except OSError:
             return None  # it is being started
         return item and item["spec"]["template"]["spec"]["containers"][0]["image"]

@@ -1203,6 +1203,188 @@ static void a_new_cluster_never_gets_what_is_banned_or_rejected(void **state) {
     world_done(&w);
 }
 
+// ---- What is new to a cluster
+
+// reject_2 has a cluster reject release 2, which Git says; then a cluster comes that is new.
+static void reject_2(struct world *w, const char *cluster, const char *event) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", cluster, event);
+
+    hold->cause.object = KEY;
+    hold->bad_revision = "r2";
+    hub_fleet_hold(w->fleet, hold, false);
+    (void)world_commit(w);
+}
+
+static void put_rejected_by_all(struct world *w) {
+    put_fleet(w);
+    put_release(w, "2", "");
+    (void)world_commit(w);
+    world_load(w); // from now on it is known what is new
+    reject_2(w, "a", "e1");
+    reject_2(w, "b", "e2");
+}
+
+static void add_cluster(struct world *w, const char *name) {
+    world_put_cluster(w, name, "", "");
+    (void)world_commit(w);
+}
+
+static void promote(struct world *w, const char *cluster, const char *needs, const char *revision) {
+    hub_fleet_promoted(
+        w->fleet, &(struct hub_promoted){
+                      .cluster = cluster, .app = "shop", .needs = needs, .revision = revision});
+    (void)world_commit(w);
+}
+
+static void a_new_cluster_does_not_begin_with_what_others_rejected(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_by_all(&w);
+    add_cluster(&w, "d");
+    assert_runs(&w, "c", "2");
+    assert_runs(&w, "d", "1");
+    assert_string_equal(world_pair(&w, "d", "shop")->held,
+                        "1 instead of 2 (flagger: it failed); the App is new to this cluster, and "
+                        "begins with what was not rejected");
+    assert_string_equal(world_pair(&w, "d", "shop")->begins, KEY "\n");
+    assert_null(strstr(world_pair(&w, "a", "shop")->held, "new to this cluster"));
+    put_release(&w, "2", "replicas: 2, ");
+    (void)world_commit(&w);
+    assert_runs(&w, "d", "1"); // all else that people commit lands
+    assert_non_null(strstr(world_object(&w, "d", "shop", KEY), "\"replicas\": 2"));
+    promote(&w, "d", "Canary.flagger.app/prod/other", "r1");
+    assert_runs(&w, "d", "1");
+    promote(&w, "d", KEY, "r1");
+    assert_runs(&w, "d", "2"); // through its own canary
+    assert_null(world_pair(&w, "d", "shop")->begins);
+    assert_runs(&w, "a", "1");
+    world_done(&w);
+}
+
+static void what_some_rejected_and_some_promoted_is_begun_with(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_by_all(&w);
+    add_cluster(&w, "d");
+    assert_runs(&w, "d", "1");
+    promote(&w, "c", KEY, "r2");
+    assert_runs(&w, "d", "2");
+    add_cluster(&w, "e");
+    assert_runs(&w, "e", "2");
+    world_done(&w);
+}
+
+static void an_app_that_no_agent_of_its_cluster_ever_had_is_new_there(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_by_all(&w);
+    hub_fleet_begin_new(w.fleet, "c", "shop");
+    (void)world_commit(&w);
+    assert_runs(&w, "c", "1");
+    put_release(&w, "3", "");
+    (void)world_commit(&w);
+    assert_runs(&w, "c", "3"); // nobody rejected that
+    world_done(&w);
+}
+
+static void an_app_that_comes_to_a_cluster_is_new_there(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_by_all(&w);
+    world_put_app(&w, "shop", "  targets: [{cluster: a}, {cluster: b}]");
+    (void)world_commit(&w);
+    assert_null(world_pair(&w, "c", "shop"));
+    world_put_app(&w, "shop", "  targets: [{clusterSelector: {}}]");
+    (void)world_commit(&w);
+    assert_runs(&w, "c", "1");
+    world_done(&w);
+}
+
+static void a_fleet_that_is_read_the_first_time_is_not_new(void **state) {
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    (void)world_commit(&w);
+    hub_fleet_free(w.fleet);
+    static const uint8_t key[32] = {0};
+    w.fleet = hub_fleet_new(key); // its record is lost, and what is kept out was found elsewhere
+    hub_fleet_expect(w.fleet, w.repo);
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", "a", "e1");
+    hold->cause.object = KEY;
+    hub_fleet_hold(w.fleet, hold, false);
+    world_load(&w);
+    assert_runs(&w, "a", "1");
+    assert_runs(&w, "b", "2");
+    assert_runs(&w, "c", "2");
+    add_cluster(&w, "d");
+    assert_runs(&w, "d", "1");
+    world_done(&w);
+}
+
+static void who_would_never_promote_is_not_waited_for(void **state) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", "a", "e1");
+    struct world w;
+
+    (void)state;
+    put_fleet(&w);
+    put_release(&w, "2", "");
+    hold->cause.object = "Canary.flagger.app/prod/web"; // Git does not have it
+    hub_fleet_hold(w.fleet, hold, false);
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1");
+    add_cluster(&w, "d");
+    assert_runs(&w, "d", "2");
+    world_done(&w);
+}
+
+static void what_is_tried_again_everywhere_is_begun_with(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_by_all(&w);
+    add_cluster(&w, "d");
+    hub_fleet_retry(w.fleet, "e1");
+    (void)world_commit(&w);
+    assert_runs(&w, "d", "1"); // b keeps it out still
+    hub_fleet_retry(w.fleet, "e2");
+    (void)world_commit(&w);
+    assert_runs(&w, "d", "2");
+    world_done(&w);
+}
+
+static void a_new_cluster_goes_by_the_file_that_people_edited(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_by_all(&w);
+    put_hold(&w, "2", "1.1", "a, b", "  event: e1\n");
+    (void)world_commit(&w);
+    assert_runs(&w, "a", "1.1");
+    add_cluster(&w, "d");
+    assert_runs(&w, "d", "1.1");
+    assert_non_null(strstr(world_pair(&w, "d", "shop")->held, HOLD_FILE "; the App is new"));
+    put_hold(&w, "2", "1.1", "", "  event: e1\n"); // nobody is kept from it any more
+    (void)world_commit(&w);
+    assert_runs(&w, "d", "2");
+    world_done(&w);
+}
+
+static void what_people_hold_on_some_clusters_is_begun_with(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected(&w);
+    add_cluster(&w, "d");
+    assert_runs(&w, "d", "2");
+    world_done(&w);
+}
+
 // ---- Release groups
 
 static void put_pair_of_apps(struct world *w, const char *image) {
@@ -1297,6 +1479,15 @@ int main(void) {
         cmocka_unit_test(whether_it_is_a_new_name_goes_by_what_each_cluster_runs),
         cmocka_unit_test(an_edit_lands_on_the_good_image),
         cmocka_unit_test(holds_chain),
+        cmocka_unit_test(a_new_cluster_does_not_begin_with_what_others_rejected),
+        cmocka_unit_test(what_some_rejected_and_some_promoted_is_begun_with),
+        cmocka_unit_test(an_app_that_no_agent_of_its_cluster_ever_had_is_new_there),
+        cmocka_unit_test(an_app_that_comes_to_a_cluster_is_new_there),
+        cmocka_unit_test(a_fleet_that_is_read_the_first_time_is_not_new),
+        cmocka_unit_test(who_would_never_promote_is_not_waited_for),
+        cmocka_unit_test(what_is_tried_again_everywhere_is_begun_with),
+        cmocka_unit_test(a_new_cluster_goes_by_the_file_that_people_edited),
+        cmocka_unit_test(what_people_hold_on_some_clusters_is_begun_with),
         cmocka_unit_test(where_no_release_is_left_what_is_in_force_stays_and_it_is_told),
         cmocka_unit_test(a_hold_counts_though_the_app_is_broken),
         cmocka_unit_test(names_that_do_not_exist_and_wrong_fields_are_problems),

@@ -178,10 +178,12 @@ struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *i
 
 struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row) {
     bool earlier = false;
+    bool awaited = false;
     struct cm_err err;
 
     assert_int_equal(hub_proven_put(r->db, row, &earlier, &err), CM_OK);
-    return earlier ? look_at_proven(r, row->cluster, row->agent) : NULL;
+    assert_int_equal(hub_proven_is_awaited(r->db, row, &awaited, &err), CM_OK);
+    return earlier || awaited ? look_at_proven(r, row->cluster, row->agent) : NULL;
 }
 
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation) {

@@ -135,6 +135,141 @@ static struct hub_outcome *reject(struct rig *r) {
     return o;
 }
 
+// ---- Clusters that are new
+
+static const struct hub_pair *pair_on(const struct hub_outcome *o, const char *cluster) {
+    assert_non_null(rig_change(o, cluster));
+    return &rig_change(o, cluster)->now->pairs[0];
+}
+
+static bool runs_on(const struct hub_outcome *o, const char *cluster, const char *text) {
+    const struct hub_bundle_spec *spec = &pair_on(o, cluster)->bundle->spec;
+    const struct cm_buf *bytes = spec->objects[spec->object_count - 1].bytes;
+
+    return memmem(bytes->data, bytes->size, text, strlen(text)) != NULL;
+}
+
+// reject_two has release two rejected by paris-1, while Git has rome-1 or not.
+static const char *reject_two(struct rig *r, bool rome) {
+    static char revision[65];
+    struct hub_decision_row row = {.id = cm_sha256("one", 3),
+                                   .cluster = "paris-1",
+                                   .cluster_id = BEFORE,
+                                   .app = "web",
+                                   .key = KEY,
+                                   .controller = "flagger",
+                                   .verdict = "rejected",
+                                   .provisional = true};
+    struct hub_outcome *o;
+
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", BEFORE);
+    o = rig_commit(r, "fleet",
+                   rome ? "cluster paris-1; cluster rome-1; app web; workload web w one a"
+                        : "cluster paris-1; app web; workload web w one a");
+    row.good_bundle = pair_of(o)->bundle->sha256;
+    o = rig_commit(r, "fleet", "workload web w two a");
+    row.bad_bundle = pair_of(o)->bundle->sha256;
+    (void)snprintf(revision, sizeof(revision), "%s", pair_of(o)->revision);
+    row.bad_revision = revision;
+    assert_true(runs(rig_decide(r, &row), "reg/one"));
+    return revision;
+}
+
+static struct hub_proven_row promoted_on(const char *cluster, const char *revision) {
+    return (struct hub_proven_row){.cluster = cluster,
+                                   .agent = NEW,
+                                   .app = "web",
+                                   .key = KEY,
+                                   .needs = KEY,
+                                   .revision = revision,
+                                   .bundle = cm_sha256("some", 4)};
+}
+
+static void who_comes_after_a_rejection_does_not_begin_with_what_was_rejected(void **state) {
+    struct rig *r = *state;
+    struct hub_outcome *o;
+
+    (void)reject_two(r, false);
+    (void)rig_enroll(r, "rome-1", NEW);
+    o = rig_commit(r, "fleet", "cluster rome-1");
+    assert_true(runs_on(o, "rome-1", "reg/one"));
+    rig_start(r, fleet);
+    assert_int_equal(rig_begin(r)->refreshed_count, 2); // both are as they shall be
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "workload web w two b");
+    assert_true(runs_on(o, "rome-1", "reg/one") && runs_on(o, "rome-1", "\"b\""));
+    const struct hub_proven_row row = promoted_on("rome-1", "abc");
+    o = rig_prove(r, &row);
+    assert_true(runs_on(o, "rome-1", "reg/two"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    o = rig_commit(r, "fleet", "workload web w two c");
+    assert_true(runs_on(o, "rome-1", "reg/two"));
+    assert_true(runs_on(o, "paris-1", "reg/one"));
+}
+
+static void who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it(void **state) {
+    struct rig *r = *state;
+
+    (void)reject_two(r, true);
+    struct hub_outcome *o = rig_enroll(r, "rome-1", NEW);
+    assert_true(runs_on(o, "rome-1", "reg/one"));
+    assert_string_equal(rig_change(o, "rome-1")->publication->cluster_id, NEW);
+}
+
+static void a_hub_that_was_killed_when_it_enrolled_does_not_offer_it(void **state) {
+    struct rig *r = *state;
+    struct hub_agent_row row = {.id = NEW, .cluster = "rome-1", .key = cm_sha256(NEW, sizeof(NEW))};
+    struct cm_err err;
+
+    (void)reject_two(r, true);
+    assert_int_equal(hub_agents_enroll(r->db, &row, 1, &err), CM_OK);
+    rig_start(r, fleet);
+    assert_int_equal(rig_begin(r)->refreshed_count, 1); // paris-1
+    assert_true(runs_on(rig_commit(r, "fleet", "touch notes"), "rome-1", "reg/one"));
+}
+
+static void what_somebody_promoted_a_new_cluster_begins_with(void **state) {
+    struct rig *r = *state;
+    const struct hub_proven_row row = promoted_on("oslo-1", reject_two(r, false));
+
+    (void)rig_enroll(r, "oslo-1", NEW);
+    (void)rig_commit(r, "fleet", "cluster rome-1");
+    struct hub_outcome *o = rig_prove(r, &row);
+    assert_true(runs_on(o, "rome-1", "reg/two"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(runs_on(rig_commit(r, "fleet", "cluster bern-1"), "bern-1", "reg/two"));
+}
+
+static void what_was_promoted_before_somebody_rejected_it_is_begun_with(void **state) {
+    struct rig *r = *state;
+    const struct hub_proven_row row = promoted_on("oslo-1", "abc");
+    struct hub_decision_row rejected = {.id = cm_sha256("one", 3),
+                                        .cluster = "paris-1",
+                                        .cluster_id = BEFORE,
+                                        .app = "web",
+                                        .key = KEY,
+                                        .controller = "flagger",
+                                        .verdict = "rejected",
+                                        .bad_revision = "abc",
+                                        .provisional = true};
+
+    rig_start(r, fleet);
+    (void)rig_enroll(r, "paris-1", BEFORE);
+    (void)rig_enroll(r, "oslo-1", NEW);
+    struct hub_outcome *o =
+        rig_commit(r, "fleet", "cluster paris-1; app web; workload web w one a");
+    rejected.good_bundle = pair_of(o)->bundle->sha256;
+    rejected.bad_bundle = pair_of(rig_commit(r, "fleet", "workload web w two a"))->bundle->sha256;
+    assert_null(rig_prove(r, &row));
+    assert_true(runs(rig_decide(r, &rejected), "reg/one"));
+    assert_true(runs_on(rig_commit(r, "fleet", "cluster rome-1"), "rome-1", "reg/two"));
+}
+
+// ---- Who has the name of another one
+
 static void what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then(void **state) {
     struct rig *r = *state;
 
@@ -282,6 +417,11 @@ int main(void) {
         RIG_TEST(where_the_agent_knows_nothing_what_was_promoted_there_is_restored),
         RIG_TEST(what_runs_counts_more_than_what_was_promoted_there),
         RIG_TEST(what_was_promoted_there_is_restored_whole_if_it_is_what_runs),
+        RIG_TEST(who_comes_after_a_rejection_does_not_begin_with_what_was_rejected),
+        RIG_TEST(who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it),
+        RIG_TEST(a_hub_that_was_killed_when_it_enrolled_does_not_offer_it),
+        RIG_TEST(what_somebody_promoted_a_new_cluster_begins_with),
+        RIG_TEST(what_was_promoted_before_somebody_rejected_it_is_begun_with),
         RIG_TEST(what_a_cluster_rejected_is_kept_out_of_who_has_its_name_then),
         RIG_TEST(it_is_so_if_nobody_had_the_name_when_the_hub_started),
         RIG_TEST(a_hold_goes_with_the_last_of_its_clusters_and_comes_back_with_the_name),

@@ -1,0 +1,225 @@
+// What an App begins with on a cluster that it is new to, while other clusters keep a release out.
+//
+// Nobody there has decided anything, so the word of those that did counts: as long as Git says what
+// they rejected, and no cluster is known to have promoted it, their Holds make of it what runs
+// instead. That lasts until a controller there has promoted something; whatever Git says comes
+// after that, through its own canary, and is its own decision. Decisions alone count: what people
+// hold on some clusters is for these, and a hub that lost its record knows of no cluster whether
+// it is new. What holdfast itself went back from has no controller that would promote.
+//
+// An App is new to a cluster when it comes there after all of Git was read, or after a restart that
+// knew what was in force; or when no agent there ever had it. A hub that lost its record reads
+// which releases are kept out (hub/jobs/found.h), and not who runs which.
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/buf.h"
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/str.h"
+#include "hub/fleet/internal.h"
+#include "hub/hold/hold.h"
+
+// ---- What is waited for, as lines
+
+static bool has_line(const struct cm_buf *lines, const char *line) {
+    size_t size = strlen(line);
+
+    for (const char *at = lines != NULL ? (const char *)lines->data : ""; *at != '\0';
+         at += strcspn(at, "\n") + 1) {
+        if (strncmp(at, line, size) == 0 && at[size] == '\n') {
+            return true;
+        }
+    }
+    return false;
+}
+
+// set_lines takes the lines.
+static void set_lines(struct hub_link *link, struct cm_buf *lines) {
+    link->app->begins += (lines != NULL ? 1U : 0U) - (link->begins != NULL ? 1U : 0U);
+    cm_buf_unref(link->begins);
+    link->begins = lines;
+}
+
+static void add_line(struct hub_link *link, const char *line) {
+    const char *before = link->begins != NULL ? (const char *)link->begins->data : "";
+
+    if (line[0] != '\0' && !has_line(link->begins, line)) {
+        CM_AUTOFREE char *text = cm_strf("%s%s\n", before, line);
+
+        set_lines(link, cm_buf_copy(text, strlen(text) + 1));
+    }
+}
+
+// remove_line tells whether it was there.
+static bool remove_line(struct hub_link *link, const char *line) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    size_t size = strlen(line);
+
+    if (!has_line(link->begins, line)) {
+        return false;
+    }
+    for (const char *at = (const char *)link->begins->data; *at != '\0';
+         at += strcspn(at, "\n") + 1) {
+        if (strncmp(at, line, size) != 0 || at[size] != '\n') {
+            cm_str_addf(&text, "%.*s\n", (int)strcspn(at, "\n"), at);
+        }
+    }
+    set_lines(link, text.len == 0 ? NULL : cm_buf_copy(cm_str_get(&text), text.len + 1));
+    return true;
+}
+
+void hub_begins_seed(struct hub_link *link, const char *begins) {
+    set_lines(link, begins != NULL ? cm_buf_copy(begins, strlen(begins) + 1) : NULL);
+}
+
+void hub_begins_leave(struct hub_link *link) {
+    set_lines(link, NULL);
+}
+
+void hub_begins_touch(struct hub_update *u, const char *app) {
+    const struct hub_app *a = cm_map_get(u->fleet->names[HUB_APP], app);
+
+    for (size_t i = 0; a != NULL && a->begins > 0 && i < a->link_count; i++) {
+        if (a->links[i]->begins != NULL) {
+            hub_cluster_touch(u, a->links[i]->cluster);
+        }
+    }
+}
+
+// ---- What is known of it
+
+void hub_fleet_begin_new(struct hub_fleet *f, const char *cluster, const char *app) {
+    CM_AUTOFREE char *key = cm_strf("%s\n%s", cluster, app);
+
+    cm_map_put(f->untried, key, f);
+    cm_map_put(f->begun, cluster, f);
+}
+
+static bool take_untried(struct hub_fleet *f, const struct hub_link *link) {
+    CM_AUTOFREE char *key = NULL;
+
+    if (cm_map_len(f->untried) == 0) {
+        return false;
+    }
+    key = cm_strf("%s\n%s", link->cluster->named.name, link->app->named.name);
+    return cm_map_remove(f->untried, key);
+}
+
+static char *release_key(const char *app, const char *revision) {
+    return cm_strf("%s\n%s", app, revision);
+}
+
+static bool is_promoted(const struct hub_fleet *f, const struct hub_hold *hold) {
+    CM_AUTOFREE char *key = NULL;
+
+    if (cm_map_len(f->promoted) == 0) {
+        return false;
+    }
+    key = release_key(hold->app, hold->bad_revision);
+    return cm_map_get(f->promoted, key) != NULL;
+}
+
+static bool is_rejected(const struct hub_fleet *f, const struct hub_promoted *p) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, p->app);
+
+    for (size_t i = 0; holds != NULL && i < holds->decisions.count; i++) {
+        const struct hub_hold_entry *entry = holds->decisions.items[i];
+
+        if (strcmp(entry->hold->bad_revision, p->revision) == 0) {
+            return p->revision[0] != '\0';
+        }
+    }
+    return false;
+}
+
+void hub_fleet_promoted(struct hub_fleet *f, const struct hub_promoted *p) {
+    const struct hub_app *app = cm_map_get(f->names[HUB_APP], p->app);
+    const struct hub_cluster *c = cm_map_get(f->names[HUB_CLUSTER], p->cluster);
+    struct hub_link *link = app != NULL && c != NULL ? hub_link_find(c, app) : NULL;
+
+    if (link != NULL && remove_line(link, p->needs)) {
+        cm_map_put(f->begun, p->cluster, f);
+    }
+    if (!is_rejected(f, p)) {
+        return;
+    }
+    CM_AUTOFREE char *key = release_key(p->app, p->revision);
+    cm_map_put(f->promoted, key, f);
+    for (size_t i = 0; app != NULL && app->begins > 0 && i < app->link_count; i++) {
+        if (app->links[i]->begins != NULL) {
+            cm_map_put(f->begun, app->links[i]->cluster->named.name, f);
+        }
+    }
+}
+
+// ---- What counts
+
+// begin notes whose controllers are to promote something first.
+static void begin(struct hub_link *link, const struct hub_app_holds *holds) {
+    for (size_t i = 0; i < holds->decisions.count; i++) {
+        const struct hub_hold *hold = ((struct hub_hold_entry *)holds->decisions.items[i])->hold;
+
+        if (!hub_hold_is_own(hold)) {
+            add_line(link, hold->cause.object);
+        }
+    }
+}
+
+// has_word tells whether the cluster itself decided about a release, whatever people made of it.
+static bool has_word(const struct hub_app_holds *holds, const struct hub_hold *hold,
+                     const char *cluster) {
+    const struct hub_set *decided = cm_map_get(holds->by_cluster, cluster);
+
+    for (size_t i = 0; decided != NULL && i < decided->count; i++) {
+        if (hub_hold_same(((const struct hub_hold_entry *)decided->items[i])->hold, hold)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// is_there tells whether one of the same file is there already: a release has one for all clusters.
+static bool is_there(const struct hub_hold_entry *const *entries, size_t count,
+                     const struct hub_hold *hold) {
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(entries[i]->hold->name, hold->name) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static const struct hub_hold_entry *find_for(const struct hub_fleet *f, const struct hub_link *link,
+                                             const struct hub_app_holds *holds,
+                                             const struct hub_hold_entry *entry) {
+    const struct hub_hold *hold = entry->hold;
+
+    if (!has_line(link->begins, hold->cause.object) || is_promoted(f, hold) ||
+        !hub_proven_will(link->cluster, hold->cause.object) ||
+        has_word(holds, hold, link->cluster->named.name)) {
+        return NULL;
+    }
+    return hub_holds_standing(holds, entry);
+}
+
+size_t hub_begins_add(struct hub_update *u, struct hub_link *link,
+                      const struct hub_hold_entry ***entries, size_t count) {
+    bool is_new = take_untried(u->fleet, link) || (link->is_new && link->version == NULL);
+    const struct hub_app_holds *holds = cm_map_get(u->fleet->holds, link->app->named.name);
+
+    if (holds != NULL && is_new) {
+        begin(link, holds);
+    }
+    for (size_t i = 0; holds != NULL && link->begins != NULL && i < holds->decisions.count; i++) {
+        const struct hub_hold_entry *entry = holds->decisions.items[i];
+        const struct hub_hold_entry *found =
+            is_there(*entries, count, entry->hold) ? NULL : find_for(u->fleet, link, holds, entry);
+
+        if (found != NULL && !is_there(*entries, count, found->hold)) {
+            *entries = cm_resize(*entries, (count + 1) * sizeof(**entries));
+            (*entries)[count++] = found;
+        }
+    }
+    return count;
+}
