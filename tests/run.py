@@ -2,18 +2,21 @@
 """Builds everything, runs every test and says how it went.
 
 The release build runs all suites; the ASan+UBSan and TSan builds run those that execute our code
-in small pieces. The last line is "N passed, N failed, N skipped", after a list of what was skipped
-and why. Cases are counted where a program says how many it ran (cmocka, the stories). With CI=true
-what was skipped counts as failed: CI is meant to run it all.
+in small pieces. These two are built, and clang-tidy runs, in the time that the tests leave. The last
+line is "N passed, N failed, N skipped", after a list of what was skipped and why. Cases are counted
+where a program says how many it ran (cmocka, the stories). With CI=true what was skipped counts as
+failed: CI is meant to run it all.
 
     tests/run.py [release|dev|tsan]...      only these builds
 """
+import concurrent.futures
 import os
 import pathlib
 import re
 import signal
 import subprocess
 import sys
+import threading
 import time
 import xml.etree.ElementTree
 
@@ -23,6 +26,7 @@ BUILDS = {
     "dev": ["-L", "^(unit|integration|fuzz)$"],
     "tsan": ["-L", "^(unit|integration|fuzz)$"],
 }
+TESTS_PER_PROCESSOR = 1
 SLOW_SECONDS = 10
 TIDY_SKIPPED = 77
 OUTPUT_LINES = 80
@@ -71,14 +75,13 @@ def say(text):
     print(text, flush=True)
 
 
-def run_logged(name, argv, **options):
+def run_logged(name, argv, run=subprocess.run):
     """Runs a build step with its output in a file; shows the end of it only if it fails."""
     log = ROOT / "build" / f"{name}.log"
     log.parent.mkdir(exist_ok=True)
     started = time.monotonic()
     with open(log, "w", encoding="utf-8") as out:
-        code = subprocess.run(argv, cwd=ROOT, stdout=out, stderr=out, check=False,
-                              **options).returncode
+        code = run(argv, cwd=ROOT, stdout=out, stderr=out).returncode
     say(f"{name}: {'done' if code == 0 else 'FAILED'} in {time.monotonic() - started:.0f} s")
     if code != 0:
         print_end(log.read_text(encoding="utf-8", errors="replace"))
@@ -98,43 +101,72 @@ def print_end(text):
         say(f"    {line[:400]}")
 
 
-class Tidy:
-    """clang-tidy, in the time that everything else leaves: stories on a cluster mostly wait."""
+class Beside:
+    """Runs one thing after the other in the time that the tests leave, for many of them wait."""
 
     def __init__(self):
-        self.started = time.monotonic()
-        self.log = ROOT / "build" / "tidy.log"
-        with open(self.log, "w", encoding="utf-8") as out:
-            self.process = subprocess.Popen(  # the process outlives this function
-                ["nice", "-n", "19", sys.executable, "-B", str(ROOT / "tests/lint/tidy.py"), str(ROOT),
-                 str(ROOT / "build" / "release")], stdout=out, stderr=out, start_new_session=True)
+        self.pool = concurrent.futures.ThreadPoolExecutor(1)
+        self.lock = threading.Lock()
+        self.process = None
+        self.stopped = False
+
+    def submit(self, function, *args):
+        return self.pool.submit(function, *args)
+
+    def run(self, argv, **options):
+        """As subprocess.run; what is started after stop() fails."""
+        with self.lock:
+            if self.stopped:
+                return subprocess.CompletedProcess(argv, 1)
+            self.process = subprocess.Popen(["nice", "-n", "19", *argv], start_new_session=True, **options)
+            give_way(self.process.pid)
+        return subprocess.CompletedProcess(argv, self.process.wait())
 
     def stop(self):
-        """Ends it and what it runs, if it still does."""
-        if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGTERM)
-            self.process.wait()
-
-    def count(self, totals):
-        """Waits for it and adds how it went."""
-        code = self.process.wait()
-        outcome = {0: "Passed", TIDY_SKIPPED: "skipped"}.get(code, "Failed")
-        output = self.log.read_text(encoding="utf-8", errors="replace")
-        in_ci = os.environ.get("CI") == "true"
-        say(f"lint.tidy: {outcome} after {time.monotonic() - self.started:.0f} s")
-        if code == 0:
-            totals.add("lint.tidy", 1, 0, 0, "")
-        elif code == TIDY_SKIPPED and not in_ci:
-            totals.add("lint.tidy", 0, 0, 1, skip_reason(output))
-        else:
-            print_end(output)
-            totals.fail("lint.tidy")
+        """Ends what still runs, and all that it runs, and begins nothing more."""
+        with self.lock:
+            self.stopped = True
+            if self.process is not None and self.process.poll() is None:
+                os.killpg(self.process.pid, signal.SIGTERM)
+        self.pool.shutdown(cancel_futures=True)
 
 
-def build(preset):
-    return (run_logged(f"configure-{preset}", ["cmake", "--preset", preset, "-DHOLDFAST_TESTS=ON"])
+def give_way(pid):
+    """Linux may share the processors out by session first, and ask its processes only then."""
+    try:
+        pathlib.Path(f"/proc/{pid}/autogroup").write_text("19", encoding="ascii")
+    except OSError:
+        pass  # it does not here
+
+
+def tidy(built, run):
+    """Runs clang-tidy on the release build once that is there; its exit code and what it said."""
+    if not built.result():
+        return None
+    started = time.monotonic()
+    log = ROOT / "build" / "tidy.log"
+    with open(log, "w", encoding="utf-8") as out:
+        code = run([sys.executable, "-B", str(ROOT / "tests/lint/tidy.py"), str(ROOT),
+                    str(ROOT / "build" / "release")], stdout=out, stderr=out).returncode
+    outcome = {0: "Passed", TIDY_SKIPPED: "skipped"}.get(code, "Failed")
+    say(f"lint.tidy: {outcome} in {time.monotonic() - started:.0f} s")
+    return code, log.read_text(encoding="utf-8", errors="replace")
+
+
+def count_tidy(code, output, totals):
+    if code == 0:
+        totals.add("lint.tidy", 1, 0, 0, "")
+    elif code == TIDY_SKIPPED and os.environ.get("CI") != "true":
+        totals.add("lint.tidy", 0, 0, 1, skip_reason(output))
+    else:
+        print_end(output)
+        totals.fail("lint.tidy")
+
+
+def build(preset, run):
+    return (run_logged(f"configure-{preset}", ["cmake", "--preset", preset, "-DHOLDFAST_TESTS=ON"], run)
             and run_logged(f"build-{preset}",
-                           ["cmake", "--build", "--preset", preset, "--", "--quiet"]))
+                           ["cmake", "--build", "--preset", preset, "--", "--quiet"], run))
 
 
 def without_randomised_addresses():
@@ -152,7 +184,7 @@ def run_tests(preset, filters, totals):
     report.unlink(missing_ok=True)
     command = ["ctest", "--test-dir", str(ROOT / "build" / preset), "--output-junit", str(report),
                "--test-output-size-passed", "1000000", "--test-output-size-failed", "1000000",
-               "--no-tests=error", "-j", str(os.cpu_count()), "-LE", "^(bench|tidy)$", *filters]
+               "--no-tests=error", "-j", str(TESTS_PER_PROCESSOR * os.cpu_count()), "-LE", "^(bench|tidy)$", *filters]
     if preset == "tsan":
         command = without_randomised_addresses() + command
     started = time.monotonic()
@@ -244,22 +276,24 @@ def skip_reason(output):
 
 
 def run_all(presets, totals):
-    tidy = None
+    """Beside the tests of a build the next ones are made; then clang-tidy runs."""
+    beside = Beside()
     try:
+        ready = {preset: beside.submit(build, preset, beside.run if others else subprocess.run)
+                 for others, preset in enumerate(presets)}
+        tidied = beside.submit(tidy, ready["release"], beside.run) if "release" in ready else None
         for preset in presets:
-            if not build(preset):
+            if not ready[preset].result():
                 totals.fail(f"{preset}: build")
                 continue
             if preset == "release":
-                tidy = Tidy()
                 # Before the clock of a test runs; a machine that cannot do it skips the stories.
                 run_logged("test-kubernetes", [sys.executable, "tests/kube/build.py"])
             run_tests(preset, BUILDS[preset], totals)
-        if tidy is not None:
-            tidy.count(totals)
+        if tidied is not None and tidied.result() is not None:
+            count_tidy(*tidied.result(), totals)
     finally:
-        if tidy is not None:
-            tidy.stop()
+        beside.stop()
 
 
 def main(wanted):

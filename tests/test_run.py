@@ -4,11 +4,16 @@ import contextlib
 import io
 import os
 import pathlib
+import signal
 import tempfile
+import threading
+import time
 import unittest
 from unittest import mock
 
 import run
+
+HANGS_SECONDS = 250  # less than the test may take
 
 TESTS = r"""
 add_test(silent sh -c "true")
@@ -39,11 +44,11 @@ def run_all(tests, in_ci, presets=("release",), tidy=None):
         (root / "build" / "release").mkdir(parents=True)
         (root / "build" / "release" / "CTestTestfile.cmake").write_text(tests, encoding="utf-8")
         if tidy is None:
-            stack.enter_context(mock.patch.object(run, "Tidy"))
+            stack.enter_context(mock.patch.object(run, "tidy", lambda *_: None))
         else:
             (root / "tests" / "lint").mkdir(parents=True)
             (root / "tests" / "lint" / "tidy.py").write_text(tidy, encoding="utf-8")
-        stack.enter_context(mock.patch.multiple(run, ROOT=root, build="release".__eq__,
+        stack.enter_context(mock.patch.multiple(run, ROOT=root, build=lambda preset, _: preset == "release",
                                                 run_logged=lambda *_: True))
         stack.enter_context(mock.patch.dict(os.environ, {"CI": "true" if in_ci else ""}))
         stack.enter_context(contextlib.redirect_stdout(said))
@@ -122,6 +127,54 @@ class Run(unittest.TestCase):
         self.assertEqual((code, said[-1]), (0, "1 passed, 0 failed, 1 skipped"))
         self.assertIn("  lint.tidy: there is none", said)
         self.assertEqual(run_all(only("silent"), in_ci=True, tidy=absent)[0], 1)
+
+    def test_beside_the_tests_of_a_build_the_next_one_is_made(self):
+        dev_begins, tests_run = threading.Event(), threading.Event()
+
+        def build(preset, _):
+            if preset == "release":
+                return True
+            dev_begins.set()
+            return tests_run.wait(HANGS_SECONDS / 2)
+
+        def run_tests(preset, _, totals):
+            if dev_begins.wait(HANGS_SECONDS / 2):
+                totals.add(preset, 1, 0, 0, "")
+            tests_run.set()
+
+        totals = run.Totals()
+        with mock.patch.multiple(run, build=build, run_tests=run_tests, tidy=lambda *_: None,
+                                 run_logged=lambda *_: True):
+            run.run_all(["release", "dev"], totals)
+        self.assertEqual((totals.passed, totals.failed), (2, 0))
+
+
+class Beside(unittest.TestCase):
+
+    def setUp(self):
+        self.beside = run.Beside()
+        self.addCleanup(self.beside.stop)
+        self.ends = self.beside.submit(self.beside.run, ["sleep", str(HANGS_SECONDS)])
+        while self.process() is None:
+            time.sleep(0.01)
+
+    def process(self):
+        with self.beside.lock:
+            return self.beside.process
+
+    def test_what_runs_beside_the_tests_gives_way_to_them(self):
+        pid = self.process().pid
+        group = pathlib.Path(f"/proc/{pid}/autogroup")
+        if group.exists():
+            self.assertTrue(group.read_text(encoding="ascii").endswith(" nice 19\n"))
+        while os.getpriority(os.PRIO_PROCESS, pid) != 19:
+            self.assertFalse(self.ends.done())
+            time.sleep(0.01)
+
+    def test_what_runs_beside_the_tests_is_ended_with_them_and_nothing_more_begins(self):
+        self.beside.stop()
+        self.assertEqual(self.ends.result().returncode, -signal.SIGTERM)
+        self.assertNotEqual(self.beside.run(["true"]).returncode, 0)
 
 
 if __name__ == "__main__":
