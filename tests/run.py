@@ -26,7 +26,7 @@ BUILDS = {
     "dev": ["-L", "^(unit|integration|fuzz)$"],
     "tsan": ["-L", "^(unit|integration|fuzz)$"],
 }
-TESTS_PER_PROCESSOR = 1
+TESTS_PER_PROCESSOR = 2  # most of them wait
 SLOW_SECONDS = 10
 TIDY_SKIPPED = 77
 OUTPUT_LINES = 80
