@@ -79,7 +79,9 @@ bool hub_resync_begin(struct hub_session *session) {
         session->resync = HUB_RESYNC_WAITS;
         session->resync_ms = cm_clock_now_ms();
         cm_list_append(&all->waiting, &session->in_resyncs);
-        cm_timer_start(session->owner->config.loop, &all->look, LOOK_MS);
+        if (all->look.at == 0) { // else it would be put off by each that comes
+            cm_timer_start(session->owner->config.loop, &all->look, LOOK_MS);
+        }
         all->waiting_count++;
     }
     show(all);

@@ -827,6 +827,28 @@ static void who_does_not_end_his_full_report_loses_his_place(void **state) {
     rig_ping(paris); // it is served on
 }
 
+static void who_comes_to_wait_does_not_keep_others_waiting(void **state) {
+    static const char *const others[] = {
+        "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0011", "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0012",
+        "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0013", "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0014",
+        "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0015", "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0016",
+        "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0017"};
+    struct rig *r = *state;
+
+    r->sessions->resyncs.max = 1;
+    (void)rig_connect(r, "paris-1", PARIS); // and never ends
+    cm_clock_advance(9000);
+    struct peer *rome = greet(r, "rome-1", ROME);
+    RIG_UNTIL(r, r->sessions->resyncs.waiting_count == 1);
+    for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+        cm_clock_advance(200);
+        (void)greet(r, others[i], others[i]);
+        RIG_UNTIL(r, session_of(r, others[i]) != NULL &&
+                         session_of(r, others[i])->resync == HUB_RESYNC_WAITS);
+    }
+    RIG_UNTIL(r, rome->frames[WIRE_WELCOME] == 1);
+}
+
 static void who_waits_long_for_a_place_is_asked_to_come_again(void **state) {
     struct rig *r = *state;
 
@@ -1325,6 +1347,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(only_so_many_report_everything_anew_at_once),
     RIG_TEST(who_has_ended_his_full_report_makes_room_for_the_next),
     RIG_TEST(who_does_not_end_his_full_report_loses_his_place),
+    RIG_TEST(who_comes_to_wait_does_not_keep_others_waiting),
     RIG_TEST(who_waits_long_for_a_place_is_asked_to_come_again),
     RIG_TEST(who_is_revoked_or_held_while_he_waits_for_a_place_gets_none),
     RIG_TEST(who_is_replaced_while_he_waits_for_a_place_gets_none),
