@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Lets promtool read the alert rules and the scrape configuration, and run the rules' own tests."""
+"""Lets promtool read the alert rules, of which no two may have one name and labels, and the scrape
+configuration, and run the rules' own tests."""
 import pathlib
 import shutil
 import subprocess
@@ -15,7 +16,8 @@ def main():
         print("promtool is not here: install prometheus")
         return SKIP
     failed = False
-    for words in (("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml"),
+    for words in (("check", "rules", "--lint-fatal", "alerts.yaml"),
+                  ("test", "rules", "alerts_test.yaml"),
                   ("check", "config", "--syntax-only", "prometheus.yaml")):
         done = subprocess.run([tool, *words], cwd=folder, capture_output=True, text=True, timeout=300,
                               check=False)
