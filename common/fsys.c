@@ -253,6 +253,62 @@ enum cm_rc cm_fsys_remove_tree(const char *path, struct cm_err *err) {
     return CM_OK;
 }
 
+static int give_below(int parent, const struct stat *owner, int depth);
+
+// give_at gives a file, a link or a folder with what is in it; 0 or -1 with errno. What was looked
+// at is what is given, whatever takes its name meanwhile.
+static int give_at(int parent, const char *name, const struct stat *owner, int depth) {
+    CM_CLEANUP(close_fdp) int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    struct stat st;
+
+    if (fd < 0 || fstat(fd, &st) != 0) {
+        return errno == ENOENT ? 0 : -1;
+    }
+    if (depth == TREE_DEPTH_MAX) {
+        errno = ELOOP;
+        return -1;
+    }
+    bool given = st.st_uid == 0 && (S_ISDIR(st.st_mode) || st.st_nlink == 1);
+    if (given && fchownat(fd, "", owner->st_uid, owner->st_gid, AT_EMPTY_PATH) != 0) {
+        return -1;
+    }
+    return S_ISDIR(st.st_mode) ? give_below(fd, owner, depth + 1) : 0;
+}
+
+static int give_below(int parent, const struct stat *owner, int depth) {
+    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    CM_CLEANUP(close_dirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+    struct dirent *entry;
+
+    if (dir == NULL) {
+        close_fdp(&fd);
+        return -1;
+    }
+    while ((entry = readdir(dir)) != NULL) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            give_at(fd, entry->d_name, owner, depth) != 0) {
+            return -1;
+        }
+    }
+    return 0;
+}
+
+enum cm_rc cm_fsys_give(const char *path, struct cm_err *err) {
+    CM_CLEANUP(close_fdp) int fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    struct stat owner;
+
+    if (geteuid() != 0 || (fd < 0 && errno == ENOENT)) {
+        return CM_OK;
+    }
+    if (fd < 0 || fstat(fd, &owner) != 0) {
+        return fail_errno(err, "look at", path);
+    }
+    if (owner.st_uid != 0 && give_below(fd, &owner, 0) != 0) {
+        return fail_errno(err, "give its owner what is in", path);
+    }
+    return CM_OK;
+}
+
 // lock_fd takes the lock without waiting.
 static enum cm_rc lock_fd(int fd, const char *path, struct cm_err *err) {
     if (flock(fd, LOCK_EX | LOCK_NB) == 0) {

@@ -32,6 +32,11 @@ CM_MUSTUSE enum cm_rc cm_fsys_make_dir(const char *path, mode_t mode, struct cm_
 // fine.
 CM_MUSTUSE enum cm_rc cm_fsys_remove_tree(const char *path, struct cm_err *err);
 
+// cm_fsys_give gives what is root's below a folder to whoever owns the folder, without following
+// links; a file that has another name, too, is left as it is. It does nothing if we are not root,
+// or the folder is root's or missing.
+CM_MUSTUSE enum cm_rc cm_fsys_give(const char *path, struct cm_err *err);
+
 // cm_fsys_lock takes an exclusive lock on a file (made if needed) for the life of the process and
 // returns its descriptor in *out_fd. It fails with CM_EBUSY if another process holds it.
 CM_MUSTUSE enum cm_rc cm_fsys_lock(const char *path, int *out_fd, struct cm_err *err);

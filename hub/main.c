@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/clock.h"
+#include "common/fsys.h"
 #include "common/harden.h"
 #include "common/log.h"
 #include "common/mem.h"
@@ -232,6 +233,22 @@ static enum cm_rc run(const struct hub_config *config, struct cm_err *err) {
     }
 }
 
+// What root writes into the folder of a hub that runs as somebody else would be closed to that.
+static enum cm_rc run_for_owner(const struct hub_config *config, struct cm_err *err) {
+    enum cm_rc rc = run(config, err);
+    bool writes = config->command != HUB_COMMAND_SERVE && config->command != HUB_COMMAND_BACKUP;
+    struct cm_err why;
+
+    if (!writes || cm_fsys_give(config->data_dir, &why) == CM_OK) {
+        return rc;
+    }
+    return rc < 0 ? rc
+                  : cm_fail(err, why.code,
+                            "it is done, but the hub could not read it: %s; give all that is in "
+                            "'%s' to the user that the hub runs as (chown -R)",
+                            why.msg, config->data_dir);
+}
+
 int main(int argc, char **argv) {
     struct hub_config config = {0};
     struct cm_err err;
@@ -250,7 +267,7 @@ int main(int argc, char **argv) {
     } else if (config.version) {
         (void)printf("holdfast-hub %s\n", HOLDFAST_VERSION);
     } else {
-        rc = run(&config, &err);
+        rc = run_for_owner(&config, &err);
     }
     if (rc < 0) {
         (void)fprintf(stderr, "holdfast-hub: %s\n", err.msg);

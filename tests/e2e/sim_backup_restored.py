@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """A hub is lost with its disk and restored from a backup that is older than its fleet."""
+import os
 import pathlib
 import shutil
 import stat
@@ -73,7 +74,22 @@ class BackupRestored(SimStory):
     def test_a_backup_is_restored_into_an_empty_folder_only(self):
         self.assertIn("move what is there away", self.command("restore", self.file, code=1))
         shutil.rmtree(self.hub.data / "data")
+        (self.hub.data / "data").mkdir(mode=0o700)
+        self.give()
         self.assertIn("in epoch 2", self.command("restore", self.file))
+        self.assert_given()
+
+    def give(self):
+        """The hub of a service runs as a user of its own, while root restores it."""
+        if os.geteuid() == 0:
+            os.chown(self.hub.data / "data", 65534, 65534)
+
+    def assert_given(self):
+        owner = (self.hub.data / "data").stat().st_uid
+        files = list((self.hub.data / "data").rglob("*"))
+        self.assertGreater(len(files), 5)
+        self.assertEqual({str(file): file.lstat().st_uid for file in files},
+                         {str(file): owner for file in files})
 
     def test_while_one_repository_is_away_nobody_is_led_back(self):
         self.team.bare.rename(self.folder / "away")

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """The hub's own keys change while it serves: issuer and signer, then the root. Nobody is cut off, who
 was away finds the hub again, and what is on the agents' disks stays good."""
+import os
 import pathlib
 import shutil
 import signal
@@ -140,6 +141,16 @@ class Rotation(SimStory):
         self.reload()
         wait_for(lambda: self.behind() == 0, SOON, "all to have it", 0.1)
         self.assertIn("3 agents have certificates", self.command("rotate-root", "finish", code=1))
+
+    def test_8_keys_that_root_makes_are_the_users_that_the_hub_runs_as(self):
+        if os.geteuid() != 0:
+            self.skipTest("only root can give files away")
+        owner = 65534
+        os.chown(self.hub.data / "data", owner, owner)
+        for file in (self.hub.data / "data").rglob("*"):
+            os.chown(file, owner, owner, follow_symlinks=False)
+        self.command("rotate")
+        self.assertEqual({file.lstat().st_uid for file in self.keys.iterdir()}, {owner})
 
 
 if __name__ == "__main__":

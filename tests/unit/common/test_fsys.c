@@ -197,6 +197,44 @@ static void a_tree_that_is_too_deep_is_an_error(void **state) {
     cm_str_done(&deep);
 }
 
+#define SOMEBODY 65534
+
+static uid_t owner_of(const char *name) {
+    struct stat st;
+
+    assert_int_equal(lstat(at(name), &st), 0);
+    return st.st_uid;
+}
+
+static void what_root_wrote_is_given_to_whoever_owns_the_folder(void **state) {
+    (void)state;
+    CM_AUTOFREE char *outside = cm_strdup(at("outside"));
+    struct cm_err err;
+
+    if (geteuid() != 0) {
+        skip();
+    }
+    assert_int_equal(cm_fsys_make_dir(at("tree/a"), 0700, &err), CM_OK);
+    write_file("tree/a/f", "x");
+    write_file("tree/other", "x");
+    write_file("outside", "x");
+    write_file("beside", "x");
+    assert_int_equal(symlink("../beside", at("tree/link")), 0);
+    assert_int_equal(link(outside, at("tree/a/name")), 0);
+    assert_int_equal(chown(at("tree/other"), 1, 1), 0);
+    assert_int_equal(cm_fsys_give(at("tree"), &err), CM_OK);
+    assert_int_equal(owner_of("tree/a"), 0); // the folder is root's
+    assert_int_equal(chown(at("tree"), SOMEBODY, SOMEBODY), 0);
+    assert_int_equal(cm_fsys_give(at("tree"), &err), CM_OK);
+    assert_int_equal(owner_of("tree/a"), SOMEBODY);
+    assert_int_equal(owner_of("tree/a/f"), SOMEBODY);
+    assert_int_equal(owner_of("tree/link"), SOMEBODY);
+    assert_int_equal(owner_of("tree/other"), 1);
+    assert_int_equal(owner_of("outside"), 0);
+    assert_int_equal(owner_of("beside"), 0);
+    assert_int_equal(cm_fsys_give(at("none"), &err), CM_OK);
+}
+
 static void a_lock_has_one_holder(void **state) {
     (void)state;
     struct cm_err err;
@@ -282,6 +320,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_link_to_a_tree_is_removed_itself, make_root, remove_root),
         cmocka_unit_test_setup_teardown(a_tree_that_is_too_deep_is_an_error, make_root,
                                         remove_root),
+        cmocka_unit_test_setup_teardown(what_root_wrote_is_given_to_whoever_owns_the_folder,
+                                        make_root, remove_root),
         cmocka_unit_test_setup_teardown(a_lock_has_one_holder, make_root, remove_root),
         cmocka_unit_test_setup_teardown(paths_below_the_root_are_accepted, make_root, remove_root),
         cmocka_unit_test_setup_teardown(paths_that_could_escape_are_refused, make_root,
