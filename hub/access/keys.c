@@ -62,6 +62,19 @@ void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t be
     }
 }
 
+void hub_keys_choose(struct hub_keys *keys, const struct cm_sha256 *key, int64_t now_ms) {
+    int64_t begins_ms = now_ms - HUB_CERTIFY_EARLY_MS - 1;
+
+    if (!is(&keys->current, key)) {
+        keys->current = *key;
+        keys->next = (struct cm_sha256){0};
+    }
+    keys->before = (struct cm_sha256){0};
+    keys->before_until_ms = 0;
+    keys->begins_ms = begins_ms > keys->begins_ms ? begins_ms : keys->begins_ms;
+    keys->approved_ms = now_ms;
+}
+
 bool hub_keys_may_renew(int64_t ended_ms, int64_t budget_ms, int64_t approved_ms, int64_t now_ms) {
     if (approved_ms > 0 && now_ms - approved_ms <= APPROVAL_MS) {
         return true;

@@ -73,6 +73,10 @@ void hub_keys_certified(struct hub_keys *keys, const struct cm_sha256 *key, int6
 void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t begins_ms,
                   int64_t now_ms);
 
+// hub_keys_choose makes the one of two keys that a person says is the right one current. All else
+// that was certified is older than this, and unknown from then on.
+void hub_keys_choose(struct hub_keys *keys, const struct cm_sha256 *key, int64_t now_ms);
+
 // hub_keys_may_renew tells whether an expired certificate is renewed without a person: within the
 // budget (0: never), or within a day after a person said so.
 bool hub_keys_may_renew(int64_t ended_ms, int64_t budget_ms, int64_t approved_ms, int64_t now_ms);

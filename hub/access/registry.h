@@ -26,7 +26,7 @@ struct hub_registered {
     int64_t begins_ms; // of its newest certificate; 0: not known
     const char *held;  // why it waits for a person; "" or NULL: it does not
     int64_t held_ms;
-    struct cm_sha256 held_key; // with which it then goes on; zeros: with the one it has
+    struct cm_sha256 held_key; // that raised the doubt; zeros: none, or it was not about a key
     int64_t approved_ms;       // when a person let it go on last; 0: never
 };
 

@@ -42,6 +42,7 @@ void hub_change_unref(struct hub_change *c) {
     free(c->cluster);
     free(c->app);
     free(c->repository);
+    free(c->key);
     free(c->token);
     free(c->namespace);
     free(c->kind);

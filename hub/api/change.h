@@ -32,6 +32,7 @@ struct hub_change {
     char *cluster;
     char *app;
     char *repository;
+    char *key;   // of an agent: how its hash begins
     char *token; // the name of an API token, or its id
     char *namespace;
     char **keys; // of objects, ended by NULL

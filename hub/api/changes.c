@@ -198,7 +198,7 @@ static void approved(void *ctx, const struct cm_err *err, const char *id,
 }
 
 static void begin_approval(struct hub_change *c) {
-    hub_renewal_approve(c->api->config.store, c->cluster, c->actor, approved, c);
+    hub_renewal_approve(c->api->config.store, c->cluster, c->key, c->actor, approved, c);
 }
 
 enum cm_rc hub_post_approval(struct hub_request *r, struct cm_err *err) {
@@ -207,5 +207,6 @@ enum cm_rc hub_post_approval(struct hub_request *r, struct cm_err *err) {
     enum cm_rc rc = hub_check_body(r, &body, err);
 
     c->cluster = copy_text(body, "cluster");
+    c->key = copy_text(body, "key");
     return rc;
 }

@@ -153,6 +153,9 @@ static const struct hub_member enrollment_body[] = {
 static const struct hub_member approval_body[] = {
     {"cluster", HUB_MEMBER_TEXT, true, "The name of the cluster.", 1, 63, NULL,
      "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
+    {"key", HUB_MEMBER_TEXT, false,
+     "How the hash of the key begins with which it goes on; needed where two have the identity.", 4,
+     64, NULL, "^[0-9a-f]*$"},
     END,
 };
 

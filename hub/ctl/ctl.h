@@ -45,6 +45,7 @@ struct ctl_options {
     char *reason;
     char *until;
     char *name;
+    char *key;
     char *object;
     char *field;
     char *versions;

@@ -194,6 +194,9 @@ int ctl_approve(struct ctl *c) {
         return ctl_fail(c, CM_EINVAL, "approve: name one cluster");
     }
     cm_json_set_string(c->arena, body, "cluster", c->argv[0]);
+    if (c->options.key != NULL) {
+        cm_json_set_string(c->arena, body, "key", c->options.key);
+    }
     if (ctl_call(c, "POST", "/approvals", NULL, body, &answer) < 0) {
         return CTL_ERROR;
     }

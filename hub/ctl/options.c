@@ -74,6 +74,8 @@ const struct cm_option ctl_option_table[] = {
      .help = "It ends within these, such as 'Mon-Fri 08:00-17:00 +01:00'."},
     {STRING("name", name), .value_name = "NAME", .line_only = true,
      .help = "What it is called; default: one is made."},
+    {STRING("key", key), .value_name = "KEY", .line_only = true,
+     .help = "How the key begins with which it goes on, as 'holdfast get agents' tells."},
     {STRING("object", object), .value_name = "OBJECT", .line_only = true,
      .help = "Only of this: KIND.GROUP/NAMESPACE/NAME, or less of it."},
     {STRING("field", field), .value_name = "PATH", .line_only = true,

@@ -465,11 +465,15 @@ const struct ctl_verb ctl_verbs[] = {
      .about =
          "An agent waits if its certificate ended longer ago than the hub renews by itself, or "
          "if two were found to have its key; 'holdfast get agents' says which and why. Where "
-         "two have it, stop the wrong one first: the key that came last is approved, the "
-         "agent replaces it at once, and the other is worth nothing then. In doubt revoke it "
-         "and enroll the cluster anew.",
-     .example = "holdfast get agents\nholdfast approve store-007",
-     .options = "",
+         "two have it, stop the wrong one first. If they have one key, it is approved. If they "
+         "have two, --key says which: the newest on record if somebody else uses an old copy of "
+         "the disk, the one that came last if the agent's own disk was set back. It is replaced "
+         "at once, and the other is worth nothing then. In doubt revoke it and enroll the "
+         "cluster anew.",
+     .example = "holdfast get agents\n"
+                "holdfast approve store-007\n"
+                "holdfast approve store-007 --key 5ff31ab0",
+     .options = "key",
      .completes = "clusters",
      .run = ctl_approve},
     {.name = "revoke",

@@ -1,5 +1,6 @@
 #include "hub/jobs/renewal.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,6 +79,28 @@ static enum cm_rc hold(struct hub_db *db, struct hub_agent_row *row, const char 
     return rc < 0 ? rc : add_event(db, row, "agent.held", "hub", why, err);
 }
 
+// Nobody can say which of two is the right one who does not know both, and where they are.
+static enum cm_rc say_doubt(struct hub_db *db, const struct hub_agent_row *row, const char *why,
+                            const struct cm_sha256 *key, const char *address, char **out,
+                            struct cm_err *err) {
+    char last[HUB_AGENT_ADDRESS_MAX];
+    char came[CM_SHA256_HEX_MAX];
+    char known[CM_SHA256_HEX_MAX];
+
+    if (key == NULL || cm_sha256_equal(key, &row->key)) {
+        *out = cm_strdup(why);
+        return CM_OK;
+    }
+    cm_sha256_hex(key, came);
+    cm_sha256_hex(&row->key, known);
+    enum cm_rc rc = hub_agents_last_address(db, row->cluster, last, err);
+    if (rc == CM_OK) {
+        *out = cm_strf("%s; key %.8s came from %s, the newest on record is %.8s, last of %s", why,
+                       came, address, known, last[0] == '\0' ? "an unknown address" : last);
+    }
+    return rc;
+}
+
 // ---- Certificates
 
 struct certify_job {
@@ -88,6 +111,7 @@ struct certify_job {
     uint8_t exporter[32];
     struct cm_buf *bytes;     // the CSR, or the certificate that has ended
     struct cm_buf *signature; // NULL: a CSR
+    char *address;            // likewise
     int64_t life_ms;
     int64_t budget_ms;
     hub_renewal_fn done;
@@ -110,9 +134,12 @@ static enum cm_rc refuse_unknown(struct certify_job *c, const char *why) {
 }
 
 static enum cm_rc refuse_held(struct certify_job *c, const struct hub_agent_row *row) {
-    CM_AUTOFREE char *why = cm_strf("this agent waits for a person's approval (%s); 'holdfast "
+    assert(row->held != NULL);
+    // Which keys there are, and where they came from, is none of this one's business.
+    int shown = (int)strcspn(row->held, ";");
+    CM_AUTOFREE char *why = cm_strf("this agent waits for a person's approval (%.*s); 'holdfast "
                                     "approve %s' lets it go on",
-                                    row->held, row->cluster);
+                                    shown, row->held, row->cluster);
 
     c->result.held = true;
     return refuse(c, why);
@@ -184,8 +211,10 @@ static enum cm_rc check_expired(const struct certify_job *c, const struct cm_cer
 
 static enum cm_rc hold_expired(struct certify_job *c, struct hub_db *db, struct hub_agent_row *row,
                                const char *why, struct cm_err *err) {
-    enum cm_rc rc = hold(db, row, why, &c->key, err);
+    CM_AUTOFREE char *words = NULL;
+    enum cm_rc rc = say_doubt(db, row, why, &c->key, c->address, &words, err);
 
+    rc = rc < 0 ? rc : hold(db, row, words, &c->key, err);
     return rc < 0 ? rc : refuse_held(c, row);
 }
 
@@ -257,6 +286,7 @@ static void certify_done(struct hub_store_job *job, const struct cm_err *err) {
     free(c->certificate.der);
     cm_buf_unref(c->bytes);
     cm_buf_unref(c->signature);
+    free(c->address);
     free(c);
 }
 
@@ -291,6 +321,7 @@ void hub_renewal_expired(struct hub_store *store, const struct hub_authority *au
     c->job.run = run_expired;
     memcpy(c->exporter, ask->exporter, sizeof(c->exporter));
     c->signature = cm_buf_copy(ask->signature, ask->signature_size);
+    c->address = cm_strdup(ask->address);
     c->life_ms = ask->life_ms;
     c->budget_ms = ask->budget_ms;
     c->done = done;
@@ -309,6 +340,7 @@ struct note_job {
     bool was_lost;
     int64_t at_ms;
     char *why;
+    char *address;
     int64_t skew_ms;
     enum cm_rc (*keep)(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
                        struct cm_err *err);
@@ -332,6 +364,7 @@ static void note_done(struct hub_store_job *job, const struct cm_err *err) {
         cm_log(CM_LOG_WARN, "store.failed", err->msg, "id", n->id, NULL);
     }
     free(n->why);
+    free(n->address);
     free(n);
 }
 
@@ -375,14 +408,19 @@ void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sh
 
 static enum cm_rc keep_hold(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
                             struct cm_err *err) {
-    return hold(db, row, n->why, n->has_key ? &n->key : NULL, err);
+    const struct cm_sha256 *key = n->has_key ? &n->key : NULL;
+    CM_AUTOFREE char *words = NULL;
+    enum cm_rc rc = say_doubt(db, row, n->why, key, n->address, &words, err);
+
+    return rc < 0 ? rc : hold(db, row, words, key, err);
 }
 
 void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,
-                      const struct cm_sha256 *key) {
+                      const struct cm_sha256 *key, const char *address) {
     struct note_job *n = note_new(id);
 
     n->why = cm_strdup(why);
+    n->address = cm_strdup(address);
     n->has_key = key != NULL;
     n->key = key == NULL ? (struct cm_sha256){0} : *key;
     n->keep = keep_hold;
@@ -463,6 +501,7 @@ void hub_renewal_skew(struct hub_store *store, const char *id, int64_t skew_ms) 
 struct approve_job {
     struct hub_store_job job;
     char *cluster;
+    char *key; // how it begins; NULL: not said
     char *made_by;
     char id[CM_UUID_MAX];
     struct hub_keys keys;
@@ -470,16 +509,44 @@ struct approve_job {
     void *ctx;
 };
 
-// With which key it goes on. The other one is worth nothing from now on.
-static void choose_key(struct hub_agent_row *row) {
+static bool begins(const char hex[CM_SHA256_HEX_MAX], const char *prefix) {
+    return prefix != NULL && strncmp(hex, prefix, strlen(prefix)) == 0;
+}
+
+// With which of two keys it goes on: an old disk that is used again may be a thief's, or the
+// agent's own that was set back, and no hub can tell.
+static enum cm_rc choose_of_two(const struct approve_job *a, struct hub_agent_row *row,
+                                int64_t now_ms, struct cm_err *err) {
+    struct hub_keys keys = hub_renewal_keys(row, 0);
+    char known[CM_SHA256_HEX_MAX];
+    char came[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&row->key, known);
+    cm_sha256_hex(&row->held_key, came);
+    if (begins(known, a->key) == begins(came, a->key)) {
+        return cm_fail(err, CM_EINVAL,
+                       "two keys have the identity of '%s': say --key %.8s, the newest on record, "
+                       "if an old copy of its disk is used by somebody else, or --key %.8s, which "
+                       "came last, if its own disk was set back; the other one is shut out (%s)",
+                       a->cluster, known, came, row->held);
+    }
+    hub_keys_choose(&keys, begins(known, a->key) ? &row->key : &row->held_key, now_ms);
+    set_keys(row, &keys);
+    return CM_OK;
+}
+
+static enum cm_rc choose_key(const struct approve_job *a, struct hub_agent_row *row, int64_t now_ms,
+                             struct cm_err *err) {
     static const struct cm_sha256 none;
+    char known[CM_SHA256_HEX_MAX];
 
     if (!cm_sha256_equal(&row->held_key, &none) && !cm_sha256_equal(&row->held_key, &row->key)) {
-        row->key = row->held_key;
-        row->next_key = none;
-        row->before_key = none;
+        return choose_of_two(a, row, now_ms, err);
     }
-    row->held_key = none;
+    cm_sha256_hex(&row->key, known);
+    return a->key == NULL || begins(known, a->key)
+               ? CM_OK
+               : cm_fail(err, CM_EINVAL, "the key of cluster '%s' is %.8s", a->cluster, known);
 }
 
 static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
@@ -496,11 +563,16 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
         return cm_fail(err, CM_ENOTFOUND, "no agent of cluster '%s' waits for an approval",
                        a->cluster);
     }
-    choose_key(row);
-    row->approved_ms = cm_clock_unix_ms();
+    int64_t now_ms = cm_clock_unix_ms();
+    rc = choose_key(a, row, now_ms, err);
+    if (rc < 0) {
+        return rc;
+    }
+    row->approved_ms = now_ms;
     rc = add_event(db, row, "agent.approved", a->made_by, row->held, err);
     row->held = "";
     row->held_ms = 0;
+    row->held_key = (struct cm_sha256){0};
     rc = rc < 0 ? rc : hub_agents_put(db, row, err);
     memcpy(a->id, found.id, sizeof(a->id));
     rc = rc < 0 ? rc : hub_renewal_restored_ms(db, &restored_ms, err);
@@ -513,17 +585,19 @@ static void approve_done(struct hub_store_job *job, const struct cm_err *err) {
 
     a->done(a->ctx, err, a->id, &a->keys);
     free(a->cluster);
+    free(a->key);
     free(a->made_by);
     free(a);
 }
 
-void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *made_by,
-                         hub_approve_fn done, void *ctx) {
+void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *key,
+                         const char *made_by, hub_approve_fn done, void *ctx) {
     struct approve_job *a = cm_new(1, sizeof(*a));
 
     a->job.run = run_approve;
     a->job.done = approve_done;
     a->cluster = cm_strdup(cluster);
+    a->key = cm_strdup(key);
     a->made_by = cm_strdup(made_by);
     a->done = done;
     a->ctx = ctx;

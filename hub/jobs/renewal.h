@@ -69,6 +69,7 @@ struct hub_expired_ask {
     size_t signature_size;
     int64_t life_ms;
     int64_t budget_ms; // hub_keys_may_renew
+    const char *address;
 };
 
 // hub_renewal_expired certifies the key of a certificate that has ended (or begins later: this
@@ -87,10 +88,10 @@ void hub_renewal_use(struct hub_store *store, const char *id, const struct cm_sh
 void hub_renewal_returned(struct hub_store *store, const char *id);
 void hub_renewal_refused(struct hub_store *store, const char *id);
 
-// hub_renewal_hold keeps that an agent is held, and why. key: with which it goes on when approved;
-// NULL: with the one it has.
+// hub_renewal_hold keeps that an agent is held, and why. key: the one that came, from this address,
+// and raised the doubt; NULL: it is none that another one stands against.
 void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,
-                      const struct cm_sha256 *key);
+                      const struct cm_sha256 *key, const char *address);
 
 // hub_renewal_skew keeps by how much an agent's clock is ahead of ours; 0: by no more than a
 // minute.
@@ -99,6 +100,8 @@ void hub_renewal_skew(struct hub_store *store, const char *id, int64_t skew_ms);
 typedef void (*hub_approve_fn)(void *ctx, const struct cm_err *err, const char *id,
                                const struct hub_keys *keys);
 
-// hub_renewal_approve lets the held agent of a cluster go on. CM_ENOTFOUND: it is not held.
-void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *made_by,
-                         hub_approve_fn done, void *ctx);
+// hub_renewal_approve lets the held agent of a cluster go on, with the key whose hash begins so
+// (NULL: there is but one to choose). Another one is worth nothing from then on. CM_ENOTFOUND: it
+// is not held. CM_EINVAL: it does not say which of two keys, or one that neither is.
+void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *key,
+                         const char *made_by, hub_approve_fn done, void *ctx);

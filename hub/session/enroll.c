@@ -255,7 +255,8 @@ static enum cm_rc read_expired(struct enrolling *e, const Holdfast__V1__EnrollRe
                                   .signature = request->signature.data,
                                   .signature_size = request->signature.len,
                                   .life_ms = config->certificate_life_ms,
-                                  .budget_ms = config->offline_budget_ms};
+                                  .budget_ms = config->offline_budget_ms,
+                                  .address = cm_net_conn_addr(e->conn)};
 
     if (!cm_uuid_ok(request->cluster_id)) {
         return cm_fail(err, CM_EINVAL, "the request is malformed");

@@ -287,7 +287,7 @@ extern const char hub_revoking_words[];
 void hub_keys_make_metrics(struct hub_sessions *s);
 void hub_keys_forget(struct hub_sessions *s, struct hub_member *member); // before it is freed
 void hub_keys_cut_off(void *member);                                     // hub_member.cut
-struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_tls_peer *peer,
+struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_net_conn *conn,
                                          const char **why); // NULL: why not
 
 // What a certificate costs of an agent's allowance: a signature, two commits, an event.

@@ -103,18 +103,26 @@ static void disconnect(struct hub_sessions *s, struct hub_member *member, int re
 
 // Whoever is connected is cut off, too: nobody knows which of the two is the right one.
 static void doubt(struct hub_sessions *s, struct hub_member *member, const char *why,
-                  const struct cm_sha256 *key) {
-    cm_log(CM_LOG_ERROR, "agent.held", why, "cluster", member->cluster, NULL);
+                  const struct cm_sha256 *key, const char *address) {
+    char came[CM_SHA256_HEX_MAX];
+    char known[CM_SHA256_HEX_MAX];
+    const struct hub_session *other = member->session;
+
+    cm_sha256_hex(key == NULL ? &member->keys.current : key, came);
+    cm_sha256_hex(&member->keys.current, known);
+    cm_log(CM_LOG_ERROR, "agent.held", why, "cluster", member->cluster, "key", came, "address",
+           address, "newest_key", known, "connected_from",
+           other == NULL || other->conn == NULL ? "" : cm_net_conn_addr(other->conn), NULL);
     set_held(s, member, true);
-    hub_renewal_hold(s->config.store, member->cluster_id, why, key);
+    hub_renewal_hold(s->config.store, member->cluster_id, why, key, address);
     disconnect(s, member, HOLDFAST__V1__GOODBYE__REASON__REVOKED, waits_words);
     tell(s);
 }
 
 static void suspect(struct hub_sessions *s, struct hub_member *member, const char *why,
-                    const struct cm_sha256 *key) {
+                    const struct cm_sha256 *key, const char *address) {
     cm_metric_add(s->metric_copied, 1);
-    doubt(s, member, why, key);
+    doubt(s, member, why, key, address);
 }
 
 void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
@@ -189,7 +197,9 @@ static void use_key(struct hub_sessions *s, struct hub_member *member, const str
 }
 
 static struct hub_member *judge(struct hub_sessions *s, struct hub_member *member,
-                                const struct cm_tls_peer *peer, const char **why) {
+                                const struct cm_net_conn *conn, const char **why) {
+    const struct cm_tls_peer *peer = cm_net_conn_peer(conn);
+    const char *address = cm_net_conn_addr(conn);
     enum hub_key_verdict verdict =
         hub_keys_judge(&member->keys, &peer->key_sha256, peer->not_before_ms, cm_clock_unix_ms());
 
@@ -197,10 +207,10 @@ static struct hub_member *judge(struct hub_sessions *s, struct hub_member *membe
         return NULL;
     }
     if (!member->held && verdict == HUB_KEY_STALE) {
-        suspect(s, member, hub_renewal_stale, &peer->key_sha256);
+        suspect(s, member, hub_renewal_stale, &peer->key_sha256, address);
     }
     if (!member->held && verdict == HUB_KEY_AHEAD) {
-        doubt(s, member, hub_renewal_ahead, &peer->key_sha256);
+        doubt(s, member, hub_renewal_ahead, &peer->key_sha256, address);
     }
     if (member->held) {
         *why = waits_words;
@@ -212,8 +222,9 @@ static struct hub_member *judge(struct hub_sessions *s, struct hub_member *membe
     return member;
 }
 
-struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_tls_peer *peer,
+struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_net_conn *conn,
                                          const char **why) {
+    const struct cm_tls_peer *peer = cm_net_conn_peer(conn);
     const char *id =
         peer->has_cert ? hub_authority_cluster_id(s->config.authority, peer->uri) : NULL;
     struct hub_member *member = id == NULL ? NULL : hub_member_find(s, id);
@@ -222,7 +233,7 @@ struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm
     if (id != NULL && member == NULL && cm_throttle_take(s->told_refused, id, cm_clock_now_ms())) {
         hub_renewal_refused(s->config.store, id);
     }
-    return member == NULL ? NULL : judge(s, member, peer, why);
+    return member == NULL ? NULL : judge(s, member, conn, why);
 }
 
 // ---- Two of one identity
@@ -281,7 +292,7 @@ bool hub_keys_hello(struct hub_session *session, const void *message) {
         hub_renewal_returned(session->owner->config.store, member->cluster_id);
     }
     if (returns >= RETURNS_MAX) {
-        suspect(session->owner, member, copied_words, NULL);
+        suspect(session->owner, member, copied_words, NULL, cm_net_conn_addr(session->conn));
         return false;
     }
     return true;
@@ -316,7 +327,8 @@ bool hub_keys_still_good(struct hub_session *session) {
     if (hub_keys_judge(&member->keys, &session->key, 0, cm_clock_unix_ms()) != HUB_KEY_STALE) {
         return true;
     }
-    suspect(session->owner, member, hub_renewal_stale, &session->key);
+    suspect(session->owner, member, hub_renewal_stale, &session->key,
+            cm_net_conn_addr(session->conn));
     return false;
 }
 

@@ -197,8 +197,7 @@ static void take_place(struct hub_session *session) {
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
     struct hub_sessions *s = ctx;
     const char *why = NULL;
-    struct hub_member *member =
-        s->stopping ? NULL : hub_keys_authenticate(s, cm_net_conn_peer(conn), &why);
+    struct hub_member *member = s->stopping ? NULL : hub_keys_authenticate(s, conn, &why);
 
     if (s->stopping) {
         turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");

@@ -217,6 +217,20 @@ enum cm_rc hub_agents_find_named(struct hub_db *db, const char *cluster,
                    cluster, out, err);
 }
 
+enum cm_rc hub_agents_last_address(struct hub_db *db, const char *cluster,
+                                   char out[HUB_AGENT_ADDRESS_MAX], struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err, "SELECT address FROM presence WHERE cluster = ?1",
+                                 "t", cluster);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    if (rc == CM_OK || rc == CM_ENOTFOUND) {
+        (void)snprintf(out, HUB_AGENT_ADDRESS_MAX, "%s", rc == CM_OK ? hub_stmt_text(stmt, 0) : "");
+        return CM_OK;
+    }
+    return rc;
+}
+
 enum cm_rc hub_agents_put(struct hub_db *db, const struct hub_agent_row *row, struct cm_err *err) {
     return hub_db_run(
         db, err,

@@ -33,7 +33,7 @@ struct hub_agent_row {
     int64_t ends_ms;
     const char *held; // why it waits for a person; "" or NULL: it does not
     int64_t held_ms;
-    struct cm_sha256 held_key; // with which it then goes on; zeros: with the one it has
+    struct cm_sha256 held_key; // that raised the doubt; zeros: none, or it was not about a key
     int64_t approved_ms;       // when a person last said so
     int64_t skew_ms;           // its clock minus ours, if that is more than a minute
 };
@@ -95,6 +95,12 @@ CM_MUSTUSE enum cm_rc hub_agents_find_revoked(struct hub_db *db, const char *id,
                                               struct hub_agent_found *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_agents_find_named(struct hub_db *db, const char *cluster,
                                             struct hub_agent_found *out, struct cm_err *err);
+
+// hub_agents_last_address tells where the agent of a cluster last said Hello from; "": nobody
+// knows.
+#define HUB_AGENT_ADDRESS_MAX 128
+CM_MUSTUSE enum cm_rc hub_agents_last_address(struct hub_db *db, const char *cluster,
+                                              char out[HUB_AGENT_ADDRESS_MAX], struct cm_err *err);
 
 // hub_agents_put writes all of an agent's row but its id and its cluster.
 CM_MUSTUSE enum cm_rc hub_agents_put(struct hub_db *db, const struct hub_agent_row *row,

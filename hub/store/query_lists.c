@@ -74,6 +74,8 @@ static const struct hub_column agent_columns[] = {
      "Why it is not let in until a person approves; empty: it is let in."},
     {"heldMs", "g.held_ms", HUB_COLUMN_TIME, "Since when; 0: it is not."},
     {"key", "g.key_sha256", HUB_COLUMN_HEX, "SHA-256 of the key that it uses."},
+    {"heldKey", "nullif(g.held_key, zeroblob(32))", HUB_COLUMN_HEX,
+     "SHA-256 of the key that came and made it wait; empty: it was not about a key."},
     {"enrolledMs", "g.enrolled_ms", HUB_COLUMN_TIME, "When it was enrolled."},
     {"certifiedMs", "g.begins_ms", HUB_COLUMN_TIME,
      "When its newest certificate begins; 0: not known, from before this was kept."},

@@ -2,6 +2,7 @@
 """Who may connect: wrong and used tokens are refused, a revoked agent is cut off, a rebuilt cluster
 is enrolled again, a copied disk is noticed."""
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -131,7 +132,9 @@ class Enroll(SimStory):
         copy.kill()
 
     def test_once_approved_the_right_one_goes_on_with_a_new_key(self):
-        self.hub.run("approve", "late")
+        other = self.hub.run("approve", "late", "--key", "00000000", check=False).stderr
+        key = re.search("the key of cluster 'late' is ([0-9a-f]{8})", other).group(1)
+        self.hub.run("approve", "late", "--key", key)
         self.wait_event("agent.approved", cluster="late", actor="admin")
         self.rebuilt.terminate()
         self.rebuilt.start()

@@ -138,6 +138,26 @@ static void no_key_at_all_is_none_that_is_good(void **state) {
     assert_int_equal(hub_keys_judge(&keys, &none, 0, 0), HUB_KEY_UNKNOWN);
 }
 
+static void of_two_keys_a_person_chooses_one_and_the_other_is_unknown(void **state) {
+    (void)state;
+    for (int restored = 0; restored < 2; restored++) {
+        for (int second = 0; second < 2; second++) {
+            struct hub_keys keys = {.current = {{1}},
+                                    .before = {{2}},
+                                    .before_until_ms = 1,
+                                    .begins_ms = 5 * DAY_MS,
+                                    .forgot_until_ms = restored * 6 * DAY_MS};
+            const struct cm_sha256 both[] = {{{1}}, {{2}}};
+
+            hub_keys_choose(&keys, &both[second], 7 * DAY_MS);
+            assert_int_equal(hub_keys_judge(&keys, &both[second], 5 * DAY_MS, 7 * DAY_MS),
+                             HUB_KEY_CURRENT);
+            assert_int_equal(hub_keys_judge(&keys, &both[1 - second], 5 * DAY_MS, 7 * DAY_MS),
+                             HUB_KEY_UNKNOWN);
+        }
+    }
+}
+
 static void
 an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so(void **state) {
     (void)state;
@@ -161,6 +181,7 @@ int main(void) {
         cmocka_unit_test(what_is_older_than_the_key_that_was_forgotten_is_suspicious),
         cmocka_unit_test(a_hub_that_was_never_restored_has_forgotten_nothing),
         cmocka_unit_test(no_key_at_all_is_none_that_is_good),
+        cmocka_unit_test(of_two_keys_a_person_chooses_one_and_the_other_is_unknown),
         cmocka_unit_test(
             an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so),
     };

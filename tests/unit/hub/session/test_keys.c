@@ -220,24 +220,78 @@ static bool has_metric(struct rig *r, const char *line) {
     return strstr(text.data, line) != NULL;
 }
 
-static enum cm_rc approve(struct rig *r) {
+static const struct cm_err *approve_key(struct rig *r, const char *key) {
     static struct approval a; // may be answered after a test that failed
 
     a = (struct approval){.rig = r};
-    hub_renewal_approve(r->store, "paris-1", "anna", on_approved, &a);
+    hub_renewal_approve(r->store, "paris-1", key, "anna", on_approved, &a);
     RIG_UNTIL(r, a.done);
-    return a.err.code;
+    return &a.err;
 }
 
-static void the_key_that_a_person_approves_is_the_one_that_came_last(void **state) {
-    struct rig *r = *state;
-    struct peer *now = enroll(r);
+static enum cm_rc approve(struct rig *r) {
+    return approve_key(r, NULL)->code;
+}
+
+static const char *begin_of(const struct cm_key *key) {
+    static char hex[CM_SHA256_HEX_MAX];
+    struct cm_sha256 hash = cm_key_sha256(key);
+
+    cm_sha256_hex(&hash, hex);
+    hex[8] = '\0';
+    return hex;
+}
+
+static enum cm_rc approve_this(const struct peer *p) {
+    return approve_key(p->rig, begin_of(p->key))->code;
+}
+
+// hold_both uses the key before once more, after its time; `now` has the one that is newest.
+static struct peer *hold_both(struct peer *now) {
     struct peer *old = renew(now, true);
 
     cm_clock_advance(11 * MINUTE_MS);
-    RIG_UNTIL(r, now->closed);
+    RIG_UNTIL(now->rig, now->closed);
     assert_false(is_let_in(old));
-    assert_int_equal(approve(r), CM_OK);
+    return old;
+}
+
+static void who_approves_one_of_two_keys_must_say_which(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = hold_both(now);
+    const struct cm_err *refused = approve_key(r, NULL);
+
+    assert_int_equal(refused->code, CM_EINVAL);
+    assert_non_null(strstr(refused->msg, begin_of(now->key)));
+    assert_non_null(strstr(refused->msg, begin_of(old->key)));
+    assert_int_equal(approve_key(r, "00000000")->code, CM_EINVAL);
+    assert_int_equal(approve_key(r, "")->code, CM_EINVAL);
+    assert_int_equal(events(r, "agent.approved"), 0);
+    assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.held' AND message"
+                                  " GLOB '*came from 127.0.0.1:*last of 127.0.0.1:*'"),
+                     1);
+}
+
+static void the_newest_key_can_be_approved_and_the_old_one_holds_nobody_any_more(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = hold_both(now);
+
+    assert_int_equal(approve_this(now), CM_OK);
+    assert_false(is_let_in(old));
+    now->instance = 2;
+    greet(now);
+    assert_int_equal(now->renew_within, 1);
+    assert_int_equal(events(r, "agent.held"), 1);
+}
+
+static void the_key_that_came_last_can_be_approved(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = hold_both(now);
+
+    assert_int_equal(approve_this(old), CM_OK);
     assert_int_equal(events(r, "agent.approved"), 1);
     assert_true(has_metric(r, "holdfast_agents_approvals_total 1"));
     assert_false(is_let_in(now));
@@ -255,7 +309,7 @@ static void a_key_that_a_person_decided_against_holds_the_agent_no_more(void **s
     cm_clock_advance(11 * MINUTE_MS);
     RIG_UNTIL(r, now->closed);
     assert_false(is_let_in(old));
-    assert_int_equal(approve(r), CM_OK);
+    assert_int_equal(approve_this(old), CM_OK);
     cm_clock_advance(MINUTE_MS);
     old->instance = 2;
     greet(old);
@@ -443,14 +497,15 @@ static void who_is_refused_for_his_hello_is_cut_off_with_the_agent(void **state)
     hub_session_release(session);
 }
 
-// forget_renewal does to the hub what a backup of before the renewal does.
-static void forget_renewal(struct rig *r, struct peer *now, int64_t restored_ms) {
+// forget_renewal does to the hub what a backup of before the renewal does. Returns one with the key
+// that the backup knows.
+static struct peer *forget_renewal(struct rig *r, struct peer *now, int64_t restored_ms) {
 
     cm_clock_advance(2 * DAY_MS);
     RIG_UNTIL(r, now->closed);
     greet(now);
     rig_run(r, "CREATE TABLE copy AS SELECT key_sha256, begins_ms FROM agent");
-    (void)renew(now, true);
+    struct peer *old = renew(now, true);
     hub_sessions_evict(r->sessions, PARIS);
     RIG_UNTIL(r, now->closed);
     rig_run(r, "UPDATE agent SET key_sha256 = (SELECT key_sha256 FROM copy), next_key = x'',"
@@ -459,13 +514,14 @@ static void forget_renewal(struct rig *r, struct peer *now, int64_t restored_ms)
                             .begins_ms = rig_count(r, "SELECT begins_ms FROM copy"),
                             .forgot_until_ms = restored_ms};
     hub_sessions_admit(r->sessions, "paris-1", PARIS, &keys);
+    return old;
 }
 
 static void a_hub_that_was_never_restored_believes_its_table(void **state) {
     struct rig *r = *state;
     struct peer *now = enroll(r);
 
-    forget_renewal(r, now, 0);
+    (void)forget_renewal(r, now, 0);
     assert_false(is_let_in(now));
 }
 
@@ -473,7 +529,7 @@ static void a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_i
     struct rig *r = *state;
     struct peer *now = enroll(r);
 
-    forget_renewal(r, now, cm_clock_unix_ms() + 3 * DAY_MS);
+    (void)forget_renewal(r, now, cm_clock_unix_ms() + 3 * DAY_MS);
     assert_true(is_let_in(now));
     assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE message LIKE '%forgotten%'"),
                      1);
@@ -485,14 +541,28 @@ static void a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub(
     struct rig *r = *state;
     struct peer *now = enroll(r);
 
-    forget_renewal(r, now, cm_clock_unix_ms());
+    (void)forget_renewal(r, now, cm_clock_unix_ms());
     assert_false(is_let_in(now));
     assert_int_equal(now->goodbye, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
     assert_int_equal(rig_count(r, "SELECT count(*) FROM agent WHERE held LIKE '%clock was ahead%'"),
                      1);
     assert_true(has_metric(r, "holdfast_agents_copied_total 0"));
-    assert_int_equal(approve(r), CM_OK);
+    assert_int_equal(approve(r), CM_EINVAL);
+    assert_int_equal(approve_this(now), CM_OK);
     assert_true(is_let_in(now));
+}
+
+static void a_certificate_of_after_the_restore_that_a_person_shuts_out_holds_nobody(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    rig_run(r, "INSERT INTO meta (name, value) VALUES ('restored_ms', 1)");
+    const struct peer *known = forget_renewal(r, now, 1);
+    assert_false(is_let_in(now));
+    cm_clock_advance(MINUTE_MS);
+    assert_int_equal(approve_this(known), CM_OK);
+    assert_false(is_let_in(now));
+    assert_int_equal(events(r, "agent.held"), 1);
 }
 
 // ---- Expired
@@ -1055,63 +1125,66 @@ static void who_was_revoked_in_time_is_told_so(void **state) {
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_open, rig_close)
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        TEST(a_new_key_counts_once_it_is_confirmed_and_the_old_one_for_ten_minutes_more),
-        TEST(an_agent_that_lost_its_new_key_comes_with_the_old_one),
-        TEST(a_new_key_counts_from_its_first_connection_too),
-        TEST(an_agent_that_comes_with_the_key_before_is_asked_to_renew_at_once),
-        TEST(an_agent_with_a_long_certificate_is_asked_to_renew_in_an_hour),
-        TEST(an_agent_that_does_not_know_how_is_not_asked),
-        TEST(a_confirmation_with_a_wrong_signature_ends_the_connection),
-        TEST(a_revoked_agent_gets_no_certificate_even_over_a_connection_that_is_still_there),
-        TEST(an_old_key_after_its_time_holds_both_until_a_person_looks),
-        TEST(the_key_that_a_person_approves_is_the_one_that_came_last),
-        TEST(a_key_that_a_person_decided_against_holds_the_agent_no_more),
-        TEST(two_processes_that_replace_each_other_are_held),
-        TEST(a_process_that_does_not_say_which_it_is_is_another_one),
-        TEST(an_agent_of_a_version_before_never_says_it_and_is_one),
-        TEST(an_agent_that_starts_again_and_again_is_one),
-        TEST(an_agent_that_moves_and_comes_back_once_is_one),
-        TEST(a_copy_that_says_nothing_is_closed_and_shown_and_replaces_nobody),
-        TEST(an_identity_has_a_few_connections_at_most_that_say_nothing),
-        TEST(who_is_held_or_revoked_keeps_no_connection_that_says_nothing),
-        TEST(who_is_refused_for_his_hello_is_cut_off_with_the_agent),
-        TEST(a_hub_that_was_never_restored_believes_its_table),
-        TEST(a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
-        TEST(a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub),
-        TEST(a_certificate_that_ended_while_away_is_renewed_for_the_same_key),
-        TEST(beyond_the_budget_a_person_must_approve),
-        TEST(without_the_key_there_is_nothing),
-        TEST(a_certificate_of_another_cluster_is_worth_nothing_here),
-        TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
-        TEST(a_certificate_that_has_not_ended_is_not_renewed_that_way),
-        TEST(a_revoked_agent_whose_certificate_ended_is_counted_too),
-        TEST(an_agent_that_renews_without_end_is_sent_away),
-        TEST(a_certificate_that_ended_is_not_renewed_without_end),
-        TEST(an_agent_that_asks_for_what_it_needs_not_is_charged_for_the_looking),
-        TEST(an_agent_that_is_held_is_charged_for_asking_again),
-        TEST(wrong_requests_of_one_address_are_no_longer_looked_at),
-        TEST(a_wrong_clock_is_told_until_it_is_right),
-        TEST(a_clock_that_jumps_without_end_is_not_kept_without_end),
-        TEST(no_time_is_too_wrong_to_be_told),
-        TEST(connected_agents_are_told_of_another_root_and_say_when_they_believe_it),
-        TEST(an_agent_that_was_away_is_told_right_after_welcome),
-        TEST(a_set_of_roots_that_was_never_made_is_not_believed_of_an_agent),
-        TEST(a_signers_certificate_is_sent_once_to_those_who_keep_it),
-        TEST(what_an_agent_holds_is_proved_anew_by_another_signer),
-        TEST(what_is_in_force_is_signed_anew_when_the_signer_changes),
-        TEST(what_the_signer_before_signed_is_signed_anew_before_it_is_sent),
-        TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
-        TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
-        TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
-        TEST(a_revoked_agent_that_was_being_sent_away_has_no_more_time_to_read),
-        TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),
-        TEST(who_is_to_be_revoked_is_cut_off_however_long_the_store_takes),
-        TEST(who_could_not_be_revoked_after_all_comes_again),
-        TEST(who_is_revoked_by_two_at_once_is_cut_off_by_the_first_and_forgotten),
-        TEST(who_was_revoked_in_time_is_told_so),
-    };
+static const struct CMUnitTest tests[] = {
+    TEST(a_new_key_counts_once_it_is_confirmed_and_the_old_one_for_ten_minutes_more),
+    TEST(an_agent_that_lost_its_new_key_comes_with_the_old_one),
+    TEST(a_new_key_counts_from_its_first_connection_too),
+    TEST(an_agent_that_comes_with_the_key_before_is_asked_to_renew_at_once),
+    TEST(an_agent_with_a_long_certificate_is_asked_to_renew_in_an_hour),
+    TEST(an_agent_that_does_not_know_how_is_not_asked),
+    TEST(a_confirmation_with_a_wrong_signature_ends_the_connection),
+    TEST(a_revoked_agent_gets_no_certificate_even_over_a_connection_that_is_still_there),
+    TEST(an_old_key_after_its_time_holds_both_until_a_person_looks),
+    TEST(who_approves_one_of_two_keys_must_say_which),
+    TEST(the_newest_key_can_be_approved_and_the_old_one_holds_nobody_any_more),
+    TEST(the_key_that_came_last_can_be_approved),
+    TEST(a_key_that_a_person_decided_against_holds_the_agent_no_more),
+    TEST(two_processes_that_replace_each_other_are_held),
+    TEST(a_process_that_does_not_say_which_it_is_is_another_one),
+    TEST(an_agent_of_a_version_before_never_says_it_and_is_one),
+    TEST(an_agent_that_starts_again_and_again_is_one),
+    TEST(an_agent_that_moves_and_comes_back_once_is_one),
+    TEST(a_copy_that_says_nothing_is_closed_and_shown_and_replaces_nobody),
+    TEST(an_identity_has_a_few_connections_at_most_that_say_nothing),
+    TEST(who_is_held_or_revoked_keeps_no_connection_that_says_nothing),
+    TEST(who_is_refused_for_his_hello_is_cut_off_with_the_agent),
+    TEST(a_hub_that_was_never_restored_believes_its_table),
+    TEST(a_restored_hub_that_forgot_a_renewal_takes_its_own_certificate_for_it),
+    TEST(a_certificate_of_after_the_restore_takes_a_person_at_a_restored_hub),
+    TEST(a_certificate_of_after_the_restore_that_a_person_shuts_out_holds_nobody),
+    TEST(a_certificate_that_ended_while_away_is_renewed_for_the_same_key),
+    TEST(beyond_the_budget_a_person_must_approve),
+    TEST(without_the_key_there_is_nothing),
+    TEST(a_certificate_of_another_cluster_is_worth_nothing_here),
+    TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
+    TEST(a_certificate_that_has_not_ended_is_not_renewed_that_way),
+    TEST(a_revoked_agent_whose_certificate_ended_is_counted_too),
+    TEST(an_agent_that_renews_without_end_is_sent_away),
+    TEST(a_certificate_that_ended_is_not_renewed_without_end),
+    TEST(an_agent_that_asks_for_what_it_needs_not_is_charged_for_the_looking),
+    TEST(an_agent_that_is_held_is_charged_for_asking_again),
+    TEST(wrong_requests_of_one_address_are_no_longer_looked_at),
+    TEST(a_wrong_clock_is_told_until_it_is_right),
+    TEST(a_clock_that_jumps_without_end_is_not_kept_without_end),
+    TEST(no_time_is_too_wrong_to_be_told),
+    TEST(connected_agents_are_told_of_another_root_and_say_when_they_believe_it),
+    TEST(an_agent_that_was_away_is_told_right_after_welcome),
+    TEST(a_set_of_roots_that_was_never_made_is_not_believed_of_an_agent),
+    TEST(a_signers_certificate_is_sent_once_to_those_who_keep_it),
+    TEST(what_an_agent_holds_is_proved_anew_by_another_signer),
+    TEST(what_is_in_force_is_signed_anew_when_the_signer_changes),
+    TEST(what_the_signer_before_signed_is_signed_anew_before_it_is_sent),
+    TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
+    TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
+    TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
+    TEST(a_revoked_agent_that_was_being_sent_away_has_no_more_time_to_read),
+    TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),
+    TEST(who_is_to_be_revoked_is_cut_off_however_long_the_store_takes),
+    TEST(who_could_not_be_revoked_after_all_comes_again),
+    TEST(who_is_revoked_by_two_at_once_is_cut_off_by_the_first_and_forgotten),
+    TEST(who_was_revoked_in_time_is_told_so),
+};
 
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
