@@ -178,7 +178,8 @@ const struct ctl_verb ctl_verbs[] = {
      .arguments = "COMMIT|IMAGE [WHAT]",
      .summary = "Tell where a commit or an image runs, or ran, since when.",
      .about =
-         "IMAGE is a whole one, one without tag, or only the tag or digest. A COMMIT is the "
+         "IMAGE is a whole one, one without tag, without what stands before a '/' as 'log' and "
+         "'show' print it, or only the tag or digest. A COMMIT is the "
          "one that changed an App, 7 digits or more. WHAT is as for 'show'. With --missing: "
          "the clusters where the App runs without it, or may do so. An image is found where it "
          "runs, also where it is not the one of the commit: somebody set it by hand, a "

@@ -63,10 +63,26 @@ enum cm_rc hub_ban_read(struct cm_arena *a, const struct cm_json *document, stru
     return CM_OK;
 }
 
-static bool fits(const struct hub_ban_image *b, const struct hub_image *image) {
+struct meant {
+    struct hub_image parts;
+    const char *names[HUB_IMAGE_NAMES];
+    size_t name_count;
+};
+
+static bool fits_name(const char *pattern, const struct meant *m) {
+    for (size_t i = 0; i < m->name_count; i++) {
+        if (fnmatch(pattern, m->names[i], 0) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool fits(const struct hub_ban_image *b, const struct meant *m) {
+    const struct hub_image *image = &m->parts;
     struct cm_semver version;
 
-    if (b->name != NULL && fnmatch(b->name, image->name, 0) != 0) {
+    if (b->name != NULL && !fits_name(b->name, m)) {
         return false;
     }
     if (b->digest != NULL && strcmp(b->digest, image->digest) != 0) {
@@ -81,14 +97,15 @@ static bool fits(const struct hub_ban_image *b, const struct hub_image *image) {
 
 bool hub_ban_forbids(const struct hub_ban *ban, const char *app, const char *image) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct hub_image parts;
+    struct meant m;
 
     if (ban->app != NULL && strcmp(ban->app, app) != 0) {
         return false;
     }
-    hub_image_parse(a, image, &parts);
+    hub_image_parse(a, image, &m.parts);
+    m.name_count = hub_image_names(a, m.parts.name, m.names);
     for (size_t i = 0; i < ban->image_count; i++) {
-        if (fits(&ban->images[i], &parts)) {
+        if (fits(&ban->images[i], &m)) {
             return true;
         }
     }

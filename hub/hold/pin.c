@@ -30,7 +30,7 @@ static bool set_image(struct pinning *p, struct cm_json *container) {
         return false;
     }
     hub_image_parse(p->a, image, &parts);
-    if (strcmp(parts.name, p->parts.name) != 0) {
+    if (strcmp(hub_image_familiar(parts.name), hub_image_familiar(p->parts.name)) != 0) {
         return false;
     }
     if (strcmp(image, p->image) == 0) {

@@ -6,6 +6,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "hub/hold/image.h"
 #include "hub/store/db.h"
 #include "hub/store/past_read.h"
 
@@ -49,18 +50,29 @@ static enum cm_rc want(struct seeking *s, struct cm_map *wanted, struct hub_stmt
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-// An image as a whole, by its tag or digest, or without both.
-static enum cm_rc want_images(struct seeking *s, const char *what, struct cm_err *err) {
+static enum cm_rc want_image(struct seeking *s, int64_t image, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        s->read->db, &stmt, err,
-        "SELECT v.value, b.app FROM past_image i JOIN past_value_image v ON v.image = i.number"
-        " JOIN past_value b ON b.number = v.value WHERE i.image = ?1"
-        " OR substr(i.image, -length(?1) - 1) IN (':' || ?1, '@' || ?1)"
-        " OR substr(i.image, 1, length(?1) + 1) IN (?1 || ':', ?1 || '@')",
-        "t", what);
+    enum cm_rc rc = hub_db_query(s->read->db, &stmt, err,
+                                 "SELECT v.value, b.app FROM past_value_image v"
+                                 " JOIN past_value b ON b.number = v.value WHERE v.image = ?1",
+                                 "i", image);
 
     return rc < 0 ? rc : want(s, s->wanted, stmt, err);
+}
+
+static enum cm_rc want_images(struct seeking *s, const char *what, struct cm_err *err) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(s->read->db, &stmt, err, "SELECT number, image FROM past_image", "");
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        bool is = hub_image_is(a, what, hub_stmt_text(stmt, 1));
+
+        cm_arena_reset(a);
+        rc = is ? want_image(s, hub_stmt_int(stmt, 0), err) : CM_OK;
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 static bool is_revision(const char *what) {
@@ -89,7 +101,8 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
     return rc < 0 || cm_map_len(s->apps) > 0
                ? rc
                : cm_fail(err, CM_ENOTFOUND,
-                         "nothing that was ever in force has '%.200s'%s: give an image, its tag or "
+                         "nothing that was ever in force has '%.200s'%s: give an image, its name, "
+                         "tag or "
                          "digest, or a commit with 7 digits or more that changed an App",
                          what, past_kept_words(s->read));
 }

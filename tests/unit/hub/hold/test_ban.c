@@ -32,6 +32,13 @@ static void images_are_banned_by_name_tag_digest_or_range(void **state) {
         {"[{name: reg/a, versions: '>=1.5.0 <1.5.3'}]", "reg/a:1.5.3", false},
         {"[{name: reg/a, versions: '>=1.5.0 <1.5.3'}]", "reg/a:latest", false},
         {"[{name: reg/a}, {name: reg/b}]", "reg/b:1", true},
+        {"[{name: nginx, tag: '1.25.0'}]", "docker.io/library/nginx:1.25.0", true},
+        {"[{name: docker.io/library/nginx}]", "nginx:1.25.0", true},
+        {"[{name: index.docker.io/library/nginx}]", "library/nginx:1.25.0", true},
+        {"[{name: index.docker.io/nginx}]", "library/nginx:1.25.0", true},
+        {"[{name: 'docker.io/*'}]", "grafana/grafana:9", true},
+        {"[{name: 'library/*'}]", "docker.io/grafana/grafana:9", false},
+        {"[{name: nginx}]", "quay.io/library/nginx:1.25.0", false},
     };
 
     (void)state;

@@ -81,6 +81,17 @@ static void what_it_writes_is_read_back_and_does_what_it_says(void **state) {
     release_done(&release);
 }
 
+static void an_image_is_meant_by_any_of_its_names(void **state) {
+    (void)state;
+    CM_CLEANUP(hub_hold_freep)
+    struct hub_hold *hold =
+        must_pin(WORKLOAD("image: 'docker.io/library/nginx:1.25'", ""), "nginx:1.24");
+
+    assert_int_equal(hold->delta_count, 1);
+    assert_string_equal(hold->delta[0].bad->text, "docker.io/library/nginx:1.25");
+    assert_string_equal(hold->delta[0].use->text, "nginx:1.24");
+}
+
 static void what_git_says_already_or_never_is_told(void **state) {
     struct hub_hold *hold = NULL;
     struct cm_err err = {0};
@@ -95,6 +106,7 @@ static void what_git_says_already_or_never_is_told(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_container_of_the_image_gets_the_other_one),
+        cmocka_unit_test(an_image_is_meant_by_any_of_its_names),
         cmocka_unit_test(what_it_writes_is_read_back_and_does_what_it_says),
         cmocka_unit_test(what_git_says_already_or_never_is_told),
     };

@@ -266,6 +266,8 @@ static void what_runs_where_is_found_by_image_tag_digest_and_commit(void **state
         assert_where(state, &(struct hub_past_ask){.select = "", .what = second[i]}, "22 a");
     }
     assert_where(state, &(struct hub_past_ask){.select = "", .what = "1.4"}, "11 b,c");
+    assert_where(state, &(struct hub_past_ask){.select = "", .what = "web:1.4"}, "11 b,c");
+    assert_where(state, &(struct hub_past_ask){.select = "", .what = "web"}, "11 b,c; 22 a");
     assert_where(state, &(struct hub_past_ask){.select = "prod", .what = "1.4"}, "11 b");
     assert_where(state, &(struct hub_past_ask){.select = "", .what = "reg/web"}, "11 b,c; 22 a");
     assert_where(state, &(struct hub_past_ask){.select = "@{9.hours.ago}", .what = "1.4"},
