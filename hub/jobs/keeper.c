@@ -24,7 +24,8 @@
 #define MOST_MS 5000
 #define PAUSE_MIN_MS 5000 // between two commits about one file
 #define PAUSE_MAX_MS ((int64_t)10 * 60 * 1000)
-#define NAME_SHOWN 60 // bytes of a controller's name, which an agent has told
+#define URGENT_MS 10000 // at most, where the bad release runs until Git has it
+#define NAME_SHOWN 60   // bytes of a controller's name, which an agent has told
 
 // What is wanted of one file, as the writer takes it.
 struct want {
@@ -34,6 +35,7 @@ struct want {
     struct cm_json *args;
     struct cm_json *trailers;  // in them; NULL: a file goes
     struct hub_hold_ask proof; // what is to be proven before
+    bool urgent;               // until Git has it nothing keeps the release out
 };
 
 struct file {
@@ -213,6 +215,7 @@ static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_
                        .args = args,
                        .trailers = trailers,
                        .proof = copy_proof(a, ask),
+                       .urgent = ask->own && !ask->again && !ask->back,
                        .key = cm_arena_strf(a, "%s\n%s", ask->repo, ask->path),
                        .ask = {.repository = cm_arena_strdup(a, ask->repo),
                                .id = cm_arena_strdup(a, ask->id),
@@ -243,6 +246,14 @@ static void rest(struct file *f) {
     f->next_ms = cm_clock_now_ms() + f->pause_ms;
 }
 
+// set_due: what waits is asked for no sooner than this.
+static void set_due(struct file *f, int64_t wanted_ms) {
+    int64_t last_ms = f->since_ms + URGENT_MS;
+    int64_t next_ms = f->want->urgent && f->next_ms > last_ms ? last_ms : f->next_ms;
+
+    f->due_ms = wanted_ms < next_ms ? next_ms : wanted_ms;
+}
+
 // put_back lets what could not be put on record wait, unless something newer does.
 static void put_back(struct file *f, struct want *w) {
     rest(f);
@@ -252,7 +263,7 @@ static void put_back(struct file *f, struct want *w) {
         f->want = w;
         f->since_ms = cm_clock_now_ms();
     }
-    f->due_ms = f->due_ms < f->next_ms ? f->next_ms : f->due_ms;
+    set_due(f, f->due_ms);
     go_on_ticking(f->keeper);
 }
 
@@ -363,9 +374,8 @@ static void take(struct hub_keeper *k, const struct hub_hold_ask *ask) {
     f->pause_ms = now_ms - f->next_ms > PAUSE_MAX_MS ? 0 : f->pause_ms;
     want_free(f->want);
     f->want = w;
-    f->due_ms =
-        now_ms + QUIET_MS < f->since_ms + MOST_MS ? now_ms + QUIET_MS : f->since_ms + MOST_MS;
-    f->due_ms = f->due_ms < f->next_ms ? f->next_ms : f->due_ms;
+    set_due(f,
+            now_ms + QUIET_MS < f->since_ms + MOST_MS ? now_ms + QUIET_MS : f->since_ms + MOST_MS);
     go_on_ticking(k);
 }
 

@@ -3,8 +3,10 @@
 // What the planner asks for becomes an intent (hub/jobs/writer.h), which is on record before
 // anything is pushed. What cannot be put on record now, as the repository was not fetched yet or
 // too much was written for an App within the hour, is tried again later and later; after a restart
-// the planner asks anew. A repository that the hub does not write to gets none: what is held stays
-// held by the decision that is on record.
+// the planner asks anew. Clusters that are added to one file come in commits that are further and
+// further apart, but where holdfast goes back by itself: there the release runs until Git has it. A
+// repository that the hub does not write to gets none: what is held stays held by the decision that
+// is on record.
 //
 // Threads: the loop.
 #pragma once

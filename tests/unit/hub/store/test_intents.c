@@ -9,13 +9,14 @@
 
 #define HOUR_MS ((int64_t)60 * 60 * 1000)
 
-static enum cm_rc add(void **state, const char *id, bool automatic, int64_t at_ms, bool *is_new) {
+static enum cm_rc add_about(void **state, const char *id, const char *cause, bool automatic,
+                            int64_t at_ms, bool *is_new) {
     const struct hub_intent_row row = {.id = id,
                                        .repository = "fleet",
                                        .kind = "hold",
                                        .app = "shop",
                                        .cluster = "",
-                                       .cause = "v2",
+                                       .cause = cause,
                                        .args = "{}",
                                        .actor = "ada",
                                        .automatic = automatic,
@@ -23,6 +24,10 @@ static enum cm_rc add(void **state, const char *id, bool automatic, int64_t at_m
     struct cm_err err = {0};
 
     return hub_intents_add(*state, &row, 3, is_new, &err);
+}
+
+static enum cm_rc add(void **state, const char *id, bool automatic, int64_t at_ms, bool *is_new) {
+    return add_about(state, id, id, automatic, at_ms, is_new);
 }
 
 static void note_id(void *ctx, const struct hub_intent_row *row) {
@@ -87,6 +92,20 @@ static void the_hub_alone_writes_so_much_within_an_hour(void **state) {
     assert_int_equal(add(state, "c", true, HOUR_MS + 1, &is_new), CM_OK);  // known already
     assert_int_equal(add(state, "e", false, HOUR_MS + 1, &is_new), CM_OK); // a person
     assert_int_equal(add(state, "d", true, 3 * HOUR_MS, &is_new), CM_OK);
+}
+
+static void one_hold_counts_once_however_many_clusters_come(void **state) {
+    static const char *const grown[] = {"a", "b", "c", "d", "e"};
+    bool is_new = false;
+
+    for (size_t i = 0; i < 5; i++) {
+        assert_int_equal(add_about(state, grown[i], "v2", true, 1, &is_new), CM_OK);
+        assert_true(is_new);
+    }
+    assert_int_equal(add_about(state, "f", "v3", true, 2, &is_new), CM_OK);
+    assert_int_equal(add_about(state, "g", "v4", true, 2, &is_new), CM_OK);
+    assert_int_equal(add_about(state, "h", "v5", true, 2, &is_new), CM_EBUSY);
+    assert_int_equal(add_about(state, "i", "v2", true, 2, &is_new), CM_OK);
 }
 
 static void put_waiting(struct hub_db *db, const char *cluster, const char *app,
@@ -184,6 +203,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_pull_request_is_open_until_it_is_not, open_db, close_db),
         cmocka_unit_test_setup_teardown(which_pull_request_it_is_in_is_kept, open_db, close_db),
         cmocka_unit_test_setup_teardown(the_hub_alone_writes_so_much_within_an_hour, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(one_hold_counts_once_however_many_clusters_come, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(who_names_no_removal_is_told_which_wait, open_db, close_db),
     };
