@@ -545,6 +545,10 @@ static void print_part(struct ctl *c, const struct cm_json *answer, const char *
     }
 }
 
+static bool is_past(const char *select) {
+    return strpbrk(select, "@~") != NULL;
+}
+
 int ctl_why(struct ctl *c) {
     const struct ctl_param params[] = {{"select", argument(c, 0)},
                                        {"object", c->options.object},
@@ -564,7 +568,8 @@ int ctl_why(struct ctl *c) {
     } else {
         print_state(c, first_of(answer, "items"));
     }
-    print_part(c, answer, "holds", "Holds", print_hold);
+    print_part(c, answer, "holds",
+               is_past(argument(c, 0)) ? "Holds, and how they are now" : "Holds", print_hold);
     print_part(c, answer, "decisions", "decided by controllers", print_decision);
     print_part(c, answer, "events", "before that", print_event_line);
     note_gaps(c, answer);
@@ -574,7 +579,7 @@ int ctl_why(struct ctl *c) {
 // ---- A difference
 
 bool ctl_past_is_range(const char *word) {
-    return strstr(word, "..") != NULL || strpbrk(word, "@~") != NULL;
+    return strstr(word, "..") != NULL || is_past(word);
 }
 
 static void print_side(struct ctl *c, const char *sign, const char *colour,

@@ -54,6 +54,7 @@ struct asking {
     struct past_read *read;
     const struct hub_select *select;
     int64_t heard_by_ms; // what the hub heard later does not count
+    bool past;           // another time than now is asked for
     struct cm_json *answer;
 };
 
@@ -122,6 +123,23 @@ static enum cm_rc add_events(const struct asking *k, struct cm_err *err) {
 // When a Hold began: one of people says so in no document, but there is an event of its commit.
 #define HELD_FROM "iif(hold.at_ms > 0, hold.at_ms, ifnull(e.at_ms, 0))"
 
+// Whether a Hold counted on that cluster then: a decision had been made there that it is of, or
+// what was desired says that it did. Others may have joined it since.
+#define COUNTED                                                                                    \
+    "(?5 = 0 OR (hold.path <> '' AND instr(?6, hold.path) > 0) OR EXISTS (SELECT 1 FROM decision"  \
+    " d WHERE d.cluster = ?1 AND +d.app = ?2 AND d.at_ms <= ?3 AND d.seen_ms <= ?4 AND"            \
+    " instr(d.hold || char(10), 'name: ' || hold.name || char(10)) > 0))"
+
+// held_of returns what was held in what was desired then.
+static const char *held_of(const struct asking *k) {
+    const struct cm_json *items = cm_json_get(k->answer, "items");
+    const char *held =
+        items == NULL ? NULL
+                      : cm_json_string(cm_json_get(cm_json_get(items->first, "desired"), "held"));
+
+    return held == NULL ? "" : held;
+}
+
 // Those that there are now, of what was decided by then: what one kept out that is gone is told by
 // what was desired then. Who wrote it is known by the event of the commit that brought it.
 static enum cm_rc add_holds(const struct asking *k, struct cm_err *err) {
@@ -138,8 +156,10 @@ static enum cm_rc add_holds(const struct asking *k, struct cm_err *err) {
         " FROM hold LEFT JOIN event e ON e.number = (SELECT max(number) FROM event WHERE"
         " kind = 'hold.started' AND event.key = hold.path AND event.app = hold.app)"
         " WHERE hold.app = ?2 AND " HELD_FROM " <= ?3 AND ifnull(e.at_ms, 0) <= ?4 AND EXISTS"
-        " (SELECT 1 FROM json_each(clusters) WHERE value = ?1) ORDER BY 5 DESC, name",
-        "ttii", k->select->target, k->select->app, k->select->at_ms, k->heard_by_ms);
+        " (SELECT 1 FROM json_each(clusters) WHERE value = ?1) AND " COUNTED
+        " ORDER BY 5 DESC, name",
+        "ttiiit", k->select->target, k->select->app, k->select->at_ms, k->heard_by_ms,
+        (int64_t)k->past, held_of(k));
 
     return rc < 0 ? rc
                   : add_rows(k, stmt, columns, sizeof(columns) / sizeof(columns[0]), "holds", err);
@@ -167,8 +187,11 @@ static enum cm_rc answer_why(struct past_read *r, struct cm_json *answer, struct
         return rc;
     }
     select.at_ms = scope.when.at_ms; // with ~N it is another one
-    const struct asking k = {
-        .read = r, .select = &select, .heard_by_ms = heard_by(r, select.at_ms), .answer = answer};
+    const struct asking k = {.read = r,
+                             .select = &select,
+                             .heard_by_ms = heard_by(r, select.at_ms),
+                             .past = select.timed || select.back > 0,
+                             .answer = answer};
     rc = past_gaps_set(r, &scope, answer, err);
     rc = rc < 0 ? rc : add_holds(&k, err);
     rc = rc < 0 ? rc : add_decisions(&k, err);

@@ -30,6 +30,10 @@ def web(image, *, spec=None, **env):
     return files("web", item, **(spec or {}))
 
 
+def iso(unix_ms):
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(unix_ms // 1000)) + f".{unix_ms % 1000:03}Z"
+
+
 class Holds(SimStory):
     clusters = fleet(3)
     apps = {**web("1", A="a"),
@@ -86,6 +90,10 @@ class Holds(SimStory):
         self.sim.ask("decide", "c03", KEY, "rejected", WORDS)
         self.wait_hold("c02", "c03")
         self.wait_images("2", "1", "1")
+        decided_ms = json.loads(self.hub.run("why", "c03:web", "-o", "json").stdout)["decisions"][0]["atMs"]
+        before = f"@{{{iso(decided_ms - 1)}}}"
+        self.assertIn("Holds, and how they are now:\n", self.hub.run("why", f"c02:web{before}").stdout)
+        self.assertNotIn("Holds", self.hub.run("why", f"c03:web{before}").stdout)
 
     def test_3_all_else_lands(self):
         self.follow()

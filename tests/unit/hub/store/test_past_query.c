@@ -1066,6 +1066,55 @@ static void why_says_what_holds_keep_out_by_whom_and_with_what_proof(void **stat
     cm_arena_free(a);
 }
 
+static void hold_on(struct hub_db *db, const char *cluster, int64_t at_ms) {
+    const struct hub_decision_row row = {.id = cm_sha256(cluster, strlen(cluster)),
+                                         .cluster = cluster,
+                                         .cluster_id = "",
+                                         .app = "web",
+                                         .key = KEY,
+                                         .controller = "flagger",
+                                         .verdict = "rejected",
+                                         .bad_revision = R2,
+                                         .text = "so",
+                                         .at_ms = at_ms,
+                                         .seen_ms = at_ms};
+    const char *hold = "metadata:\n  name: web-2\n";
+    struct cm_err err;
+    bool is_new;
+
+    assert_int_equal(hub_decisions_add(db, &row, &is_new, &err), CM_OK);
+    assert_int_equal(hub_decisions_settle(db, &row.id, HUB_SETTLED_HELD, "", hold, &err), CM_OK);
+}
+
+#define HOLDS_OF(text)                                                                             \
+    cm_json_get(ask(state, a, hub_past_why, &(struct hub_past_ask){.select = (text)}), "holds")
+
+// The file names both clusters now, and is as old as what the first of them decided.
+static void a_cluster_that_joined_a_hold_had_none_before(void **state) {
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_err err;
+
+    hold_on(*state, "a", THEN_MS);
+    hold_on(*state, "b", NOW_MS - HOUR_MS);
+    assert_int_equal(
+        hub_db_run(*state, &err,
+                   "INSERT INTO hold (key, name, app, repo, path, rejected, restored, controller,"
+                   " object, text, at_ms, event, clusters, in_force, retry) VALUES ('web-2',"
+                   " 'web-2', 'web', 'fleet', 'holds/web/2.yaml', '2', '1', 'flagger', 'o', 'so',"
+                   " ?1, '', '[\"a\", \"b\"]', 2, 0)",
+                   "i", THEN_MS),
+        CM_OK);
+    assert_int_equal(HOLDS_OF("a:web@{2.hours.ago}")->count, 1);
+    assert_int_equal(HOLDS_OF("b:web@{2.hours.ago}")->count, 0);
+    assert_int_equal(HOLDS_OF("b:web~1")->count, 0);
+    assert_int_equal(HOLDS_OF("b:web@{1.minute.ago}")->count, 1);
+    assert_int_equal(HOLDS_OF("b:web")->count, 1);
+    // what was desired says that one counted, whoever decided
+    run_sql(*state, "UPDATE past_value SET held = '1 instead of 2, holds/web/2.yaml'");
+    assert_int_equal(HOLDS_OF("b:web@{2.hours.ago}")->count, 1);
+    cm_arena_free(a);
+}
+
 static void a_hold_of_people_begins_with_its_commit(void **state) {
     const struct told t = {"hold.started", "", "web", "holds/web/2.yaml", "ann", "'web-2': so"};
     struct cm_arena *a = cm_arena_new(0);
@@ -1169,6 +1218,7 @@ int main(void) {
         TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
         TEST(of_ever_so_much_the_log_says_that_there_is_more),
         TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
+        TEST(a_cluster_that_joined_a_hold_had_none_before),
         TEST(a_hold_of_people_begins_with_its_commit),
         TEST(what_is_wrongly_selected_is_said),
         TEST(why_can_be_asked_of_one_object),
