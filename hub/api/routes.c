@@ -356,6 +356,7 @@ static const struct hub_member past_show_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App and state: `app`, `desired` and `actual` (commits), `state`, `images`, "
      "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last; "
+     "`runs`, where other images run than those `images` of what is desired: these; "
      "`frozen`, if freezes kept it from being applied: of each `name`, `reason`, `actor`, "
      "`source`, "
      "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`; "

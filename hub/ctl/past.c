@@ -152,6 +152,23 @@ static const char *weight_words(struct ctl *c, const struct cm_json *item) {
                : cm_arena_strf(c->arena, "canary %lld %%", (long long)number_of(item, "weight"));
 }
 
+static const char *image_words(struct ctl *c, const struct cm_json *item, const char *member) {
+    const char *words = "";
+
+    for (const struct cm_json *at = first_of(item, member); at != NULL; at = at->next) {
+        words = cm_arena_strf(c->arena, "%s%s%s", words, words[0] == '\0' ? "" : " ",
+                              at->text == NULL ? "" : at->text);
+    }
+    return words;
+}
+
+// runs_words: which images run, where that is not what is desired; that may be none.
+static const char *runs_words(struct ctl *c, const struct cm_json *item) {
+    const char *words = image_words(c, item, "runs");
+
+    return cm_json_get(item, "runs") != NULL && words[0] == '\0' ? "nothing" : words;
+}
+
 static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     struct cm_json *row = begin_row(c, item);
     const struct cm_json *desired = cm_json_get(item, "desired");
@@ -165,17 +182,8 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "weight", weight_words(c, item));
     cm_json_set_string(c->arena, row, "waits", text_of(item, "waits"));
     cm_json_set(c->arena, row, "images", images_of(c, item));
+    cm_json_set_string(c->arena, row, "runs", runs_words(c, item));
     return row;
-}
-
-static const char *image_words(struct ctl *c, const struct cm_json *item) {
-    const char *words = "";
-
-    for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
-        words = cm_arena_strf(c->arena, "%s%s%s", words, words[0] == '\0' ? "" : " ",
-                              at->text == NULL ? "" : at->text);
-    }
-    return words;
 }
 
 static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
@@ -188,7 +196,7 @@ static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set(c->arena, row, "images", images_of(c, item));
     cm_json_set_string(c->arena, row, "runs",
                        number_of(item, "drifted") > 0 || text_of(item, "revision")[0] == '\0'
-                           ? image_words(c, item)
+                           ? image_words(c, item, "images")
                            : "");
     return row;
 }
@@ -287,6 +295,7 @@ static int print_show(struct ctl *c, const struct cm_json *answer) {
         {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
         {"CANARY", "weight", CTL_TEXT, CTL_ALWAYS},
         {"WAITS", "waits", CTL_TEXT, CTL_ALWAYS},
+        {"RUNS", "runs", CTL_TEXT, CTL_ALWAYS},
         {"HELD", "held", CTL_TEXT, CTL_ALWAYS},
         {"FROZEN", "frozen", CTL_TEXT, CTL_ALWAYS},
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
@@ -475,6 +484,9 @@ static void print_state(struct ctl *c, const struct cm_json *item) {
     }
     for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
         (void)printf("  image    %s\n", ctl_one_line(c->arena, at->text == NULL ? "" : at->text));
+    }
+    if (cm_json_get(item, "runs") != NULL) {
+        (void)printf("  runs     %s\n", ctl_one_line(c->arena, runs_words(c, item)));
     }
 }
 

@@ -117,15 +117,18 @@ const struct ctl_verb ctl_verbs[] = {
      .group = PAST,
      .arguments = "[WHAT]",
      .summary = "Show how the fleet is, or was at any moment.",
-     .about = "WHAT is a cluster or a group, with an App behind a colon, and a time in @{}: "
-              "'prod', 'eu-017:checkout', ':checkout', 'prod@{2.hours.ago}', "
-              "'prod@{2026-10-01T12:00}' (UTC, unless an offset like +02:00 follows), 'prod~5' "
-              "for the moment before the last five changes in Git. What was alike is one row. A "
-              "cluster whose agent was not connected is unobserved: nobody knows how it was. "
-              "DESIRED is what Git says; where a release is held, HELD says what is in effect "
-              "instead. CANARY is the share of the traffic at a controller's last step. Groups "
-              "have the clusters that they have now. With --known only what the hub had heard of "
-              "by then counts, without what agents told later.",
+     .about =
+         "WHAT is a cluster or a group, with an App behind a colon, and a time in @{}: "
+         "'prod', 'eu-017:checkout', ':checkout', 'prod@{2.hours.ago}', "
+         "'prod@{2026-10-01T12:00}' (UTC, unless an offset like +02:00 follows), 'prod~5' "
+         "for the moment before the last five changes in Git. What was alike is one row. A "
+         "cluster whose agent was not connected is unobserved: nobody knows how it was. "
+         "DESIRED is what Git says; where a release is held, HELD says what is in effect "
+         "instead. RUNS has the images that run where these are not the desired ones: somebody "
+         "set another one, a controller went back, or the release is not applied yet. "
+         "CANARY is the share of the traffic at a controller's last step. Groups "
+         "have the clusters that they have now. With --known only what the hub had heard of "
+         "by then counts, without what agents told later.",
      .example = "holdfast show prod\n"
                 "holdfast show 'prod@{10.minutes.ago}'\n"
                 "holdfast show 'eu-017:checkout@{2026-10-01T12:00}' -o yaml",

@@ -244,7 +244,8 @@ static enum cm_rc read_info(struct past_read *r, uint32_t value, struct past_inf
     out->revision = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 1));
     out->repo = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 2));
     out->held = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 4));
-    out->release = cm_arena_strf(r->arena, "%s %s%s", out->revision, hub_stmt_text(stmt, 5),
+    out->images = cm_arena_strdup(r->arena, hub_stmt_text(stmt, 5));
+    out->release = cm_arena_strf(r->arena, "%s %s%s", out->revision, out->images,
                                  out->held[0] == '\0' ? "" : " held");
     out->suspended = hub_stmt_int(stmt, 6) != 0;
     const void *bundle = hub_stmt_blob(stmt, 3, &size);
@@ -262,8 +263,13 @@ static enum cm_rc find_info(struct past_read *r, uint32_t value, struct past_inf
         return CM_OK;
     }
     *out = cm_arena_get(r->arena, sizeof(**out));
-    **out = (struct past_info){
-        .value = value, .app = "", .revision = "", .repo = "", .release = "", .held = ""};
+    **out = (struct past_info){.value = value,
+                               .app = "",
+                               .revision = "",
+                               .repo = "",
+                               .release = "",
+                               .images = "",
+                               .held = ""};
     cm_map_put(r->info, key, *out);
     return value == 0 ? CM_OK : read_info(r, value, *out, err);
 }

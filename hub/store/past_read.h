@@ -68,6 +68,7 @@ struct past_info {
     const char *revision;
     const char *repo;
     const char *release; // tells apart what of one commit is not the same: with images, and Holds
+    const char *images;  // all of them, sorted
     const char *held;    // in words; ""
     bool suspended;      // it is not to be applied
     uint64_t bundle;     // the first bytes of its name

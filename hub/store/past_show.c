@@ -19,7 +19,8 @@ struct alike {
     const char *app;
     struct past_info *desired;
     struct past_info *actual;
-    uint32_t value; // of the first of them
+    struct past_info *running; // whose images run; NULL: those of what is desired
+    uint32_t value;            // of the first of them
     const char *state;
     uint64_t frozen;   // by which freezes
     int weight;        // per cent of the traffic that a release has; -1: none is being shifted
@@ -39,6 +40,7 @@ struct showing {
     struct past_scope scope;
     struct hub_past_state seen;
     struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
+    struct hub_past_state images;              // likewise
     struct shift *shifts;                      // of it, by cluster
     struct past_frozen frozen;
     struct cm_map *alike;
@@ -46,6 +48,7 @@ struct showing {
     struct recent {
         const struct past_info *desired;
         const struct past_info *actual;
+        const struct past_info *running;
         const char *state;
         uint64_t frozen;
         int weight;
@@ -127,10 +130,10 @@ static int64_t since(const struct showing *s, size_t cluster, const char *state)
 }
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
-    const char *key =
-        cm_arena_strf(s->read->arena, "%s %s %s %s %llx %d %s", like->app, like->desired->release,
-                      like->actual->release, like->state, (unsigned long long)like->frozen,
-                      like->weight, like->waits == NULL ? "" : like->waits);
+    const char *key = cm_arena_strf(
+        s->read->arena, "%s %s %s %s %llx %d %s\n%s", like->app, like->desired->release,
+        like->actual->release, like->state, (unsigned long long)like->frozen, like->weight,
+        like->waits == NULL ? "" : like->waits, like->running == NULL ? "" : like->running->images);
     struct alike *found = cm_map_get(s->alike, key);
 
     if (found == NULL) {
@@ -147,11 +150,29 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
 
     if (recent->desired != like->desired || recent->actual != like->actual ||
         recent->state != like->state || recent->frozen != like->frozen ||
-        recent->weight != like->weight || recent->waits != like->waits) {
-        *recent = (struct recent){like->desired, like->actual, like->state,        like->frozen,
-                                  like->weight,  like->waits,  make_alike(s, like)};
+        recent->weight != like->weight || recent->waits != like->waits ||
+        recent->running != like->running) {
+        *recent = (struct recent){like->desired, like->actual, like->running, like->state,
+                                  like->frozen,  like->weight, like->waits,   make_alike(s, like)};
     }
     return recent->alike;
+}
+
+// find_running finds whose images run, where these are not those of what is desired: somebody has
+// set another one, a controller went back, or the release is not applied.
+static enum cm_rc find_running(struct showing *s, size_t cluster, struct alike *like,
+                               struct cm_err *err) {
+    uint32_t images = s->images.cells[cluster].value;
+    enum cm_rc rc;
+
+    if (like->desired->value == 0 || (like->actual->value == 0 && images == 0)) {
+        return CM_OK;
+    }
+    rc = past_info_find(s->read, images != 0 ? images : like->actual->value, &like->running, err);
+    if (rc == CM_OK && strcmp(like->running->images, like->desired->images) == 0) {
+        like->running = NULL;
+    }
+    return rc;
 }
 
 static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluster,
@@ -165,6 +186,7 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
     }
     enum cm_rc rc = past_info_find(s->read, desired, &like.desired, err);
     rc = rc < 0 ? rc : past_info_find(s->read, actual, &like.actual, err);
+    rc = rc < 0 ? rc : find_running(s, cluster, &like, err);
     if (rc == CM_OK) {
         like.state = state_of(s, cluster, like.desired, like.actual);
         like.frozen = past_frozen_of(&s->frozen, app, cluster);
@@ -183,7 +205,10 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
         rc = hub_past_read(s->read->db, s->read->arena, app, (enum hub_past_axis)i, &s->scope.when,
                            &s->axes[i], err);
     }
-    return rc;
+    s->images.count = s->read->count;
+    return rc < 0 ? rc
+                  : hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_IMAGES, &s->scope.when,
+                                  &s->images, err);
 }
 
 // What a controller did last, unless it has done anything else since: then it shifts no more, and
@@ -275,6 +300,7 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
     struct past_read *r = s->read;
     struct cm_json *item = cm_json_new(r->arena, CM_OBJECT);
     struct cm_json *images = NULL;
+    struct cm_json *runs = NULL;
 
     cm_json_set_string(r->arena, item, "app", alike->app);
     cm_json_set_string(r->arena, item, "state", alike->state);
@@ -282,6 +308,10 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
     rc = rc < 0 ? rc : set_revision(r, item, "actual", alike->actual, err);
     rc = rc < 0 ? rc : past_images_make(r, alike->value, &images, err);
     cm_json_set(r->arena, item, "images", images);
+    if (rc == CM_OK && alike->running != NULL) {
+        rc = past_images_make(r, alike->running->value, &runs, err);
+        cm_json_set(r->arena, item, "runs", runs);
+    }
     past_fold_set(r, &alike->fold, item);
     past_frozen_set(r, &s->frozen, alike->frozen, item);
     if (alike->weight >= 0) {

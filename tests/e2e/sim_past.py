@@ -194,6 +194,10 @@ class Past(SimStory):
             self.assertEqual((item["names"], item["images"], item["drifted"]), (["c01"], ["example.com/web:9"], 1))
             return True
         wait_for(is_found, 30, "the image that runs", 0.1)
+        shown, = self.ask("show", "c01:web")["items"]
+        self.assertEqual((shown["images"], shown["runs"]), (["example.com/web:2"], ["example.com/web:9"]))
+        self.assertRegex(self.hub.run("show", "c01:web").stdout, r" RUNS .*\n.* example\.com/web:9")
+        self.assertIn("\n  runs     example.com/web:9\n", self.hub.run("why", "c01:web").stdout)
         self.assertEqual(self.ask("where", "2", "c01")["items"], [])
         self.assertEqual([i["names"] for i in self.ask("where", "2", "c01", "--missing")["items"]], [["c01"]])
         self.assertEqual([i["images"] for i in self.ask("where", self.second[:8], "c01")["items"]],

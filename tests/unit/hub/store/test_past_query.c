@@ -555,6 +555,44 @@ static void what_really_runs_counts_however_the_app_does(void **state) {
                   "22 1 unobserved 0 drifted 0");
 }
 
+static void assert_runs(void **state, query_fn query, const char *select, const char *expected) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = cm_arena_new(0);
+    struct cm_json *json = ask(state, a, query, &(struct hub_past_ask){.select = select});
+
+    for (const struct cm_json *at = cm_json_get(json, "items")->first; at != NULL; at = at->next) {
+        const struct cm_json *runs = cm_json_get(at, "runs");
+
+        add_names(&text, cm_json_get(at, "names"));
+        cm_str_addf(&text, " %s, ", cm_json_get(at, "images")->first->text);
+        cm_str_addf(&text, "%s; ", runs == NULL ? "-" : runs->first->text);
+    }
+    cm_arena_free(a);
+    assert_string_equal(cm_str_get(&text), expected);
+}
+
+static void what_runs_instead_of_what_is_desired_is_shown(void **state) {
+    assert_runs(state, hub_past_show, "prod",
+                "b reg/web@sha256:00, reg/web:1.4; a reg/web@sha256:00, -; "); // b has failed
+    note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web:9", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_runs(state, hub_past_show, "a", "a reg/web@sha256:00, reg/web:9; ");
+    assert_runs(state, hub_past_why, "a:web", "a reg/web@sha256:00, reg/web:9; ");
+    assert_runs(state, hub_past_show, "a@{8.hours.ago}", "a reg/web@sha256:00, -; ");
+    note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web@sha256:00", true),
+         THEN_MS + 4 * HOUR_MS);
+    assert_runs(state, hub_past_show, "a", "a reg/web@sha256:00, -; "); // as desired
+}
+
+static void clusters_on_which_other_images_run_are_not_alike(void **state) {
+    run_well(*state, "c", value_of(*state, R2, "reg/web@sha256:00"), THEN_MS + HOUR_MS);
+    note(*state, HUB_PAST_SEEN, "c", 1, THEN_MS + 3 * HOUR_MS);
+    note(*state, HUB_PAST_IMAGES, "c", images_of(*state, "reg/web:9", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_show(state, "a", "inSync R2 R2 a");
+    assert_show(state, "", "failed R2 R1 b; inSync R2 R2 a; inSync R2 R2 c");
+}
+
 static void what_is_not_all_known_may_be_without_a_patch(void **state) {
     note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web@sha256:00", true),
          THEN_MS + 3 * HOUR_MS);
@@ -1197,6 +1235,8 @@ int main(void) {
         TEST(a_cluster_that_is_away_is_not_known_to_have_a_patch),
         TEST(nor_is_one_where_something_was_changed_by_hand),
         TEST(what_really_runs_counts_however_the_app_does),
+        TEST(what_runs_instead_of_what_is_desired_is_shown),
+        TEST(clusters_on_which_other_images_run_are_not_alike),
         TEST(what_is_not_all_known_may_be_without_a_patch),
         TEST(until_it_is_healthy_the_release_before_may_run),
         TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
