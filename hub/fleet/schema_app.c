@@ -515,8 +515,8 @@ static const struct hub_field app_spec[] = {
      .type = HUB_FIELD_CHOICE,
      .choices = WORDS("pull-request", "commit"),
      .doc = "How what somebody changed in a cluster comes into Git by itself, where `drift` says "
-            "`capture`: as a pull request, or as a commit. Without it a pull request where the "
-            "repository has a `provider`, else a commit ([how]"
+            "`capture`: as a pull request, for which the repository needs a `provider`, or as a "
+            "commit. Without it as a pull request ([how]"
             "(capture.md#apps-that-take-over-by-themselves))."},
     {.name = "ignoreDifferences",
      .type = HUB_FIELD_OBJECTS,

@@ -150,10 +150,9 @@ static bool has_provider(const struct hub_capturer *c, const char *repository) {
     return false;
 }
 
-// wants_pull: an App that does not say how has it proposed where that can be.
-static bool wants_pull(const struct hub_capturer *c, const struct hub_capture_object *object) {
-    return object->way[0] != '\0' ? strcmp(object->way, "pull-request") == 0
-                                  : has_provider(c, object->repo);
+// wants_pull: people see it before it is in Git, unless the App says that they need not.
+static bool wants_pull(const struct hub_capture_object *object) {
+    return strcmp(object->way, "commit") != 0;
 }
 
 static void ask(struct hub_capturer *c) {
@@ -167,7 +166,7 @@ static void ask(struct hub_capturer *c) {
 
     cm_sha256_hex(&digest, id);
     struct cm_json *json = hub_capture_args(a, object, false, true);
-    if (wants_pull(c, object)) {
+    if (wants_pull(object)) {
         cm_json_set_bool(a, json, "pull", true);
     }
     cm_json_write_compact(json, &args);
@@ -187,10 +186,11 @@ static enum cm_rc check(const struct hub_capturer *c, const struct hub_capture_o
     if (err->code != CM_OK) {
         return err->code;
     }
-    if (wants_pull(c, object) && !has_provider(c, object->repo)) {
+    if (wants_pull(object) && !has_provider(c, object->repo)) {
         return cm_fail(err, CM_EINVAL,
-                       "App '%s' says 'capture: pull-request', but repository '%.100s' has no "
-                       "'provider' in the hub's configuration: set one, or say 'capture: commit'",
+                       "it takes a pull request unless the App '%s' says 'capture: commit', and "
+                       "repository '%.100s' has no 'provider' in the hub's configuration: set one, "
+                       "or say that",
                        object->app, object->repo);
     }
     if (object->secret == NULL) {

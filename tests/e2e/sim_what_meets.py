@@ -34,6 +34,7 @@ metadata: {name: taken}
 spec:
   namespace: default
   drift: capture
+  capture: commit
   ignoreDifferences: [{jsonPointers: [/metadata/labels/tone], drift: report}]
   targets:
   - clusterSelector: {}

@@ -67,10 +67,13 @@ class Write(SimStory):
             "apps/hand/app.yaml": WEB.replace("web", "hand") + "  showValues: ['*']\n",
             "apps/hand/hand.yaml": SHARED.replace("SHARED", "hand"),
             "apps/left/app.yaml": WEB.replace("web", "left").replace(
-                "  targets", "  drift: capture\n  targets"),
+                "  targets", "  drift: capture\n  capture: commit\n  targets"),
             "apps/left/left.yaml": SHARED.replace("SHARED", "left"),
+            "apps/quiet/app.yaml": WEB.replace("web", "quiet").replace("  targets", "  drift: capture\n  targets"),
+            "apps/quiet/quiet.yaml": SHARED.replace("SHARED", "quiet"),
             "apps/ruled/app.yaml": WEB.replace("web", "ruled") +
-                "  ignoreDifferences: [{jsonPointers: [/metadata/labels/shade], drift: capture}]\n",
+                "  ignoreDifferences: [{jsonPointers: [/metadata/labels/shade], drift: capture}]\n"
+                "  capture: commit\n",
             "apps/ruled/ruled.yaml": SHARED.replace("SHARED", "ruled"),
             **files("small", m.config_map("small", x="1"))}
 
@@ -289,6 +292,15 @@ class Write(SimStory):
         self.assertEqual([self.sim.object(name, RULED)["metadata"]["labels"]["shade"]
                           for name in ("c09", "c08")], ["light", "dark"])
         self.assertEqual(self.events("write.impossible", app="ruled"), [])
+
+    def test_6_without_a_way_to_ask_people_nothing_is_taken_over_unless_the_app_says_so(self):
+        quiet = LEFT.replace("left", "quiet")
+        self.sim.ask("drift", "c07", quiet, "metadata.labels.shade", "light", "kubectl-edit")
+        event = self.wait_event("write.impossible", cluster="c07", app="quiet", key=quiet)
+        self.assertIn("it takes a pull request unless the App 'quiet' says 'capture: commit'", event["message"])
+        self.assertNotIn("capture(quiet)", self.bare("log", "--format=%s", "main"))
+        self.sim.ask("drift", "c07", quiet, "metadata.labels.shade", "dark", "kubectl-edit")
+        self.wait_drift()
 
     def test_6_what_may_be_a_secret_is_not_taken_over_unless_somebody_asks(self):
         self.paint("c07", LEFT, "hunter2")
