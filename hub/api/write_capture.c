@@ -59,7 +59,9 @@ static const struct hub_capture_object *choose(struct cm_arena *a,
     }
     if (found == NULL) {
         (void)cm_fail(err, CM_ENOTFOUND,
-                      "nobody has changed %s%s%s by hand, as far as the agent has told",
+                      "nobody has changed %s%s%s by hand, as far as the agent has told; what was "
+                      "only added is no change: 'git diff desired actual' in the state repository "
+                      "has it",
                       asked != NULL ? "'" : "an object of the App there",
                       asked != NULL ? asked : "", asked != NULL ? "'" : "");
     }

@@ -216,13 +216,10 @@ static enum cm_rc check_in_git(struct hub_db *db, const char *cluster, char **wa
         return rc;
     }
     const char *near = cm_str_nearest(cluster, names->items, names->count);
-    *warning = near == NULL
-                   ? cm_strf("no Cluster document in Git names '%s', so its agent has nothing to "
-                             "run until one does",
-                             cluster)
-                   : cm_strf("no Cluster document in Git names '%s', so its agent has nothing to "
-                             "run until one does; did you mean '%s'?",
-                             cluster, near);
+    *warning = cm_strf("no Cluster document in Git names '%s', so its agent has nothing to apply "
+                       "until one does, and only tells what runs there if it observes%s%s%s",
+                       cluster, near == NULL ? "" : "; did you mean '", near == NULL ? "" : near,
+                       near == NULL ? "" : "'?");
     return CM_OK;
 }
 
