@@ -564,6 +564,7 @@ void kube_watch_wake_all(struct agent_kube *k) {
         struct kube_watch *w = CM_CONTAINER(at, struct kube_watch, at);
 
         list_again(w);
+        goes_well(w); // it says nothing of the server that nobody asked it for so long
         cm_backoff_reset(&w->backoff);
         if (w->call == NULL) {
             go_on_later(w, 0);

@@ -509,6 +509,36 @@ static void a_kind_that_cannot_be_watched_is_not_green_for_ever(void **state) {
     assert_true(turn_until(f->loop, is_unknown, f));
 }
 
+// Of what happens here time must not run far ahead.
+static bool is_unreachable(void *ctx) {
+    cm_clock_advance(1);
+    return !((struct fixture *)ctx)->reachable;
+}
+
+static bool was_asked_by_now(void *ctx) {
+    const struct fixture *f = ctx;
+
+    cm_clock_advance(1);
+    return fake_api_count(f->api, f->what) >= f->number;
+}
+
+static void an_outage_is_no_silence_of_the_watches_that_are_begun_after_it(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    fake_api_answer(f->api, "GET /version", 0, 401, "{}");
+    fake_api_answer(f->api, "/api/v1/configmaps?", 0, 401, "{}");
+    fake_api_end(f->api);
+    assert_true(turn_until(f->loop, is_unreachable, f));
+    let_pass(f, 3 * (int64_t)MINUTE_MS);
+    f->what = CFG_LIST;
+    f->number = fake_api_count(f->api, CFG_LIST) + 2; // the first answer is known then
+    fake_api_answer(f->api, "/api/v1/configmaps?", 0, 500, "{}");
+    fake_api_answer(f->api, "GET /version", 0, 200, "{}");
+    assert_true(turn_until(f->loop, was_asked_by_now, f));
+    assert_int_equal(f->health, AGENT_HEALTH_HEALTHY);
+}
+
 static void a_version_that_is_no_longer_offered_is_watched_in_another(void **state) {
     struct fixture *f = *state;
 
@@ -2311,6 +2341,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_place_that_is_forgotten_at_once_is_asked_for_with_pauses),
     TEST(a_page_that_is_too_large_is_halved),
     TEST(a_kind_that_cannot_be_watched_is_not_green_for_ever),
+    TEST(an_outage_is_no_silence_of_the_watches_that_are_begun_after_it),
     TEST(a_version_that_is_no_longer_offered_is_watched_in_another),
     TEST(nobody_leads_a_deployment_before_it_is_known_that_no_canary_does),
     TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
