@@ -197,6 +197,16 @@ static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
     }
 }
 
+static void saw_daemon_set(struct kube_entry *e, const struct cm_json *live) {
+    struct kube_rollout r;
+    bool led = false;
+
+    if (knows_leader(e, &led)) {
+        kube_rollout_daemon_set(live, &releases_of(e)->own, &r);
+        tell(e, &r, "");
+    }
+}
+
 // Without a bound of the App's own a StatefulSet has the time of a Deployment, if a release that is
 // late is gone back from at all.
 
@@ -256,10 +266,8 @@ void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm
         saw_rollout(e, a, live);
     } else if (is_kind(e, "Deployment.apps")) {
         saw_deployment(e, live);
-    } else if (is_kind(e, "DaemonSet.apps")) { // its own controller says nothing of releases
-        bool led = false;
-
-        (void)knows_leader(e, &led);
+    } else if (is_kind(e, "DaemonSet.apps")) {
+        saw_daemon_set(e, live);
     } else if (is_kind(e, "StatefulSet.apps")) {
         saw_stateful_set(e, a, live);
     }

@@ -89,18 +89,51 @@ static bool is_controller(const struct cm_json *m) {
     return strcmp(kube_rollout_text(m, "manager"), "rollouts-controller") == 0;
 }
 
-bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_t *at_ms) {
+// is_undo: of all commands of kubectl that change a template only this one does not say which it
+// is. What has the selector made the object: kubectl did before it said that at all (v1.17).
+static bool is_undo(const struct cm_json *m) {
+    static const char *const selector[] = {"f:spec", "f:selector", NULL};
+    const char *name = kube_rollout_text(m, "manager");
+
+    return strcmp(kube_rollout_text(m, "operation"), "Update") == 0 &&
+           (strcmp(name, KUBE_ROLLOUT_KUBECTL) == 0 || strcmp(name, KUBE_ROLLOUT_PLUGIN) == 0) &&
+           follow(cm_json_get(m, "fieldsV1"), selector) == NULL;
+}
+
+const char *kube_rollout_undoer(const struct cm_json *object, int64_t *at_ms) {
     static const char *const template[] = {"f:spec", "f:template", "f:spec", NULL};
     const struct cm_json *all = cm_json_path(object, "metadata", "managedFields", NULL);
-    bool undone = kube_rollout_manager(object, template, by, at_ms)[0] != '\0';
+    const struct cm_json *last = NULL;
 
-    for (const struct cm_json *m = undone ? all->first : NULL; m != NULL; m = m->next) {
-        if (!is_controller(m) && kube_rollout_time(m, "time") > *at_ms &&
-            follow(cm_json_get(m, "fieldsV1"), template) != NULL) {
-            return false;
+    for (const struct cm_json *m = all != NULL && all->type == CM_ARRAY ? all->first : NULL;
+         m != NULL; m = m->next) {
+        int64_t when = kube_rollout_time(m, "time");
+        bool later = last == NULL || when > *at_ms || (when == *at_ms && is_undo(m));
+
+        if (later && !is_controller(m) && follow(cm_json_get(m, "fieldsV1"), template) != NULL) {
+            *at_ms = when;
+            last = m;
         }
     }
-    return undone;
+    return last != NULL && is_undo(last) ? kube_rollout_text(last, "manager") : NULL;
+}
+
+void kube_rollout_undo(const struct cm_json *workload, const char *controller,
+                       struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    int64_t at_ms = 0;
+    const char *who = kube_rollout_undoer(workload, &at_ms);
+
+    if (who == NULL) {
+        return;
+    }
+    out->token = ""; // which is not what was applied
+    out->promoted = false;
+    if (at_ms != seen->undone_ms) {
+        kube_rollout_decide(out, controller, AGENT_VERDICT_UNDONE,
+                            "the template was replaced by an older one", at_ms, who);
+        out->decision.actor_ms = at_ms;
+    }
+    seen->undone_ms = at_ms;
 }
 
 void kube_rollout_decide(struct kube_rollout *out, const char *controller,
@@ -193,5 +226,13 @@ void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
         out->decision.first = !seen->known;
         seen->undone_ms = at_ms;
     }
+    seen->known = true;
+}
+
+void kube_rollout_daemon_set(const struct cm_json *set, struct kube_rollout_seen *seen,
+                             struct kube_rollout *out) {
+    *out = (struct kube_rollout){.token = ""};
+    kube_rollout_undo(set, "daemonset", seen, out);
+    out->decision.first = !seen->known && out->decided;
     seen->known = true;
 }

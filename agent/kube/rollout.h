@@ -18,6 +18,10 @@
 struct cm_arena;
 struct cm_json;
 
+// Who calls himself so changed a template by `rollout undo`: kubectl, and Argo Rollouts' plugin.
+#define KUBE_ROLLOUT_KUBECTL "kubectl"
+#define KUBE_ROLLOUT_PLUGIN "kubectl-argo-rollouts"
+
 // What was seen of a controller's object last. Zeroed: nothing yet.
 struct kube_rollout_seen {
     bool known;
@@ -63,6 +67,9 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
 void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
                                const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
                                struct kube_rollout *out);
+// kube_rollout_daemon_set: its controller says nothing of releases, but people go back.
+void kube_rollout_daemon_set(const struct cm_json *set, struct kube_rollout_seen *seen,
+                             struct kube_rollout *out);
 // kube_rollout_restart tells of pods of any workload that somebody had replaced by hand.
 void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
                           struct kube_rollout_seen *seen, struct kube_rollout *out);
@@ -85,9 +92,12 @@ bool kube_rollout_is_current(const struct cm_json *object);
 // root on, ended by NULL; "" if nobody is known. `only`: only this manager counts; NULL: any.
 const char *kube_rollout_manager(const struct cm_json *object, const char *const *path,
                                  const char *only, int64_t *at_ms);
-// kube_rollout_is_undone tells whether the template is as the tool that calls itself `by` left it,
-// and since when.
-bool kube_rollout_is_undone(const struct cm_json *object, const char *by, int64_t *at_ms);
+// kube_rollout_undoer returns what `rollout undo` calls itself if the template is as that left it,
+// and since when; else NULL.
+const char *kube_rollout_undoer(const struct cm_json *object, int64_t *at_ms);
+// kube_rollout_undo decides that, once, and takes back what *out says of the release.
+void kube_rollout_undo(const struct cm_json *workload, const char *controller,
+                       struct kube_rollout_seen *seen, struct kube_rollout *out);
 // kube_rollout_decide fills in a decision without tokens and weight. Texts are borrowed.
 void kube_rollout_decide(struct kube_rollout *out, const char *controller,
                          enum agent_verdict verdict, const char *text, int64_t at_ms,

@@ -17,7 +17,6 @@
 #include "common/json.h"
 
 #define CONTROLLER "argo-rollouts"
-#define BY_PLUGIN "kubectl-argo-rollouts"
 
 struct status {
     const struct cm_json *status;
@@ -233,9 +232,10 @@ static void go_on(struct cm_arena *a, const struct cm_json *rollout, const struc
 
 static void find_undo(const struct cm_json *rollout, const struct status *s,
                       struct kube_rollout_seen *seen, struct kube_rollout *out) {
-    int64_t at_ms;
+    int64_t at_ms = 0;
+    const char *who = kube_rollout_undoer(rollout, &at_ms);
 
-    if (!kube_rollout_is_undone(rollout, BY_PLUGIN, &at_ms)) {
+    if (who == NULL) {
         return;
     }
     out->token = ""; // which is not what was applied
@@ -243,7 +243,7 @@ static void find_undo(const struct cm_json *rollout, const struct status *s,
     if (at_ms == seen->undone_ms || out->decided) {
         return;
     }
-    decide(out, s, AGENT_VERDICT_UNDONE, at_ms, BY_PLUGIN);
+    decide(out, s, AGENT_VERDICT_UNDONE, at_ms, who);
     out->decision.actor_ms = at_ms;
     out->decision.bad = "";
     out->decision.good = s->current;

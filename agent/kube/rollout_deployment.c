@@ -1,19 +1,17 @@
-// What the Deployment controller does, and what people do with kubectl.
+// What the Deployment controller does.
 //
 //     https://kubernetes.io/docs/concepts/workloads/controllers/deployment/#deployment-status
 //
 // It rolls nothing back: a release that does not come up in progressDeadlineSeconds only says so;
 // if it comes up after all, that is told, too, for somebody may be about to go back.
-// `kubectl rollout undo` puts an older template in the place of ours, under a field manager of its
-// own, which `kubectl rollout restart` uses, too, but for an annotation only. The token is the
-// revision, and only a complete rollout has one: before that nothing says which form it is of.
+// The token is the revision, and only a complete rollout has one: before that nothing says which
+// form it is of.
 #include <string.h>
 
 #include "agent/kube/rollout.h"
 #include "common/json.h"
 
 #define CONTROLLER "deployment"
-#define BY_KUBECTL "kubectl-rollout"
 #define BY_CONTROLLER "kube-controller-manager"
 
 static int64_t count_of(const struct cm_json *deployment, const char *part, const char *name,
@@ -27,23 +25,6 @@ static bool is_complete(const struct cm_json *deployment) {
     return wanted > 0 && count_of(deployment, "status", "updatedReplicas", 0) == wanted &&
            count_of(deployment, "status", "replicas", 0) == wanted &&
            count_of(deployment, "status", "availableReplicas", 0) == wanted;
-}
-
-static void find_undo(const struct cm_json *deployment, struct kube_rollout_seen *seen,
-                      struct kube_rollout *out) {
-    int64_t at_ms;
-
-    if (!kube_rollout_is_undone(deployment, BY_KUBECTL, &at_ms)) {
-        return;
-    }
-    out->token = ""; // which is not what was applied
-    out->promoted = false;
-    if (at_ms != seen->undone_ms) {
-        kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_UNDONE,
-                            "the template was replaced by an older one", at_ms, BY_KUBECTL);
-        out->decision.actor_ms = at_ms;
-    }
-    seen->undone_ms = at_ms;
 }
 
 static void find_late(const struct cm_json *deployment, const char *revision,
@@ -90,7 +71,7 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
         out->token = revision;
         out->promoted = true;
     }
-    find_undo(deployment, seen, out);
+    kube_rollout_undo(deployment, CONTROLLER, seen, out);
     if (!led && !out->decided && !out->promoted) { // else it is told next time, or not at all
         find_late(deployment, revision != NULL ? revision : "", seen, out);
     }

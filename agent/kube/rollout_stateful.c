@@ -141,6 +141,7 @@ void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
         out->stuck = s.ordered && s.went_back && s.updated < s.pods && s.available < s.wanted;
         find_late(a, set, &s, time, seen, out);
     }
+    kube_rollout_undo(set, CONTROLLER, seen, out);
     out->decision.first = !seen->known && out->decided;
     seen->known = true;
 }

@@ -817,7 +817,7 @@ static void tell_undone(struct agent_sim *sim, const struct sim_object *o, const
                         const char *manager) {
     static const char template[] = "spec.template.spec";
 
-    if (strcmp(manager, "kubectl-rollout") == 0 && o->token[0] != '\0' && sim->driver != NULL &&
+    if (strcmp(manager, "kubectl") == 0 && o->token[0] != '\0' && sim->driver != NULL &&
         strncmp(path, template, strlen(template)) == 0) {
         sim_driver_decide(
             sim->driver, o,

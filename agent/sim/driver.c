@@ -707,21 +707,20 @@ void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
         return;
     }
     tell_release(d, t, o);
-    d->host.decided(d->host.ctx,
-                    &(struct agent_decision){.key = t->core_key,
-                                             .uid = o->uid,
-                                             .controller = controller,
-                                             .controller_key = "",
-                                             .verdict = what->verdict,
-                                             .bad = promoted ? "" : o->token,
-                                             .good = promoted ? o->token : o->good,
-                                             .text = what->text,
-                                             .weight = what->weight,
-                                             .at_ms = cm_clock_unix_ms(),
-                                             .actor = what->verdict == AGENT_VERDICT_UNDONE
-                                                          ? "kubectl-rollout"
-                                                      : what->actor != NULL ? what->actor
-                                                                            : controller});
+    d->host.decided(d->host.ctx, &(struct agent_decision){
+                                     .key = t->core_key,
+                                     .uid = o->uid,
+                                     .controller = controller,
+                                     .controller_key = "",
+                                     .verdict = what->verdict,
+                                     .bad = promoted ? "" : o->token,
+                                     .good = promoted ? o->token : o->good,
+                                     .text = what->text,
+                                     .weight = what->weight,
+                                     .at_ms = cm_clock_unix_ms(),
+                                     .actor = what->verdict == AGENT_VERDICT_UNDONE ? "kubectl"
+                                              : what->actor != NULL                 ? what->actor
+                                                                                    : controller});
 }
 
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {

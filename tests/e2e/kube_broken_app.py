@@ -2,6 +2,7 @@
 """Apps that cannot work, beside good ones: an image that crashes, an object that the API server
 refuses, a field that cannot change. The good ones go on, each error is shown in its own words, and
 a later commit mends it. What does not come up is gone back from by a commit, where its App says so.
+What people go back from themselves is told.
 """
 import pathlib
 import sys
@@ -13,6 +14,13 @@ from support.kubestory import CLUSTER, SOON, KubeStory, files, path  # noqa: E40
 from support.process import wait_for  # noqa: E402
 
 
+WORKLOADS = (m.deployment, m.daemon_set, m.stateful_set)
+
+
+def workloads(version):
+    return [make("back", image=f"example.com/web:{version}") for make in WORKLOADS]
+
+
 class BrokenApp(KubeStory):
     repo_more = {"write": "direct"}
 
@@ -20,6 +28,7 @@ class BrokenApp(KubeStory):
         type(self).mark = self.cluster.audit_mark()
         revision = self.commit({
             **files("good", m.deployment("good"), m.service("good"), namespace="default"),
+            **files("back", *workloads(1), namespace="default"),
             **files("crashing", m.deployment("crashing", image="test/crash:1",
                                              progressDeadlineSeconds=3), namespace="default"),
             **files("unpullable", m.deployment("unpullable", image="test/pull-fails:1",
@@ -72,8 +81,10 @@ class BrokenApp(KubeStory):
 
     def test_good_apps_still_take_changes(self):
         update = m.deployment("good", image="example.com/web:2")
-        revision = self.commit({path("good", update): m.text(update)})
-        self.wait_status("good", applied="applied", health="healthy", revision=revision)
+        revision = self.commit({path("good", update): m.text(update),
+                                **files("back", *workloads(2), namespace="default")})
+        for name in ("good", "back"):
+            self.wait_status(name, applied="applied", health="healthy", revision=revision)
 
     def test_what_is_refused_for_what_it_is_is_not_sent_again_and_again(self):
         written = self.written(self.mark)
@@ -139,6 +150,20 @@ class BrokenApp(KubeStory):
         hold, = [row for row in self.hub.get("holds") if row["app"] == "db"]
         self.assertEqual((hold["controller"], hold["inForce"]), ("holdfast", 1))
         self.assertIn("it did not come up in its time: of 2 pods", hold["message"])
+
+    def test_what_people_go_back_from_is_told_and_what_they_set_is_another_matter(self):
+        def undone():
+            return [(row["key"], row["actor"]) for row in self.hub.get("events", "--kind", "release.undone")]
+        kinds = [item["kind"] for item in workloads(2)]
+        for kind in kinds:
+            self.cluster.kubectl("rollout", "undo", f"{kind}/back")
+        wanted = sorted((f"{kind}.apps/default/back", "kubectl") for kind in kinds)
+        wait_for(lambda: sorted(undone()) == wanted, SOON, "all three to be told", 0.2)
+        for kind in kinds:
+            self.cluster.kubectl("set", "image", f"{kind}/back", "main=example.com/web:3")
+        wait_for(lambda: [row["actual"] for row in self.hub.get("drift", "--app", "back")]
+                 .count('"example.com/web:3"') == len(kinds), SOON, "what was set to be told", 0.2)
+        self.assertEqual(sorted(undone()), wanted)
 
 
 if __name__ == "__main__":

@@ -255,7 +255,7 @@ class WhatMeets(SimStory):
 
     @row(15, "undoes a rollout")
     def test_3_a_rollout_undone_by_hand_is_taken_over(self):
-        self.change(TAKEN, IMAGE, "reg/taken:0", manager="kubectl-rollout")
+        self.change(TAKEN, IMAGE, "reg/taken:0", manager="kubectl")
         self.wait_event("release.undone", cluster="c01", app="taken")
         self.assertIn(IMAGE, self.wait_captured(4))
         self.wait_told()

@@ -133,7 +133,7 @@ class WhatWins(SimStory):
         self.unexempt("x5")
         self.wait_release("9", 1)
         self.change(WEB, "spec.template.spec.containers[name=main].image", "reg/web:3",
-                    manager="kubectl-rollout")
+                    manager="kubectl")
         self.wait_event("release.undone", cluster="c01", app="web")
         self.wait_release("9", 1)
         self.wait_told()

@@ -120,6 +120,11 @@ class KubeCluster:
         """A kubeconfig with the static token of a user: admin or agent."""
         return self._kubeconfig(user, {"token": self.tokens[user]})
 
+    def kubectl(self, *words):
+        """What people type, as user "admin"."""
+        subprocess.run([self.binary, "kubectl", "--kubeconfig", self.token_kubeconfig(), *words], check=True,
+                       stdout=subprocess.DEVNULL, timeout=START_SECONDS, env={"HOME": str(self.folder)})
+
     def certificate_kubeconfig(self, user="cert-user", group="system:masters"):
         """A kubeconfig with a client certificate made for this user."""
         self._certificate(user, f"/O={group}/CN={user}", "extendedKeyUsage=clientAuth")

@@ -638,10 +638,10 @@ static void a_release_that_came_up_has_a_token_and_going_back_by_hand_is_told_on
     track(key, &out);
     wait_until(is_promoted, key, "the release to be taken up");
     t.outside->change(t.outside, key, "spec.template.spec", "terminationGracePeriodSeconds", "7",
-                      "kubectl-rollout");
+                      "kubectl");
     wait_until(is_decided, key, "what was undone to be told");
     assert_int_equal(heard_of(key)->verdict, AGENT_VERDICT_UNDONE);
-    assert_string_equal(heard_of(key)->actor, "kubectl-rollout");
+    assert_string_equal(heard_of(key)->actor, "kubectl");
     heard_of(key)->times = 0;
     t.driver->ops->observe(t.driver, key);
     wait_until(is_heard, key, "an observation");

@@ -427,7 +427,8 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     kube_rollout_argo(
         a,
         parse(a, "{\"metadata\":{\"generation\":2,\"managedFields\":[{\"manager\":"
-                 "\"kubectl-argo-rollouts\",\"time\":\"2026-01-01T00:01:00Z\","
+                 "\"kubectl-argo-rollouts\",\"operation\":\"Update\","
+                 "\"time\":\"2026-01-01T00:01:00Z\","
                  "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}},{\"manager\":"
                  "\"rollouts-controller\",\"time\":\"2026-01-01T00:01:01Z\","
                  "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{}}}}}]},"
@@ -447,10 +448,12 @@ static void the_person_who_aborts_or_undoes_is_named(void **state) {
     "\"5\"},\"managedFields\":[" fields "]},\"spec\":{\"replicas\":2},\"status\":{"                \
     "\"observedGeneration\":2,\"replicas\":2,\"updatedReplicas\":" updated                         \
     ",\"availableReplicas\":2," PROGRESSING(reason, second) "}}"
-#define BY_KUBECTL(what)                                                                           \
-    "{\"manager\":\"kubectl-rollout\",\"time\":\"2026-01-01T00:02:00Z\",\"fieldsV1\":{\"f:spec\":" \
-    "{"                                                                                            \
-    "\"f:template\":{" what "}}}}"
+#define WRITER(manager, operation, more)                                                           \
+    "{\"manager\":\"" manager "\",\"operation\":\"" operation                                      \
+    "\",\"time\":\"2026-01-01T00:02:00Z\",\"fieldsV1\":{\"f:spec\":{" more "}}}"
+#define OF_PODS "\"f:template\":{\"f:spec\":{}}"
+#define WRITTEN(manager, operation, more)                                                          \
+    DEPLOYMENT(WRITER(manager, operation, more), "2", "NewReplicaSetAvailable", "01")
 
 static const struct {
     const char *deployment;
@@ -463,11 +466,16 @@ static const struct {
     {DEPLOYMENT("", "1", "ReplicaSetUpdated", "01"), false, NOTHING, ""},
     {DEPLOYMENT("", "1", "ProgressDeadlineExceeded", "01"), false, AGENT_VERDICT_TIMED_OUT, ""},
     {DEPLOYMENT("", "1", "ProgressDeadlineExceeded", "01"), true, NOTHING, ""},
-    {DEPLOYMENT(BY_KUBECTL("\"f:spec\":{}"), "2", "NewReplicaSetAvailable", "01"), false,
-     AGENT_VERDICT_UNDONE, ""},
-    // `kubectl rollout restart` undoes nothing.
-    {DEPLOYMENT(BY_KUBECTL("\"f:metadata\":{}"), "2", "NewReplicaSetAvailable", "01"), false,
-     NOTHING, "5"},
+    {WRITTEN("kubectl", "Update", OF_PODS), false, AGENT_VERDICT_UNDONE, ""},
+    {WRITTEN("kubectl-argo-rollouts", "Update", OF_PODS), true, AGENT_VERDICT_UNDONE, ""},
+    // What else people do with kubectl undoes nothing: `set image`, `edit`, `apply --server-side`,
+    // what an old one made, and `rollout restart`.
+    {WRITTEN("kubectl-set", "Update", OF_PODS), false, NOTHING, "5"},
+    {WRITTEN("kubectl-edit", "Update", OF_PODS), false, NOTHING, "5"},
+    {WRITTEN("kubectl", "Apply", OF_PODS), false, NOTHING, "5"},
+    {WRITTEN("kubectl", "Update", "\"f:selector\":{}," OF_PODS), false, NOTHING, "5"},
+    {WRITTEN("kubectl-rollout", "Update", "\"f:template\":{\"f:metadata\":{}}"), false, NOTHING,
+     "5"},
     {"{\"metadata\":{\"generation\":3},\"status\":{\"observedGeneration\":2}}", false, NOTHING, ""},
 };
 
@@ -489,6 +497,18 @@ static void deployments_time_out_and_are_undone(void **state) {
 }
 
 #define REVISION "\"deployment.kubernetes.io/revision\":\"5\""
+
+static void what_is_put_in_place_of_what_was_undone_is_not_undone(void **state) {
+    static const char later[] = "{\"metadata\":{\"managedFields\":[" WRITER(
+        "kubectl", "Update", OF_PODS) ",{\"manager\":\"kubectl-set\",\"operation\":\"Update\","
+                                      "\"time\":\"2026-01-01T00:02:01Z\","
+                                      "\"fieldsV1\":{\"f:spec\":{" OF_PODS "}}}]}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    int64_t at_ms = 0;
+
+    (void)state;
+    assert_null(kube_rollout_undoer(parse(a, later), &at_ms));
+}
 
 static void what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -571,6 +591,34 @@ static void pods_that_people_have_replaced_are_told_once(void **state) {
 #define UPDATING "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-2\""
 #define WENT_BACK "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\""
 #define SET_DUE_MS (1767225600000 + 60000) // a minute after it was set
+
+#define BACK_BY_HAND SET_FIELDS "," WRITER("kubectl", "Update", OF_PODS)
+
+static void sets_that_people_go_back_with_are_told_of_once(void **state) {
+    static const char daemons[] = "{\"metadata\":{\"managedFields\":[" BACK_BY_HAND "]}}";
+    static const char *const set =
+        "{\"metadata\":{\"generation\":2,\"managedFields\":[" BACK_BY_HAND
+        "]},\"spec\":{\"replicas\":3},\"status\":{\"observedGeneration\":2,\"replicas\":3,"
+        "\"updatedReplicas\":3,\"availableReplicas\":3," WENT_BACK "}}";
+    const struct kube_rollout_time time = {.timeout_s = 60, .now_ms = 1000, .unix_ms = SET_DUE_MS};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_stateful_set(a, parse(a, set), &time, &seen, &r);
+    assert_true(r.decided && r.decision.verdict == AGENT_VERDICT_UNDONE && !r.promoted);
+    assert_string_equal(r.token, "");
+    assert_string_equal(r.decision.actor, "kubectl");
+    kube_rollout_stateful_set(a, parse(a, set), &time, &seen, &r);
+    assert_false(r.decided);
+    seen = (struct kube_rollout_seen){0};
+    kube_rollout_daemon_set(parse(a, daemons), &seen, &r);
+    assert_true(r.decided && r.decision.verdict == AGENT_VERDICT_UNDONE && r.decision.first);
+    assert_string_equal(r.decision.controller, "daemonset");
+    kube_rollout_daemon_set(parse(a, daemons), &seen, &r);
+    assert_false(r.decided);
+}
 
 // saw_set is what is said of it at a time, in seconds, where its pods have one minute.
 static struct kube_rollout saw_set(struct cm_arena *a, const char *set, int64_t at_s,
@@ -733,6 +781,8 @@ int main(void) {
         cmocka_unit_test(a_status_of_an_older_spec_says_nothing),
         cmocka_unit_test(the_person_who_aborts_or_undoes_is_named),
         cmocka_unit_test(deployments_time_out_and_are_undone),
+        cmocka_unit_test(what_is_put_in_place_of_what_was_undone_is_not_undone),
+        cmocka_unit_test(sets_that_people_go_back_with_are_told_of_once),
         cmocka_unit_test(what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same),
         cmocka_unit_test(pods_that_people_have_replaced_are_told_once),
         cmocka_unit_test(a_stateful_set_is_late_when_no_pod_more_comes_up_in_its_time),
