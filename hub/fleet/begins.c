@@ -5,7 +5,8 @@
 // instead. That lasts until a controller there has promoted something; whatever Git says comes
 // after that, through its own canary, and is its own decision. Decisions alone count: what people
 // hold on some clusters is for these, and a hub that lost its record knows of no cluster whether
-// it is new. What holdfast itself went back from has no controller that would promote.
+// it is new. What holdfast itself went back from has no controller that would promote. What went
+// back with another App of its release group goes by that one, if it begins there as well.
 //
 // An App is new to a cluster when it comes there after all of Git was read, or after a restart that
 // knew what was in force; or when no agent there ever had it. A hub that lost its record reads
@@ -96,14 +97,23 @@ void hub_fleet_begin_new(struct hub_fleet *f, const char *cluster, const char *a
     cm_map_put(f->begun, cluster, f);
 }
 
-static bool take_untried(struct hub_fleet *f, const struct hub_link *link) {
-    CM_AUTOFREE char *key = NULL;
-
+// is_new tells whether an App is new to a cluster; the first time that it is made there, and again
+// until something is in force.
+static bool is_new(const struct hub_fleet *f, const struct hub_link *link) {
+    if (link->is_new && link->version == NULL) {
+        return true;
+    }
     if (cm_map_len(f->untried) == 0) {
         return false;
     }
-    key = cm_strf("%s\n%s", link->cluster->named.name, link->app->named.name);
-    return cm_map_remove(f->untried, key);
+    CM_AUTOFREE char *key = cm_strf("%s\n%s", link->cluster->named.name, link->app->named.name);
+    return cm_map_get(f->untried, key) != NULL;
+}
+
+static void forget_untried(struct hub_fleet *f, const struct hub_link *link) {
+    CM_AUTOFREE char *key = cm_strf("%s\n%s", link->cluster->named.name, link->app->named.name);
+
+    (void)cm_map_remove(f->untried, key);
 }
 
 static char *release_key(const char *app, const char *revision) {
@@ -136,10 +146,11 @@ static bool is_rejected(const struct hub_fleet *f, const struct hub_promoted *p)
 void hub_fleet_promoted(struct hub_fleet *f, const struct hub_promoted *p) {
     const struct hub_app *app = cm_map_get(f->names[HUB_APP], p->app);
     const struct hub_cluster *c = cm_map_get(f->names[HUB_CLUSTER], p->cluster);
-    struct hub_link *link = app != NULL && c != NULL ? hub_link_find(c, app) : NULL;
 
-    if (link != NULL && remove_line(link, p->needs)) {
-        cm_map_put(f->begun, p->cluster, f);
+    for (size_t i = 0; c != NULL && i < c->link_count; i++) { // others of its group wait for it
+        if (remove_line(c->links[i], p->needs)) {
+            cm_map_put(f->begun, p->cluster, f);
+        }
     }
     if (!is_rejected(f, p)) {
         return;
@@ -153,15 +164,52 @@ void hub_fleet_promoted(struct hub_fleet *f, const struct hub_promoted *p) {
     }
 }
 
+// ---- What goes with another App of a release group
+
+// leader_of returns the decision that one goes with, itself if it goes with none; NULL: that is not
+// there any more, and nobody would promote.
+static const struct hub_hold_entry *leader_of(const struct hub_fleet *f,
+                                              const struct hub_hold_entry *entry) {
+    const struct hub_hold *hold = entry->hold;
+    const struct hub_hold_entry *leader = hub_hold_joins(hold) ? NULL : entry;
+
+    for (size_t i = 0; leader == NULL && i < hold->cluster_count; i++) {
+        leader = hub_holds_leader(f, entry, hold->clusters[i]);
+    }
+    return leader;
+}
+
+// link_of_leader returns the link of an App that begins on a cluster, too, or will once it is made
+// there; NULL: it does not, so nothing goes with it.
+static const struct hub_link *link_of_leader(const struct hub_fleet *f, const struct hub_cluster *c,
+                                             const struct hub_hold *hold) {
+    const struct hub_app *app = cm_map_get(f->names[HUB_APP], hold->app);
+    const struct hub_link *link = app != NULL ? hub_link_find(c, app) : NULL;
+
+    return link != NULL && (has_line(link->begins, hold->cause.object) || is_new(f, link)) ? link
+                                                                                           : NULL;
+}
+
 // ---- What counts
 
 // begin notes whose controllers are to promote something first.
-static void begin(struct hub_link *link, const struct hub_app_holds *holds) {
-    for (size_t i = 0; i < holds->decisions.count; i++) {
-        const struct hub_hold *hold = ((struct hub_hold_entry *)holds->decisions.items[i])->hold;
+static void begin(const struct hub_fleet *f, struct hub_link *link,
+                  const struct hub_app_holds *holds) {
+    const char *joined = ""; // the release for which somebody is found: one for all clusters
 
-        if (!hub_hold_is_own(hold)) {
+    for (size_t i = 0; i < holds->decisions.count; i++) {
+        const struct hub_hold_entry *entry = holds->decisions.items[i];
+        const struct hub_hold *hold = entry->hold;
+
+        if (hub_hold_is_own(hold) || (hub_hold_joins(hold) && strcmp(joined, hold->name) == 0)) {
+            continue;
+        }
+        const struct hub_hold_entry *leader = leader_of(f, entry);
+        if (leader == entry) {
             add_line(link, hold->cause.object);
+        } else if (leader != NULL && link_of_leader(f, link->cluster, leader->hold) != NULL) {
+            add_line(link, leader->hold->cause.object);
+            joined = hold->name;
         }
     }
 }
@@ -190,31 +238,53 @@ static bool is_there(const struct hub_hold_entry *const *entries, size_t count,
     return false;
 }
 
-static const struct hub_hold_entry *find_for(const struct hub_fleet *f, const struct hub_link *link,
-                                             const struct hub_app_holds *holds,
-                                             const struct hub_hold_entry *entry) {
-    const struct hub_hold *hold = entry->hold;
+static const struct hub_hold_entry *stands_for(const struct hub_fleet *f,
+                                               const struct hub_link *link,
+                                               const struct hub_hold_entry *entry) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, link->app->named.name);
 
-    if (!has_line(link->begins, hold->cause.object) || is_promoted(f, hold) ||
-        !hub_proven_will(link->cluster, hold->cause.object) ||
-        has_word(holds, hold, link->cluster->named.name)) {
+    return has_word(holds, entry->hold, link->cluster->named.name)
+               ? NULL
+               : hub_holds_standing(holds, entry);
+}
+
+// leads returns what counts of what a controller decided, if the one there is waited for.
+static const struct hub_hold_entry *leads(const struct hub_fleet *f, const struct hub_link *link,
+                                          const struct hub_hold_entry *entry) {
+    return is_promoted(f, entry->hold) || !hub_proven_will(link->cluster, entry->hold->cause.object)
+               ? NULL
+               : stands_for(f, link, entry);
+}
+
+// find_for: what goes with another App goes on with it, too.
+static const struct hub_hold_entry *find_for(const struct hub_fleet *f, const struct hub_link *link,
+                                             const struct hub_hold_entry *entry) {
+    const struct hub_hold_entry *leader = leader_of(f, entry);
+
+    if (leader == NULL || !has_line(link->begins, leader->hold->cause.object)) {
         return NULL;
     }
-    return hub_holds_standing(holds, entry);
+    if (leader == entry) {
+        return leads(f, link, entry);
+    }
+    const struct hub_link *with = link_of_leader(f, link->cluster, leader->hold);
+    return with != NULL && leads(f, with, leader) != NULL ? stands_for(f, link, entry) : NULL;
 }
 
 size_t hub_begins_add(struct hub_update *u, struct hub_link *link,
                       const struct hub_hold_entry ***entries, size_t count) {
-    bool is_new = take_untried(u->fleet, link) || (link->is_new && link->version == NULL);
     const struct hub_app_holds *holds = cm_map_get(u->fleet->holds, link->app->named.name);
 
-    if (holds != NULL && is_new) {
-        begin(link, holds);
+    if (is_new(u->fleet, link)) {
+        if (holds != NULL) {
+            begin(u->fleet, link, holds);
+        }
+        forget_untried(u->fleet, link);
     }
     for (size_t i = 0; holds != NULL && link->begins != NULL && i < holds->decisions.count; i++) {
         const struct hub_hold_entry *entry = holds->decisions.items[i];
         const struct hub_hold_entry *found =
-            is_there(*entries, count, entry->hold) ? NULL : find_for(u->fleet, link, holds, entry);
+            is_there(*entries, count, entry->hold) ? NULL : find_for(u->fleet, link, entry);
 
         if (found != NULL && !is_there(*entries, count, found->hold)) {
             *entries = cm_resize(*entries, (count + 1) * sizeof(**entries));

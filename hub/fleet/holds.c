@@ -591,6 +591,15 @@ static bool find_leader(void *ctx, const char *app, void *value) {
     return l->leader == NULL;
 }
 
+const struct hub_hold_entry *hub_holds_leader(const struct hub_fleet *f,
+                                              const struct hub_hold_entry *entry,
+                                              const char *cluster) {
+    struct leading l = {.entry = entry, .cluster = cluster};
+
+    cm_map_each(f->holds, find_leader, &l);
+    return l.leader;
+}
+
 static bool would_be_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
                         const char *cluster) {
     const struct hub_link *link = link_of(f, entry, cluster);
@@ -614,14 +623,11 @@ static bool is_kept_out(const struct hub_fleet *f, const struct hub_hold_entry *
 
 static bool waits_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,
                      const char *cluster) {
-    struct leading l = {.entry = entry, .cluster = cluster};
-
     if (!would_be_on(f, entry, cluster)) {
         return false;
     }
-    cm_map_each(f->holds, find_leader, &l);
-    return l.leader == NULL || would_be_on(f, l.leader, cluster) ||
-           is_kept_out(f, l.leader, cluster);
+    const struct hub_hold_entry *leader = hub_holds_leader(f, entry, cluster);
+    return leader == NULL || would_be_on(f, leader, cluster) || is_kept_out(f, leader, cluster);
 }
 
 // note_gone: of what people wrote names that are not there are problems.

@@ -654,6 +654,11 @@ size_t hub_holds_find_waiting(const struct hub_fleet *f, const char *app, const 
 // no word of these clusters any more.
 const struct hub_hold_entry *hub_holds_standing(const struct hub_app_holds *holds,
                                                 const struct hub_hold_entry *entry);
+// hub_holds_leader returns what a decision goes with on a cluster that decided it; NULL: that is
+// not there.
+const struct hub_hold_entry *hub_holds_leader(const struct hub_fleet *f,
+                                              const struct hub_hold_entry *entry,
+                                              const char *cluster);
 bool hub_bans_any(const struct hub_fleet *f, const char *app);
 void hub_holds_free_app(void *holds);
 void hub_holds_free_entry(void *entry);

@@ -493,6 +493,10 @@ bool hub_hold_goes_with(const struct hub_hold *hold, const struct hub_hold *with
     return strcmp(hold->event, event) == 0;
 }
 
+bool hub_hold_joins(const struct hub_hold *hold) {
+    return strncmp(hold->cause.text, HUB_HOLD_JOINS, strlen(HUB_HOLD_JOINS)) == 0;
+}
+
 // ---- For people
 
 static const char *value_text(struct cm_arena *a, const struct cm_json *value, bool image) {

@@ -131,6 +131,11 @@ void hub_hold_event_with(const char *event, const char *app, const char *workloa
                          struct cm_sha256 *out);
 bool hub_hold_goes_with(const struct hub_hold *hold, const struct hub_hold *with);
 
+// What the words of such a decision begin with: nobody in a cluster made it. hub_hold_joins tells
+// whether a Hold is of such a one, whatever it goes with.
+#define HUB_HOLD_JOINS "with App '"
+bool hub_hold_joins(const struct hub_hold *hold);
+
 // hub_hold_same tells whether two are about the same rejected release of the same App.
 bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b);
 

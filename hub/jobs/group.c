@@ -63,7 +63,7 @@ static struct hub_decided *decided_of(struct cm_arena *a, const struct hub_decid
     out->row.good_revision = m->revision;
     out->row.good_object = NULL;
     out->row.good_object_size = 0;
-    out->row.text = cm_arena_strf(a, HUB_DECISION_JOINS "%s' of its release group%s%s", d->row.app,
+    out->row.text = cm_arena_strf(a, HUB_HOLD_JOINS "%s' of its release group%s%s", d->row.app,
                                   d->row.text[0] == '\0' ? "" : ": ", d->row.text);
     return out;
 }

@@ -104,8 +104,7 @@ static void note_waiting(void *ctx, const struct hub_hold *hold) {
     struct ending *e = ctx;
 
     // What goes back with another App came up, maybe: that is not why it goes back.
-    if (strcmp(hold->cause.object, e->row->key) == 0 &&
-        strncmp(hold->cause.text, HUB_DECISION_JOINS, strlen(HUB_DECISION_JOINS)) != 0) {
+    if (strcmp(hold->cause.object, e->row->key) == 0 && !hub_hold_joins(hold)) {
         e->events = cm_resize(e->events, (e->count + 1) * sizeof(*e->events));
         e->events[e->count++] = cm_arena_strdup(e->arena, hold->event);
     }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "hub/hold/hold.h"
 #include "hub/store/db.h"
 #include "hub/store/past_gap.h"
 #include "hub/store/status.h"
@@ -135,7 +136,7 @@ static enum cm_rc end_late(struct hub_db *db, const struct cm_sha256 *id, struct
                       " 'timed_out' AND late.settled = ?2 AND late.written = 0 AND"
                       // what goes back with another App goes by that one
                       " substr(late.text, 1, length(?3)) <> ?3)",
-                      "bit", HASH(id), (int64_t)HUB_SETTLED_HELD, HUB_DECISION_JOINS);
+                      "bit", HASH(id), (int64_t)HUB_SETTLED_HELD, HUB_HOLD_JOINS);
 }
 
 enum cm_rc hub_decisions_settle(struct hub_db *db, const struct cm_sha256 *id,
@@ -213,7 +214,7 @@ static struct hub_decision_row read_row(struct hub_stmt *stmt) {
 }
 
 bool hub_decision_joins(const struct hub_decision_row *row) {
-    return strncmp(text(row->text), HUB_DECISION_JOINS, strlen(HUB_DECISION_JOINS)) == 0;
+    return strncmp(text(row->text), HUB_HOLD_JOINS, strlen(HUB_HOLD_JOINS)) == 0;
 }
 
 // Of each workload that a cluster has decisions of the last one that counts, if it is the App's:
@@ -232,7 +233,7 @@ enum cm_rc hub_decisions_each_controller(struct hub_db *db, const char *cluster,
                                          void *ctx, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, LAST_OF_EACH("d.key, d.controller", "true"), "ttt",
-                                 cluster, app, HUB_DECISION_JOINS);
+                                 cluster, app, HUB_HOLD_JOINS);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));
@@ -249,7 +250,7 @@ enum cm_rc hub_decisions_each_rejected(struct hub_db *db, const char *cluster, c
                      LAST_OF_EACH("d.key, d.bad, d.good, d.good_object",
                                   "verdict NOT IN ('weight', 'restarted')") " AND d.verdict ="
                                                                             " 'rejected'",
-                     "ttt", cluster, app, HUB_DECISION_JOINS);
+                     "ttt", cluster, app, HUB_HOLD_JOINS);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_decision_row row = {

@@ -105,9 +105,8 @@ hub_decisions_each_provisional(struct hub_db *db, bool only_new,
 CM_MUSTUSE enum cm_rc hub_decisions_weighed(struct hub_db *db, const char *cluster, const char *key,
                                             int *out_weight, int64_t *out_ms, struct cm_err *err);
 
-// What the words of a decision begin with that nobody in a cluster made: a workload went back with
-// another App of its release group. No agent waits for an answer to it.
-#define HUB_DECISION_JOINS "with App '"
+// hub_decision_joins tells of a decision that nobody in a cluster made: a workload went back with
+// another App of its release group (HUB_HOLD_JOINS). No agent waits for an answer to it.
 bool hub_decision_joins(const struct hub_decision_row *row);
 
 // hub_decisions_each_controller visits the workloads of an App on a cluster with the controller

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common/mem.h"
+#include "hub/hold/hold.h"
 #include "hub/store/db.h"
 
 static enum cm_rc find_agent(struct hub_db *db, const struct hub_proven_row *row, bool *out_earlier,
@@ -165,6 +166,9 @@ enum cm_rc hub_proven_each_release(struct hub_db *db, const char *cluster,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
+// Nobody has heard what was found elsewhere, or what holdfast does itself.
+#define HEARD "settled = 1 AND (why = '' OR substr(why, 1, length(?1)) = ?1)"
+
 // An index finds what was rejected; of a cluster there is less than of an App, which + says.
 #define FRESH(which)                                                                               \
     "SELECT q.cluster, q.app FROM pair q JOIN agent a ON a.cluster = q.cluster"                    \
@@ -181,13 +185,12 @@ enum cm_rc hub_proven_each_fresh(struct hub_db *db, const char *cluster,
     enum cm_rc rc =
         cluster != NULL
             ? hub_db_query(db, &stmt, err,
-                           FRESH("q.cluster = ?1 AND EXISTS (SELECT 1 FROM decision d"
-                                 " WHERE d.app = q.app AND d.settled = 1 AND d.why = '')"),
-                           "t", cluster)
+                           FRESH("q.cluster = ?2 AND EXISTS (SELECT 1 FROM decision"
+                                 " WHERE app = q.app AND " HEARD ")"),
+                           "tt", HUB_HOLD_JOINS, cluster)
             : hub_db_query(db, &stmt, err,
-                           FRESH("q.app IN (SELECT DISTINCT app FROM decision WHERE settled = 1"
-                                 " AND why = '')"),
-                           "");
+                           FRESH("q.app IN (SELECT DISTINCT app FROM decision WHERE " HEARD ")"),
+                           "t", HUB_HOLD_JOINS);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         visit(ctx, hub_stmt_text(stmt, 0), hub_stmt_text(stmt, 1));

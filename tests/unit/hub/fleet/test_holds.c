@@ -13,6 +13,7 @@
 #include "common/clock.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/tls/digest.h"
 #include "hub/fleet/fleet.h"
 #include "hub/hold/ban.h"
 #include "hub/hold/hold.h"
@@ -1463,6 +1464,127 @@ static void a_release_that_replaces_the_rejected_one_ends_the_split(void **state
     world_done(&w);
 }
 
+#define PAY_KEY "Deployment.apps/prod/pay"
+
+// pay_decision is what pay went back from with shop, whose controller decided of that event.
+static struct hub_hold *pay_decision(const char *cluster, const char *event) {
+    char hex[CM_SHA256_HEX_MAX];
+    struct hub_hold *hold = NULL;
+    struct cm_sha256 id;
+    struct cm_err err = {0};
+
+    hub_hold_event_with(event, "pay", PAY_KEY, &id);
+    cm_sha256_hex(&id, hex);
+    CM_AUTOFREE char *text = cm_strf(
+        "apiVersion: holdfast/v1alpha1\nkind: Hold\nmetadata: {name: pay-2-00000000}\nspec:\n"
+        "  app: pay\n  clusters: [%s]\n  rejects:\n    identity:\n"
+        "    - {object: apps/Deployment/prod/pay, at: "
+        "'/spec/template/spec/containers/[name=main]/image', value: 'reg/pay:2'}\n"
+        "  delta:\n"
+        "  - {object: apps/Deployment/prod/pay, at: "
+        "'/spec/template/spec/containers/[name=main]/image', bad: 'reg/pay:2', use: 'reg/pay:1'}\n"
+        "  cause: {controller: flagger, text: \"with App 'shop' of its release group\"}\n"
+        "  event: '%s'\n",
+        cluster, hex);
+    if (hub_hold_parse(text, strlen(text), &hold, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    hold->cause.object = PAY_KEY;
+    hold->bad_revision = "r2";
+    return hold;
+}
+
+static void reject_pay(struct world *w, const char *cluster, const char *event) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = pay_decision(cluster, event);
+
+    hub_fleet_hold(w->fleet, hold, false);
+    reject_2(w, cluster, event);
+}
+
+// Two Apps of one release group, of which two clusters rejected release 2: shop's controller did.
+static void put_rejected_group(struct world *w) {
+    static const char group[] = "  releaseGroup: checkout\n  targets: [{clusterSelector: {}}]";
+
+    world_init(w);
+    world_put_cluster(w, "a", "", "");
+    world_put_cluster(w, "b", "", "");
+    world_put_app(w, "shop", group);
+    world_put_app(w, "pay", group);
+    put_pair_of_apps(w, "1");
+    (void)world_commit(w);
+    put_pair_of_apps(w, "2");
+    (void)world_commit(w);
+    world_load(w);
+    reject_pay(w, "a", "e1");
+    reject_pay(w, "b", "e2");
+}
+
+static void assert_both_run(struct world *w, const char *cluster, const char *image) {
+    CM_AUTOFREE char *wanted = cm_strf("reg/pay:%s\"", image);
+
+    assert_runs(w, cluster, image);
+    assert_non_null(strstr(world_object(w, cluster, "pay", PAY_KEY), wanted));
+}
+
+static void a_new_cluster_begins_and_goes_on_with_all_of_a_release_group(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_group(&w);
+    assert_both_run(&w, "a", "1");
+    add_cluster(&w, "d");
+    assert_both_run(&w, "d", "1");
+    assert_string_equal(world_pair(&w, "d", "pay")->begins, KEY "\n");
+    promote(&w, "d", PAY_KEY, "r1");
+    assert_both_run(&w, "d", "1");
+    promote(&w, "d", KEY, "r1");
+    assert_both_run(&w, "d", "2");
+    assert_null(world_pair(&w, "d", "pay")->begins);
+    assert_both_run(&w, "a", "1");
+    world_done(&w);
+}
+
+static void what_is_promoted_of_a_release_group_is_begun_with_by_all_of_it(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_group(&w);
+    add_cluster(&w, "d");
+    add_cluster(&w, "e");
+    promote(&w, "e", KEY, "r2");
+    assert_both_run(&w, "d", "2");
+    world_done(&w);
+}
+
+static void what_joins_a_release_group_on_a_cluster_does_as_the_one_that_is_there(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_group(&w);
+    world_put_app(&w, "pay", "  releaseGroup: checkout\n  targets: [{cluster: a}, {cluster: b}]");
+    (void)world_commit(&w);
+    add_cluster(&w, "d");
+    promote(&w, "d", KEY, "r1");
+    assert_runs(&w, "d", "2");
+    world_put_app(&w, "pay", "  releaseGroup: checkout\n  targets: [{clusterSelector: {}}]");
+    (void)world_commit(&w);
+    assert_both_run(&w, "d", "2");
+    world_done(&w);
+}
+
+static void where_nobody_leads_a_release_group_any_more_it_is_begun_with(void **state) {
+    struct world w;
+
+    (void)state;
+    put_rejected_group(&w);
+    add_cluster(&w, "d");
+    hub_fleet_unhold(w.fleet, "e1");
+    hub_fleet_unhold(w.fleet, "e2");
+    (void)world_commit(&w);
+    assert_both_run(&w, "d", "2");
+    world_done(&w);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_exemption_lets_agents_leave_a_field_alone_until_its_time_is_over),
@@ -1508,6 +1630,10 @@ int main(void) {
         cmocka_unit_test(a_banned_image_is_not_rolled_out_and_told),
         cmocka_unit_test(what_a_hold_would_restore_may_be_banned),
         cmocka_unit_test(a_new_cluster_never_gets_what_is_banned_or_rejected),
+        cmocka_unit_test(a_new_cluster_begins_and_goes_on_with_all_of_a_release_group),
+        cmocka_unit_test(what_is_promoted_of_a_release_group_is_begun_with_by_all_of_it),
+        cmocka_unit_test(what_joins_a_release_group_on_a_cluster_does_as_the_one_that_is_there),
+        cmocka_unit_test(where_nobody_leads_a_release_group_any_more_it_is_begun_with),
         cmocka_unit_test(what_still_is_of_a_release_that_is_kept_out_of_its_group_is_a_problem),
         cmocka_unit_test(a_group_is_no_longer_split_once_its_apps_are_of_other_releases),
         cmocka_unit_test(a_release_that_replaces_the_rejected_one_ends_the_split),

@@ -210,6 +210,25 @@ static void what_is_new_to_a_cluster_is_what_no_agent_of_it_reported(void **stat
     assert_string_equal(fresh(db, NULL), "");
 }
 
+static void what_went_back_with_another_app_is_new_to_a_cluster_as_that_one(void **state) {
+    struct hub_db *db = *state;
+    struct cm_err err;
+
+    run(db, PAIR("paris", "web"));
+    enroll(db, "paris", "one");
+    reject(db, "abc");
+    const struct cm_sha256 id = cm_sha256("abc", 3);
+    assert_int_equal(hub_decisions_settle(db, &id, HUB_SETTLED_HELD, "found in Git", "hold", &err),
+                     CM_OK);
+    assert_string_equal(fresh(db, NULL), "");
+    assert_string_equal(fresh(db, "paris"), "");
+    assert_int_equal(hub_decisions_settle(db, &id, HUB_SETTLED_HELD,
+                                          "with App 'shop' of its release group", "hold", &err),
+                     CM_OK);
+    assert_string_equal(fresh(db, NULL), "paris:web ");
+    assert_string_equal(fresh(db, "paris"), "paris:web ");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(what_the_present_agent_told_is_of_nobody_before, open_db,
@@ -223,6 +242,8 @@ int main(void) {
             what_was_promoted_is_known_of_a_cluster_and_of_what_others_rejected, open_db, close_db),
         cmocka_unit_test_setup_teardown(what_is_new_to_a_cluster_is_what_no_agent_of_it_reported,
                                         open_db, close_db),
+        cmocka_unit_test_setup_teardown(
+            what_went_back_with_another_app_is_new_to_a_cluster_as_that_one, open_db, close_db),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
