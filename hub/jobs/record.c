@@ -24,6 +24,7 @@
 #include "hub/store/groups.h"
 #include "hub/store/needs.h"
 #include "hub/store/past.h"
+#include "hub/store/proven.h"
 #include "hub/store/unwritten.h"
 
 // ---- What is in force
@@ -183,7 +184,9 @@ static enum cm_rc put_begins(struct hub_db *db, const char *cluster, const struc
     const char *is = order >= 0 ? w->now->begins : NULL;
     const char *app = order <= 0 ? w->before->app : w->now->app;
 
-    return same_text(was, is) ? CM_OK : hub_desired_put_begins(db, cluster, app, is, err);
+    enum cm_rc rc = is == NULL || order <= 0 ? CM_OK : hub_proven_forget(db, cluster, app, err);
+
+    return rc < 0 || same_text(was, is) ? rc : hub_desired_put_begins(db, cluster, app, is, err);
 }
 
 // put_next puts the next pair of a walk: it goes, comes, or is there still.

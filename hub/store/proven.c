@@ -142,6 +142,15 @@ enum cm_rc hub_proven_is_awaited(struct hub_db *db, const struct hub_proven_row 
     return read_bool(stmt, rc, out, err);
 }
 
+enum cm_rc hub_proven_forget(struct hub_db *db, const char *cluster, const char *app,
+                             struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "DELETE FROM proven WHERE cluster = ?1 AND app = ?2 AND NOT EXISTS (SELECT 1"
+                      " FROM decision d WHERE d.app = ?2 AND d.bad_revision = proven.revision AND"
+                      " d.settled = 1)",
+                      "tt", cluster, app);
+}
+
 #define OF_ONE                                                                                     \
     "SELECT p.app, p.needs, p.revision FROM proven p JOIN agent a ON a.cluster = p.cluster"        \
     " AND a.state = 'active' AND a.id = p.agent WHERE p.cluster = ?1"

@@ -56,6 +56,11 @@ CM_MUSTUSE enum cm_rc hub_proven_any(struct hub_db *db, const char *app, const c
 CM_MUSTUSE enum cm_rc hub_proven_is_awaited(struct hub_db *db, const struct hub_proven_row *row,
                                             bool *out, struct cm_err *err);
 
+// hub_proven_forget ends what was promoted of an App on a cluster that it comes to again: that was
+// another time. A release that others rejected was promoted all the same.
+CM_MUSTUSE enum cm_rc hub_proven_forget(struct hub_db *db, const char *cluster, const char *app,
+                                        struct cm_err *err);
+
 // hub_proven_each_release visits what the present agent of a cluster has told (app, needs and
 // revision); of all clusters (NULL) what some clusters rejected, without cluster and needs.
 CM_MUSTUSE enum cm_rc hub_proven_each_release(struct hub_db *db, const char *cluster,

@@ -209,6 +209,24 @@ static void who_comes_after_a_rejection_does_not_begin_with_what_was_rejected(vo
     assert_true(runs_on(o, "paris-1", "reg/one"));
 }
 
+static void what_was_promoted_before_an_app_left_ends_nothing_when_it_comes_again(void **state) {
+    struct rig *r = *state;
+    const struct hub_proven_row row = promoted_on("rome-1", "abc");
+
+    struct hub_proven_row other = row;
+
+    other.key = other.needs = "Deployment.apps/default/else";
+    (void)reject_two(r, true);
+    (void)rig_enroll(r, "rome-1", NEW);
+    (void)rig_prove(r, &row);
+    (void)rig_commit(r, "fleet", "rm clusters/rome-1.yaml");
+    assert_true(runs_on(rig_commit(r, "fleet", "cluster rome-1"), "rome-1", "reg/one"));
+    assert_non_null(rig_prove(r, &other)); // nobody waits for it, but all of the App is looked at
+    assert_true(runs_on(rig_commit(r, "fleet", "workload web w two b"), "rome-1", "reg/one"));
+    (void)rig_prove(r, &row);
+    assert_true(runs_on(rig_commit(r, "fleet", "workload web w two c"), "rome-1", "reg/two"));
+}
+
 static void who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it(void **state) {
     struct rig *r = *state;
 
@@ -418,6 +436,7 @@ int main(void) {
         RIG_TEST(what_runs_counts_more_than_what_was_promoted_there),
         RIG_TEST(what_was_promoted_there_is_restored_whole_if_it_is_what_runs),
         RIG_TEST(who_comes_after_a_rejection_does_not_begin_with_what_was_rejected),
+        RIG_TEST(what_was_promoted_before_an_app_left_ends_nothing_when_it_comes_again),
         RIG_TEST(who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it),
         RIG_TEST(a_hub_that_was_killed_when_it_enrolled_does_not_offer_it),
         RIG_TEST(what_somebody_promoted_a_new_cluster_begins_with),

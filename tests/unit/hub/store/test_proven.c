@@ -169,6 +169,21 @@ static void what_was_promoted_is_known_of_a_cluster_and_of_what_others_rejected(
     assert_string_equal(releases(*state, NULL), " web  abc;");
 }
 
+static void what_comes_again_was_promoted_at_another_time(void **state) {
+    struct cm_err err;
+
+    enroll(*state, "paris", "one");
+    assert_false(put(*state, &promoted));
+    assert_int_equal(hub_proven_forget(*state, "paris", "other", &err), CM_OK);
+    assert_int_equal(hub_proven_forget(*state, "rome", "web", &err), CM_OK);
+    reject(*state, "abc");
+    assert_int_equal(hub_proven_forget(*state, "paris", "web", &err), CM_OK);
+    assert_true(any(*state, "abc")); // which others rejected
+    run(*state, "UPDATE decision SET settled = 2");
+    assert_int_equal(hub_proven_forget(*state, "paris", "web", &err), CM_OK);
+    assert_false(any(*state, "abc"));
+}
+
 static void note_fresh(void *ctx, const char *cluster, const char *app) {
     char *text = ctx;
 
@@ -240,6 +255,8 @@ int main(void) {
             close_db),
         cmocka_unit_test_setup_teardown(
             what_was_promoted_is_known_of_a_cluster_and_of_what_others_rejected, open_db, close_db),
+        cmocka_unit_test_setup_teardown(what_comes_again_was_promoted_at_another_time, open_db,
+                                        close_db),
         cmocka_unit_test_setup_teardown(what_is_new_to_a_cluster_is_what_no_agent_of_it_reported,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(
