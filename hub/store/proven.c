@@ -152,12 +152,16 @@ enum cm_rc hub_proven_forget(struct hub_db *db, const char *cluster, const char 
 }
 
 #define OF_ONE                                                                                     \
-    "SELECT p.app, p.needs, p.revision FROM proven p JOIN agent a ON a.cluster = p.cluster"        \
+    "SELECT p.cluster, p.app, p.needs, p.revision FROM proven p JOIN agent a ON a.cluster = "      \
+    "p.cluster"                                                                                    \
     " AND a.state = 'active' AND a.id = p.agent WHERE p.cluster = ?1"
 #define OF_ALL                                                                                     \
-    "SELECT d.app, '', d.bad_revision FROM (SELECT DISTINCT app, bad_revision FROM decision"       \
+    "SELECT '', d.app, '', d.bad_revision FROM (SELECT DISTINCT app, bad_revision FROM decision"   \
     " WHERE settled = 1 AND bad_revision <> '') d WHERE EXISTS (SELECT 1 FROM proven p"            \
-    " WHERE p.app = d.app AND p.revision = d.bad_revision)"
+    " WHERE p.app = d.app AND p.revision = d.bad_revision) UNION ALL"                              \
+    " SELECT p.cluster, p.app, p.needs, p.revision FROM beginning b CROSS JOIN proven p"           \
+    " ON p.cluster = b.cluster AND +p.app = b.app JOIN agent a ON a.cluster = p.cluster"           \
+    " AND a.state = 'active' AND a.id = p.agent"
 
 enum cm_rc hub_proven_each_release(struct hub_db *db, const char *cluster,
                                    void (*visit)(void *ctx, const struct hub_proven_row *row),
@@ -167,10 +171,10 @@ enum cm_rc hub_proven_each_release(struct hub_db *db, const char *cluster,
                                     : hub_db_query(db, &stmt, err, OF_ALL, "");
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
-        visit(ctx, &(struct hub_proven_row){.cluster = cluster != NULL ? cluster : "",
-                                            .app = hub_stmt_text(stmt, 0),
-                                            .needs = hub_stmt_text(stmt, 1),
-                                            .revision = hub_stmt_text(stmt, 2)});
+        visit(ctx, &(struct hub_proven_row){.cluster = hub_stmt_text(stmt, 0),
+                                            .app = hub_stmt_text(stmt, 1),
+                                            .needs = hub_stmt_text(stmt, 2),
+                                            .revision = hub_stmt_text(stmt, 3)});
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

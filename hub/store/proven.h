@@ -62,7 +62,8 @@ CM_MUSTUSE enum cm_rc hub_proven_forget(struct hub_db *db, const char *cluster, 
                                         struct cm_err *err);
 
 // hub_proven_each_release visits what the present agent of a cluster has told (app, needs and
-// revision); of all clusters (NULL) what some clusters rejected, without cluster and needs.
+// revision); of all clusters (NULL) what some clusters rejected, with empty cluster and needs, and
+// what present agents have told of Apps of which something is still waited for there.
 CM_MUSTUSE enum cm_rc hub_proven_each_release(struct hub_db *db, const char *cluster,
                                               void (*visit)(void *ctx,
                                                             const struct hub_proven_row *row),

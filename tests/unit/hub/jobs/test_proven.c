@@ -227,6 +227,23 @@ static void what_was_promoted_before_an_app_left_ends_nothing_when_it_comes_agai
     assert_true(runs_on(rig_commit(r, "fleet", "workload web w two c"), "rome-1", "reg/two"));
 }
 
+static void a_hub_that_was_killed_when_that_was_promoted_goes_on(void **state) {
+    struct rig *r = *state;
+    const struct hub_proven_row row = promoted_on("rome-1", "abc");
+    bool earlier = false;
+    struct cm_err err;
+
+    (void)reject_two(r, true);
+    assert_true(runs_on(rig_enroll(r, "rome-1", NEW), "rome-1", "reg/one"));
+    assert_int_equal(hub_proven_put(r->db, &row, &earlier, &err), CM_OK);
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(runs_on(rig_commit(r, "fleet", "workload web w two b"), "rome-1", "reg/two"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(runs_on(rig_commit(r, "fleet", "workload web w two c"), "rome-1", "reg/two"));
+}
+
 static void who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it(void **state) {
     struct rig *r = *state;
 
@@ -437,6 +454,7 @@ int main(void) {
         RIG_TEST(what_was_promoted_there_is_restored_whole_if_it_is_what_runs),
         RIG_TEST(who_comes_after_a_rejection_does_not_begin_with_what_was_rejected),
         RIG_TEST(what_was_promoted_before_an_app_left_ends_nothing_when_it_comes_again),
+        RIG_TEST(a_hub_that_was_killed_when_that_was_promoted_goes_on),
         RIG_TEST(who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it),
         RIG_TEST(a_hub_that_was_killed_when_it_enrolled_does_not_offer_it),
         RIG_TEST(what_somebody_promoted_a_new_cluster_begins_with),

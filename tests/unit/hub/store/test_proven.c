@@ -153,6 +153,8 @@ static const char *releases(struct hub_db *db, const char *cluster) {
 }
 
 static void what_was_promoted_is_known_of_a_cluster_and_of_what_others_rejected(void **state) {
+    struct cm_err err;
+
     enroll(*state, "paris", "one");
     assert_false(put(*state, &promoted));
     assert_true(any(*state, "abc"));
@@ -164,6 +166,10 @@ static void what_was_promoted_is_known_of_a_cluster_and_of_what_others_rejected(
     assert_string_equal(releases(*state, NULL), "");
     reject(*state, "abc");
     assert_string_equal(releases(*state, NULL), " web  abc;");
+    assert_int_equal(hub_desired_put_begins(*state, "paris", "web", "Canary\n", &err), CM_OK);
+    assert_int_equal(hub_desired_put_begins(*state, "rome", "web", "Canary\n", &err), CM_OK);
+    assert_string_equal(releases(*state, NULL),
+                        " web  abc;paris web Canary.flagger.app/web/web abc;");
     enroll(*state, "paris", "two"); // which has promoted nothing yet
     assert_string_equal(releases(*state, "paris"), "");
     assert_string_equal(releases(*state, NULL), " web  abc;");
