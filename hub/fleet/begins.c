@@ -6,7 +6,8 @@
 // after that, through its own canary, and is its own decision. Decisions alone count: what people
 // hold on some clusters is for these, and a hub that lost its record knows of no cluster whether
 // it is new. What holdfast itself went back from has no controller that would promote. What went
-// back with another App of its release group goes by that one, if it begins there as well.
+// back with another App of its release group goes by that one, if it begins there as well. A
+// release with a Secret that Git has no more cannot be begun with: there it is what Git says.
 //
 // An App is new to a cluster when it comes there after all of Git was read, or after a restart that
 // knew what was in force; or when no agent there ever had it. A hub that lost its record reads
@@ -238,14 +239,43 @@ static bool is_there(const struct hub_hold_entry *const *entries, size_t count,
     return false;
 }
 
+static bool brings(const struct hub_hold *hold, const char *key) {
+    for (size_t i = 0; i < hold->delta_count; i++) {
+        const struct hub_hold_delta *delta = &hold->delta[i];
+
+        if (delta->at[0] == '\0' && delta->use != NULL && strcmp(delta->object, key) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// has_kept tells whether all that only the good release has is at hand: elsewhere it is taken over
+// from what is in force, and where nothing is a Secret of that release has no bytes.
+static bool has_kept(const struct hub_link *link, const struct hub_hold *hold) {
+    const struct hub_version *rendered = hub_settle_rendered(link);
+
+    for (size_t i = 0; i < hold->keep_count; i++) {
+        const char *key = hold->keep[i];
+
+        if (!hub_version_has(rendered, key) && !hub_version_has(link->version, key) &&
+            !brings(hold, key)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static const struct hub_hold_entry *stands_for(const struct hub_fleet *f,
                                                const struct hub_link *link,
                                                const struct hub_hold_entry *entry) {
     const struct hub_app_holds *holds = cm_map_get(f->holds, link->app->named.name);
 
-    return has_word(holds, entry->hold, link->cluster->named.name)
-               ? NULL
-               : hub_holds_standing(holds, entry);
+    const struct hub_hold_entry *found = has_word(holds, entry->hold, link->cluster->named.name)
+                                             ? NULL
+                                             : hub_holds_standing(holds, entry);
+
+    return found != NULL && has_kept(link, found->hold) ? found : NULL;
 }
 
 // leads returns what counts of what a controller decided, if the one there is waited for.

@@ -1386,6 +1386,65 @@ static void what_people_hold_on_some_clusters_is_begun_with(void **state) {
     world_done(&w);
 }
 
+// begin_without has a new cluster come after a release was rejected whose predecessor has another
+// Secret or ConfigMap, which Git has no more.
+static void begin_without(struct world *w, bool secret, const char *keep, const char *delta) {
+    CM_AUTOFREE char *text = hold_text("2-00000000", "2", "1", "a", keep);
+    struct hub_hold *hold = NULL;
+    struct cm_err err = {0};
+
+    put_fleet(w);
+    world_put_app(w, "shop", "  plainSecrets: allow\n  targets: [{clusterSelector: {}}]");
+    put_generated(w, "1", "s-aa", secret);
+    (void)world_commit(w);
+    world_load(w);
+    put_generated(w, "2", "s-bb", secret);
+    (void)world_commit(w);
+    char *cause = strstr(text, "  cause:");
+    CM_AUTOFREE char *whole = cm_strf("%.*s%s%s", (int)(cause - text), text, delta, cause);
+    if (hub_hold_parse(whole, strlen(whole), &hold, &err) < 0) {
+        fail_msg("%s", err.msg);
+    }
+    hold->cause.object = KEY;
+    hold->bad_revision = "r2";
+    hub_fleet_hold(w->fleet, hold, false);
+    hub_hold_free(hold);
+    (void)world_commit(w);
+    assert_runs(w, "a", "1");
+    add_cluster(w, "d");
+}
+
+static void where_a_secret_is_not_at_hand_a_new_cluster_begins_with_what_git_says(void **state) {
+    struct world w;
+
+    (void)state;
+    begin_without(&w, true, "  keep: [Secret/prod/s-aa]\n  event: e1\n", "");
+    assert_runs(&w, "d", "2");
+    assert_null(world_pair(&w, "d", "shop")->held);
+    world_done(&w);
+}
+
+static void what_a_hold_has_itself_a_new_cluster_begins_with(void **state) {
+    struct world w;
+
+    (void)state;
+    begin_without(&w, false, "  keep: [ConfigMap/prod/s-aa]\n  event: e1\n",
+                  "  - {object: ConfigMap/prod/s-aa, at: '', use: {apiVersion: v1, kind: "
+                  "ConfigMap, metadata: {name: s-aa, namespace: prod}, data: {a: YQ==}}}\n");
+    assert_runs(&w, "d", "1");
+    assert_non_null(world_object(&w, "d", "shop", "ConfigMap/prod/s-aa"));
+    world_done(&w);
+}
+
+static void what_git_still_has_a_new_cluster_begins_with(void **state) {
+    struct world w;
+
+    (void)state;
+    begin_without(&w, true, "  keep: [Secret/prod/s-bb]\n  event: e1\n", "");
+    assert_runs(&w, "d", "1");
+    world_done(&w);
+}
+
 // ---- Release groups
 
 static void put_pair_of_apps(struct world *w, const char *image) {
@@ -1630,6 +1689,9 @@ int main(void) {
         cmocka_unit_test(a_banned_image_is_not_rolled_out_and_told),
         cmocka_unit_test(what_a_hold_would_restore_may_be_banned),
         cmocka_unit_test(a_new_cluster_never_gets_what_is_banned_or_rejected),
+        cmocka_unit_test(where_a_secret_is_not_at_hand_a_new_cluster_begins_with_what_git_says),
+        cmocka_unit_test(what_a_hold_has_itself_a_new_cluster_begins_with),
+        cmocka_unit_test(what_git_still_has_a_new_cluster_begins_with),
         cmocka_unit_test(a_new_cluster_begins_and_goes_on_with_all_of_a_release_group),
         cmocka_unit_test(what_is_promoted_of_a_release_group_is_begun_with_by_all_of_it),
         cmocka_unit_test(what_joins_a_release_group_on_a_cluster_does_as_the_one_that_is_there),
