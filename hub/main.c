@@ -167,8 +167,8 @@ static enum cm_rc check_all_renewed(const struct hub_config *config, const char 
     }
     rc = hub_db_open(path, HUB_DB_READER, &db, err);
     rc = rc < 0 ? rc
-                : hub_agents_count_before(db, since_ms - HUB_CERTIFY_EARLY_MS, &count, &renewed_ms,
-                                          err);
+                : hub_agents_count_before(db, since_ms - HUB_CERTIFY_EARLY_MS, HUB_CERTIFY_EARLY_MS,
+                                          &count, &renewed_ms, err);
     return rc < 0 || count == 0 ? rc : refuse_too_early(count, renewed_ms, step, err);
 }
 

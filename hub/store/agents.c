@@ -68,18 +68,21 @@ enum cm_rc hub_agents_each(struct hub_db *db,
 // Agents renew when at most 60 % of the life of a certificate is over. What ends at another time
 // than the one that was made last is one before: the answer was lost, or is on its way.
 #define MADE_BEFORE "g.begins_ms < ?1"
+// Nor is known which one an agent has that a person let go on since: it renews when it connects.
+#define IS_APPROVED "(g.approved_ms > 0 AND g.begins_ms + ?2 < g.approved_ms)"
 #define IS_NOT_SEEN "(r.cert_ends_ms > 0 AND g.ends_ms > 0 AND r.cert_ends_ms <> g.ends_ms)"
 
-enum cm_rc hub_agents_count_before(struct hub_db *db, int64_t made_ms, uint64_t *out_count,
-                                   int64_t *out_renewed_ms, struct cm_err *err) {
+enum cm_rc hub_agents_count_before(struct hub_db *db, int64_t made_ms, int64_t early_ms,
+                                   uint64_t *out_count, int64_t *out_renewed_ms,
+                                   struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
         db, &stmt, err,
         "SELECT count(*), ifnull(max(iif(" MADE_BEFORE " AND r.connected, g.begins_ms +"
         " (g.ends_ms - g.begins_ms) * 6 / 10, 0)), 0) FROM agent g LEFT JOIN presence r"
         " ON r.cluster = g.cluster WHERE g.state = 'active' AND (" MADE_BEFORE " OR " IS_NOT_SEEN
-        ")",
-        "i", made_ms);
+        " OR " IS_APPROVED ")",
+        "ii", made_ms, early_ms);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc == CM_OK) {

@@ -165,7 +165,7 @@ static void assert_before(struct hub_db *db, uint64_t count, int64_t renewed_ms)
     int64_t at_ms = -1;
     struct cm_err err;
 
-    assert_int_equal(hub_agents_count_before(db, 5000, &before, &at_ms, &err), CM_OK);
+    assert_int_equal(hub_agents_count_before(db, 5000, 300, &before, &at_ms, &err), CM_OK);
     assert_int_equal(before, count);
     assert_int_equal(at_ms, renewed_ms);
 }
@@ -189,6 +189,17 @@ static void a_certificate_counts_once_its_agent_was_seen_with_it(void **state) {
     hold(*state, "asks", 5000, 4000);
     assert_before(*state, 1, 0);
     assert_int_equal(hub_presence_set_certificate(*state, "asks", 6000, &err), CM_OK);
+    assert_before(*state, 0, 0);
+}
+
+// What it has then may be a key of long before, which the person chose.
+static void whom_a_person_let_go_on_counts_until_it_is_certified_anew(void **state) {
+    struct cm_err err;
+
+    hold(*state, "chosen", 5000, 6000);
+    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET approved_ms = 5301", ""), CM_OK);
+    assert_before(*state, 1, 0);
+    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET begins_ms = 5001", ""), CM_OK);
     assert_before(*state, 0, 0);
 }
 
@@ -220,6 +231,8 @@ int main(void) {
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(an_id_is_never_used_twice, open_db, close_db),
         cmocka_unit_test_setup_teardown(certificates_of_before_are_counted_until_they_are_renewed,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(whom_a_person_let_go_on_counts_until_it_is_certified_anew,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(a_certificate_counts_once_its_agent_was_seen_with_it,
                                         open_db, close_db),
