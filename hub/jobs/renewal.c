@@ -251,7 +251,8 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
         !hub_keys_may_renew(ended_ms, c->budget_ms, row->approved_ms, now_ms)) {
         CM_AUTOFREE char *why = cm_strf("its certificate ended %lld days ago, which is too long",
                                         (long long)((now_ms - ended_ms) / DAY_MS));
-        return hold_expired(c, db, row, why, err);
+        enum cm_rc held = hold(db, row, why, NULL, err); // there is one only, with whichever key
+        return held < 0 ? held : refuse_held(c, row);
     }
     enum cm_rc rc = issue(c, db, row, key, err);
     return rc < 0 ? rc

@@ -599,6 +599,36 @@ static void beyond_the_budget_a_person_must_approve(void **state) {
     assert_true(is_let_in(p));
 }
 
+static void assert_goes_on_without_a_key(struct peer *p) {
+    rig_expired(p, true);
+    assert_non_null(strstr(p->refused, "too long"));
+    assert_int_equal(rig_count(p->rig, "SELECT count(*) FROM agent WHERE held LIKE '%key%'"), 0);
+    assert_int_equal(approve(p->rig), CM_OK);
+    rig_expired(p, true);
+    assert_string_equal(p->refused, "");
+    assert_true(is_let_in(p));
+}
+
+static void a_key_that_was_not_used_when_it_ended_is_none_of_two(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    (void)renew(now, false);
+    cm_clock_advance(98 * DAY_MS);
+    RIG_UNTIL(r, now->closed);
+    assert_goes_on_without_a_key(now);
+}
+
+static void a_key_that_the_hub_forgot_before_it_ended_is_none_of_two(void **state) {
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+
+    rig_run(r, "INSERT INTO meta (name, value) VALUES ('restored_ms', 9000000000000)");
+    (void)forget_renewal(r, now, INT64_C(9000000000000));
+    cm_clock_advance(98 * DAY_MS);
+    assert_goes_on_without_a_key(now);
+}
+
 static struct cm_cert *copy_cert(const struct cm_cert *cert) {
     CM_AUTOFREE uint8_t *der = NULL;
     struct cm_cert *copy = NULL;
@@ -1154,6 +1184,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_certificate_of_after_the_restore_that_a_person_shuts_out_holds_nobody),
     TEST(a_certificate_that_ended_while_away_is_renewed_for_the_same_key),
     TEST(beyond_the_budget_a_person_must_approve),
+    TEST(a_key_that_was_not_used_when_it_ended_is_none_of_two),
+    TEST(a_key_that_the_hub_forgot_before_it_ended_is_none_of_two),
     TEST(without_the_key_there_is_nothing),
     TEST(a_certificate_of_another_cluster_is_worth_nothing_here),
     TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
