@@ -74,7 +74,8 @@ void hub_keys_use(struct hub_keys *keys, const struct cm_sha256 *key, int64_t be
                   int64_t now_ms);
 
 // hub_keys_choose makes the one of two keys that a person says is the right one current. All else
-// that was certified is older than this, and unknown from then on.
+// that was certified is older than this, and unknown from then on, but for `next` where the current
+// one stays: the agent may have it on its disk, and nothing else.
 void hub_keys_choose(struct hub_keys *keys, const struct cm_sha256 *key, int64_t now_ms);
 
 // hub_keys_may_renew tells whether an expired certificate is renewed without a person: within the

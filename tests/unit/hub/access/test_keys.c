@@ -158,6 +158,20 @@ static void of_two_keys_a_person_chooses_one_and_the_other_is_unknown(void **sta
     }
 }
 
+// The agent may be in the midst of it.
+static void a_key_certified_for_the_one_that_a_person_chooses_stays_good(void **state) {
+    const struct hub_keys before = {
+        .current = {{1}}, .next = {{3}}, .before = {{2}}, .begins_ms = 5 * DAY_MS};
+    struct hub_keys keys = before;
+
+    (void)state;
+    hub_keys_choose(&keys, &before.current, 7 * DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &before.next, 5 * DAY_MS, 7 * DAY_MS), HUB_KEY_NEXT);
+    keys = before;
+    hub_keys_choose(&keys, &before.before, 7 * DAY_MS);
+    assert_int_equal(hub_keys_judge(&keys, &before.next, 5 * DAY_MS, 7 * DAY_MS), HUB_KEY_UNKNOWN);
+}
+
 static void
 an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so(void **state) {
     (void)state;
@@ -182,6 +196,7 @@ int main(void) {
         cmocka_unit_test(a_hub_that_was_never_restored_has_forgotten_nothing),
         cmocka_unit_test(no_key_at_all_is_none_that_is_good),
         cmocka_unit_test(of_two_keys_a_person_chooses_one_and_the_other_is_unknown),
+        cmocka_unit_test(a_key_certified_for_the_one_that_a_person_chooses_stays_good),
         cmocka_unit_test(
             an_expired_certificate_is_renewed_within_the_budget_or_when_a_person_said_so),
     };
