@@ -263,7 +263,7 @@ static void put_back(struct file *f, struct want *w) {
         f->want = w;
         f->since_ms = cm_clock_now_ms();
     }
-    set_due(f, f->due_ms);
+    f->due_ms = f->due_ms < f->next_ms ? f->next_ms : f->due_ms;
     go_on_ticking(f->keeper);
 }
 
