@@ -207,6 +207,9 @@ static struct want *make_want(const struct hub_keeper *k, const struct hub_hold_
         if (ask->found) {
             cm_json_set_bool(a, args, HUB_WRITE_FOUND, true);
         }
+        if (ask->again || ask->back) {
+            cm_json_set_bool(a, args, HUB_WRITE_AGAIN, true);
+        }
         trailers = add_message(a, args, ask);
     } else {
         cm_json_set_string(a, args, "subject", ask->why);

@@ -10,19 +10,21 @@
 #define KEPT_MS (7 * 24 * HOUR_MS) // what is done or failed
 
 // What a row counts as: the clusters of a Hold come one after the other, and it is one decision.
-#define ONCE(KIND, CAUSE, ID) "iif(" KIND " = 'hold' AND " CAUSE " <> '', " CAUSE ", " ID ")"
+// But that its file was taken away, and is written once more, may go round in circles.
+#define ONCE(KIND, CAUSE, ARGS, ID)                                                                \
+    "iif(" KIND " = 'hold' AND " CAUSE " <> '' AND json_extract(" ARGS                             \
+    ", '$.again') IS NULL, " CAUSE ", " ID ")"
 
 static enum cm_rc check_rate(struct hub_db *db, const struct hub_intent_row *row, int64_t most,
                              struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc =
-        hub_db_query(db, &stmt, err,
-                     "SELECT count(DISTINCT " ONCE(
-                         "kind", "cause",
-                         "id") ") FROM"
-                               " intent WHERE app = ?1 AND automatic = 1 AND made_ms > ?2"
-                               " AND " ONCE("kind", "cause", "id") " <> " ONCE("?3", "?4", "?5"),
-                     "tittt", row->app, row->made_ms - HOUR_MS, row->kind, row->cause, row->id);
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err,
+        "SELECT count(DISTINCT once) FROM (SELECT " ONCE(
+            "kind", "cause", "args",
+            "id") " AS once FROM intent WHERE app = ?1 AND automatic = 1 AND"
+                  " made_ms > ?2) WHERE once <> " ONCE("?3", "?4", "?5", "?6"),
+        "titttt", row->app, row->made_ms - HOUR_MS, row->kind, row->cause, row->args, row->id);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
     if (rc < 0) {

@@ -30,7 +30,8 @@ struct hub_intent_row {
 
 // hub_intents_add puts one on record; *out_new: it was not there yet. Of automatic ones of an App
 // with at least `most` of them within the last hour CM_EBUSY: something goes round in circles. Of
-// these what is about one Hold, as its cause says, counts once.
+// these what is about one Hold, as its cause says, counts once, but for each that says `again` in
+// its args.
 CM_MUSTUSE enum cm_rc hub_intents_add(struct hub_db *db, const struct hub_intent_row *row,
                                       int64_t most, bool *out_new, struct cm_err *err);
 

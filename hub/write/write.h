@@ -46,6 +46,7 @@ struct hub_write_edit;
 #define HUB_WRITE_ARGS_MAX ((size_t)1 << 20)
 #define HUB_WRITE_ID_MAX 128
 #define HUB_WRITE_FOUND "found" // argument of a hold: it was in a pull request before
+#define HUB_WRITE_AGAIN "again" // likewise: it was in Git before (hub/store/intents.c counts these)
 
 // Texts are borrowed; "" where there is none.
 struct hub_intent {

@@ -9,21 +9,26 @@
 
 #define HOUR_MS ((int64_t)60 * 60 * 1000)
 
-static enum cm_rc add_about(void **state, const char *id, const char *cause, bool automatic,
-                            int64_t at_ms, bool *is_new) {
+static enum cm_rc add_saying(void **state, const char *id, const char *cause, const char *args,
+                             bool automatic, int64_t at_ms, bool *is_new) {
     const struct hub_intent_row row = {.id = id,
                                        .repository = "fleet",
                                        .kind = "hold",
                                        .app = "shop",
                                        .cluster = "",
                                        .cause = cause,
-                                       .args = "{}",
+                                       .args = args,
                                        .actor = "ada",
                                        .automatic = automatic,
                                        .made_ms = at_ms};
     struct cm_err err = {0};
 
     return hub_intents_add(*state, &row, 3, is_new, &err);
+}
+
+static enum cm_rc add_about(void **state, const char *id, const char *cause, bool automatic,
+                            int64_t at_ms, bool *is_new) {
+    return add_saying(state, id, cause, "{}", automatic, at_ms, is_new);
 }
 
 static enum cm_rc add(void **state, const char *id, bool automatic, int64_t at_ms, bool *is_new) {
@@ -106,6 +111,18 @@ static void one_hold_counts_once_however_many_clusters_come(void **state) {
     assert_int_equal(add_about(state, "g", "v4", true, 2, &is_new), CM_OK);
     assert_int_equal(add_about(state, "h", "v5", true, 2, &is_new), CM_EBUSY);
     assert_int_equal(add_about(state, "i", "v2", true, 2, &is_new), CM_OK);
+}
+
+// Somebody takes its file away each time.
+static void a_hold_that_goes_round_in_circles_counts_each_time(void **state) {
+    static const char again[] = "{\"again\":true}";
+    bool is_new = false;
+
+    assert_int_equal(add_about(state, "a", "v2", true, 1, &is_new), CM_OK);
+    assert_int_equal(add_saying(state, "b", "v2", again, true, 1, &is_new), CM_OK);
+    assert_int_equal(add_saying(state, "c", "v2", again, true, 1, &is_new), CM_OK);
+    assert_int_equal(add_saying(state, "d", "v2", again, true, 1, &is_new), CM_EBUSY);
+    assert_int_equal(add_about(state, "e", "v2", true, 1, &is_new), CM_OK); // it grows
 }
 
 static void put_waiting(struct hub_db *db, const char *cluster, const char *app,
@@ -205,6 +222,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(the_hub_alone_writes_so_much_within_an_hour, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(one_hold_counts_once_however_many_clusters_come, open_db,
+                                        close_db),
+        cmocka_unit_test_setup_teardown(a_hold_that_goes_round_in_circles_counts_each_time, open_db,
                                         close_db),
         cmocka_unit_test_setup_teardown(who_names_no_removal_is_told_which_wait, open_db, close_db),
     };
