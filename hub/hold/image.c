@@ -32,16 +32,6 @@ static const char *behind(const char *text, const char *start) {
     return strncmp(text, start, len) == 0 ? text + len : NULL;
 }
 
-const char *hub_image_familiar(const char *name) {
-    const char *path = behind(name, HUB);
-    const char *own;
-
-    path = path != NULL ? path : behind(name, "index." HUB);
-    path = path != NULL ? path : name;
-    own = behind(path, OFFICIAL);
-    return own != NULL && strchr(own, '/') == NULL ? own : path;
-}
-
 // is_of_hub: a name without a registry, which would have a dot, a port, or be localhost.
 static bool is_of_hub(const char *name) {
     const char *slash = strchr(name, '/');
@@ -49,6 +39,16 @@ static bool is_of_hub(const char *name) {
 
     return memchr(name, '.', len) == NULL && memchr(name, ':', len) == NULL &&
            behind(name, "localhost/") == NULL;
+}
+
+const char *hub_image_familiar(const char *name) {
+    const char *path = behind(name, HUB);
+    const char *own;
+
+    path = path != NULL ? path : behind(name, "index." HUB);
+    path = path != NULL && is_of_hub(path) ? path : name; // else it would read as another one's
+    own = behind(path, OFFICIAL);
+    return own != NULL && strchr(own, '/') == NULL ? own : path;
 }
 
 size_t hub_image_names(struct cm_arena *a, const char *name, const char *out[HUB_IMAGE_NAMES]) {

@@ -37,6 +37,8 @@ static void images_are_banned_by_name_tag_digest_or_range(void **state) {
         {"[{name: index.docker.io/library/nginx}]", "library/nginx:1.25.0", true},
         {"[{name: index.docker.io/nginx}]", "library/nginx:1.25.0", true},
         {"[{name: 'docker.io/*'}]", "grafana/grafana:9", true},
+        {"[{name: 'docker.io/*'}]", "docker.io/localhost/checkout:1", true},
+        {"[{name: localhost/checkout}]", "docker.io/localhost/checkout:1", false},
         {"[{name: 'library/*'}]", "docker.io/grafana/grafana:9", false},
         {"[{name: nginx}]", "quay.io/library/nginx:1.25.0", false},
     };

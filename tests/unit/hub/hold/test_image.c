@@ -62,6 +62,8 @@ static void an_image_of_docker_hub_is_one_by_all_its_names(void **state) {
         {"nginx:1.25", "localhost/nginx:1.25", false},
         {"nginx:1.25", "bitnami/nginx:1.25", false},
         {"library/a/nginx:1.25", "a/nginx:1.25", false},
+        {"docker.io/localhost/nginx:1.25", "localhost/nginx:1.25", false},
+        {"docker.io/a.b/nginx:1.25", "a.b/nginx:1.25", false},
     };
 
     (void)state;
