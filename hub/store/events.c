@@ -155,9 +155,9 @@ static enum cm_rc note_scaled(struct hub_db *db, const char *cluster, int64_t nu
                               struct cm_err *err) {
     return hub_db_run(db, err,
                       "INSERT INTO past_gap (source, cluster, from_ms) SELECT 'scaled',"
-                      " ifnull(?2, ''), max(at_ms) + 1 FROM " SCALED " WHERE " EVENT_IS_SCALED
-                      " AND number <= ?1 AND (?2 IS NULL OR cluster = ?2) HAVING"
-                      " count(*) > 0 " PAST_GAP_STAYS,
+                      " ifnull(?2, ''), last + 1 FROM (SELECT max(at_ms) AS last FROM " SCALED
+                      " WHERE " EVENT_IS_SCALED " AND number <= ?1 AND (?2 IS NULL OR"
+                      " cluster = ?2)) WHERE last IS NOT NULL " PAST_GAP_STAYS,
                       "it", number, cluster);
 }
 
