@@ -131,9 +131,11 @@ static int64_t since(const struct showing *s, size_t cluster, const char *state)
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
     const char *key = cm_arena_strf(
-        s->read->arena, "%s %s %s %s %llx %d %s\n%s", like->app, like->desired->release,
+        s->read->arena, "%s %s %s %s %llx %d %s%s%s", like->app, like->desired->release,
         like->actual->release, like->state, (unsigned long long)like->frozen, like->weight,
-        like->waits == NULL ? "" : like->waits, like->running == NULL ? "" : like->running->images);
+        like->waits == NULL ? "" : like->waits,
+        like->running == NULL ? "" : "\n", // that nothing runs is not that it runs as desired
+        like->running == NULL ? "" : like->running->images);
     struct alike *found = cm_map_get(s->alike, key);
 
     if (found == NULL) {

@@ -593,6 +593,18 @@ static void clusters_on_which_other_images_run_are_not_alike(void **state) {
     assert_show(state, "", "failed R2 R1 b; inSync R2 R2 a; inSync R2 R2 c");
 }
 
+static void where_nothing_runs_is_not_like_where_the_right_images_do(void **state) {
+    const struct hub_past_set nothing = {.app = "web"};
+    int64_t value = 0;
+    struct cm_err err;
+
+    assert_int_equal(hub_past_images(*state, &nothing, &value, &err), CM_OK);
+    run_well(*state, "c", value_of(*state, R2, "reg/web@sha256:00"), THEN_MS + HOUR_MS);
+    note(*state, HUB_PAST_SEEN, "c", 1, THEN_MS + 3 * HOUR_MS);
+    note(*state, HUB_PAST_IMAGES, "c", value, THEN_MS + 3 * HOUR_MS);
+    assert_show(state, "", "failed R2 R1 b; inSync R2 R2 a; inSync R2 R2 c");
+}
+
 static void what_is_not_all_known_may_be_without_a_patch(void **state) {
     note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/web@sha256:00", true),
          THEN_MS + 3 * HOUR_MS);
@@ -1237,6 +1249,7 @@ int main(void) {
         TEST(what_really_runs_counts_however_the_app_does),
         TEST(what_runs_instead_of_what_is_desired_is_shown),
         TEST(clusters_on_which_other_images_run_are_not_alike),
+        TEST(where_nothing_runs_is_not_like_where_the_right_images_do),
         TEST(what_is_not_all_known_may_be_without_a_patch),
         TEST(until_it_is_healthy_the_release_before_may_run),
         TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
