@@ -215,20 +215,22 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
 
 // What a controller did last, unless it has done anything else since: then it shifts no more, and
 // waits for nobody. That somebody has pods replaced is nothing of that. Of a workload that left Git
-// nothing more is heard, so what waits now is what people are needed for (hub/jobs/needs.h).
-#define LAST(VERDICT, MORE)                                                                        \
-    "SELECT c.number, d.weight, d.controller || ': ' || d.text, d.at_ms FROM (SELECT * FROM"       \
-    " decision WHERE app = ?1 AND verdict = '" VERDICT "' AND at_ms BETWEEN ?2 AND ?3 AND"         \
+// nothing more is heard, so what waits now is what people are needed for (hub/jobs/needs.h); but
+// that may be more than is kept, or a hub that was rebuilt knows of none, so that what waits since
+// Git said something else last waits, too.
+#define LAST(VERDICT, SURE)                                                                        \
+    "SELECT c.number, d.weight, d.controller || ': ' || d.text, d.at_ms, " SURE " FROM (SELECT *"  \
+    " FROM decision WHERE app = ?1 AND verdict = '" VERDICT "' AND at_ms BETWEEN ?2 AND ?3 AND"    \
     " seen_ms <= ?4 ORDER BY at_ms DESC LIMIT ?5) d JOIN past_cluster c ON c.name = d.cluster"     \
     " WHERE NOT EXISTS (SELECT 1 FROM decision e WHERE e.cluster = d.cluster AND e.key = d.key"    \
     " AND e.number > d.number AND e.at_ms <= ?3 AND e.seen_ms <= ?4 AND e.verdict <> "             \
-    "'restarted')" MORE
-static const char last_weight[] = LAST("weight", "");
-static const char last_wait[] = LAST("waiting", "");
+    "'restarted')"
+static const char last_weight[] = LAST("weight", "1");
+static const char last_wait[] = LAST("waiting", "1");
 static const char waits_now[] =
-    LAST("waiting", " AND (EXISTS (SELECT 1 FROM needs_human n WHERE n.cluster = d.cluster AND"
+    LAST("waiting", "EXISTS (SELECT 1 FROM needs_human n WHERE n.cluster = d.cluster AND"
                     " n.app = ?1 AND n.key = d.key) OR NOT EXISTS (SELECT 1 FROM pair p WHERE"
-                    " p.cluster = d.cluster AND p.app = ?1))");
+                    " p.cluster = d.cluster AND p.app = ?1)");
 
 static const char *one_text(struct showing *s, const char *text) {
     const char *found = cm_map_get(s->waits, text);
@@ -240,6 +242,11 @@ static const char *one_text(struct showing *s, const char *text) {
         found = copy;
     }
     return found;
+}
+
+static bool counts(const struct showing *s, struct hub_stmt *stmt, size_t cluster) {
+    return hub_stmt_int(stmt, 4) != 0 ||
+           hub_stmt_int(stmt, 3) >= s->axes[HUB_PAST_DESIRED].cells[cluster].since_ms;
 }
 
 static enum cm_rc read_last(struct showing *s, const char *app, bool waits, struct cm_err *err) {
@@ -255,7 +262,7 @@ static enum cm_rc read_last(struct showing *s, const char *app, bool waits, stru
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         size_t cluster = (size_t)hub_stmt_int(stmt, 0);
 
-        if (cluster < s->read->count) {
+        if (cluster < s->read->count && counts(s, stmt, cluster)) {
             s->shifts[cluster] =
                 (struct shift){.weight = (int)hub_stmt_int(stmt, 1),
                                .waits = waits ? one_text(s, hub_stmt_text(stmt, 2)) : NULL,

@@ -766,6 +766,8 @@ static void who_waits_with_what_has_left_git_is_not_shown_to_wait_now(void **sta
                     " at_ms, waits) VALUES ('a', 'web', '" DEPLOYMENT "', 'w', '', '', x'', 1, 1)");
     assert_string_equal(state_now(state, a), "waiting");
     run_sql(*state, "UPDATE needs_human SET key = 'Rollout.argoproj.io/default/web'");
+    assert_string_equal(state_now(state, a), "waiting"); // Git says nothing else since
+    run_well(*state, "a", value_of(*state, R1, "reg/web:1.4"), at_ms + HOUR_MS);
     assert_string_equal(state_now(state, a), "inSync");
     assert_string_equal(word(a,
                              cm_json_get(ask(state, a, hub_past_show,
