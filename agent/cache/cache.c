@@ -19,7 +19,7 @@
 enum { RESERVE = 1000, RETRY_MIN_MS = 200, RETRY_MAX_MS = 30000 };
 
 // Bits of AGENT_RECORD_RECOVERED.
-enum { RECOVERED = 1, DOUBTED = 2 };
+enum { RECOVERED = 1, DOUBTED = 2, FORGOTTEN = 4 };
 
 // An item with its strings behind it.
 struct held {
@@ -266,11 +266,12 @@ bool agent_cache_recovered(const struct agent_cache *c) {
 }
 
 // An agent that knows only RECOVERED takes a doubted manifest for an inventory that is not whole,
-// and asks the target.
-static void record_recovered(const struct agent_cache *c, struct cm_str *out) {
+// and asks the target. `forgotten`: so are the forms of the items before it.
+static void record_recovered(const struct agent_cache *c, bool forgotten, struct cm_str *out) {
     size_t begin = agent_put_begin(out, AGENT_RECORD_RECOVERED);
 
-    agent_put_u8(out, (uint8_t)((c->recovered ? RECOVERED : 0) | (c->doubted ? DOUBTED : 0)));
+    agent_put_u8(out, (uint8_t)((c->recovered ? RECOVERED : 0) | (c->doubted ? DOUBTED : 0) |
+                                (forgotten ? FORGOTTEN : 0)));
     agent_put_end(out, begin);
 }
 
@@ -279,7 +280,7 @@ void agent_cache_set_in_force(struct agent_cache *c, const struct agent_in_force
     hold_in_force(c, f);
     if (c->doubted) {
         c->doubted = false;
-        record_recovered(c, &c->open);
+        record_recovered(c, false, &c->open);
     }
 }
 
@@ -292,15 +293,13 @@ static bool forget_form(void *ctx, const char *key, void *value) {
     return true;
 }
 
-// forget_forms: what is there may have been applied in another form since. A record that says that
-// the inventory is not whole says that, too, of the items before it.
+// forget_forms: what is there may have been applied in another form since.
 static void forget_forms(struct agent_cache *c) {
     cm_map_each(c->items, forget_form, NULL);
 }
 
 // forget_what_came has nothing go by what may have happened since.
 static void forget_what_came(struct agent_cache *c, bool manifest) {
-    forget_forms(c);
     c->recovered = false;
     c->doubted = manifest && c->in_force.generation > 0;
     cm_uuid(c->run);
@@ -308,7 +307,8 @@ static void forget_what_came(struct agent_cache *c, bool manifest) {
 
 void agent_cache_doubt(struct agent_cache *c, bool manifest) {
     forget_what_came(c, manifest);
-    record_recovered(c, &c->open);
+    forget_forms(c);
+    record_recovered(c, true, &c->open);
     record_reports(c, &c->open);
     agent_cache_journal_lose(c);
     agent_cache_commit(c, NULL, NULL);
@@ -316,7 +316,7 @@ void agent_cache_doubt(struct agent_cache *c, bool manifest) {
 
 void agent_cache_set_recovered(struct agent_cache *c) {
     c->recovered = true;
-    record_recovered(c, &c->open);
+    record_recovered(c, false, &c->open);
 }
 
 static void record_held(void *ctx, const struct agent_item *item) {
@@ -328,7 +328,7 @@ void agent_cache_state(const struct agent_cache *c, struct cm_str *out) {
     if (c->in_force.generation > 0) {
         record_in_force(out, &c->in_force);
     }
-    record_recovered(c, out);
+    record_recovered(c, false, out);
     agent_cache_each_item(c, record_held, out);
     agent_hooks_record(c, out);
     agent_releases_record(c, out);
@@ -701,7 +701,7 @@ static bool read_recovered(struct agent_cache *c, struct agent_reader *r) {
     if (c != NULL) {
         c->recovered = (bits & RECOVERED) != 0;
         c->doubted = (bits & DOUBTED) != 0;
-        if (!c->recovered) {
+        if ((bits & FORGOTTEN) != 0) {
             forget_forms(c);
         }
     }
@@ -791,11 +791,11 @@ static void begin_run(struct agent_cache *c) {
 
 // put_mark writes what is so now behind the last good frame, and only then takes away the rest:
 // stopped in between, the next start finds the rest again.
-static enum cm_rc put_mark(struct agent_cache *c, struct cm_err *err) {
+static enum cm_rc put_mark(struct agent_cache *c, bool forgotten, struct cm_err *err) {
     CM_CLEANUP(cm_str_done) struct cm_str records = {0};
     CM_CLEANUP(cm_str_done) struct cm_str frame = {0};
 
-    record_recovered(c, &records);
+    record_recovered(c, forgotten, &records);
     record_reports(c, &records);
     agent_put_frame(&frame, records.data, records.len);
     enum cm_rc rc = agent_log_write(c->fd, c->end, frame.data, frame.len, err);
@@ -808,26 +808,33 @@ static enum cm_rc put_mark(struct agent_cache *c, struct cm_err *err) {
 // take_rest: nobody acted upon what a crash tore. But if the disk is damaged, or another version
 // wrote it, then objects are there that the inventory does not name, and reports were sent under
 // numbers that would be used again: so the target is asked, and a new run of reports begins. And a
-// newer manifest may have been in force than the one that is left.
-static enum cm_rc take_rest(struct agent_cache *c, uint64_t rest, struct cm_err *err) {
+// newer manifest may have been in force than the one that is left. But in which form objects were
+// applied stays known where only the last frame is torn: else what people changed by hand, and the
+// App leaves to them, would be undone.
+static enum cm_rc take_rest(struct agent_cache *c, const struct agent_log_end *end,
+                            struct cm_err *err) {
     char bytes[CM_LOG_INT_MAX];
 
-    if (rest == 0) {
+    c->end = end->at;
+    if (end->rest == 0) {
         return CM_OK;
     }
     cm_log(
         CM_LOG_WARN, "agent.log_cut",
         "the end of the log was not whole; what this agent owns is looked for again, and nothing "
         "is removed until the hub has said anew what shall be here",
-        "path", c->path, "bytes", cm_log_int((int64_t)rest, bytes), NULL);
+        "path", c->path, "bytes", cm_log_int((int64_t)end->rest, bytes), NULL);
     forget_what_came(c, true);
-    return put_mark(c, err);
+    if (!end->torn) {
+        forget_forms(c);
+    }
+    return put_mark(c, !end->torn, err);
 }
 
 static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
     CM_AUTOFREE char *lock = cm_strf("%s/lock", c->dir);
     CM_AUTOFREE char *left_over = cm_strf("%s/log.new", c->dir);
-    uint64_t rest = 0;
+    struct agent_log_end end = {0};
     enum cm_rc rc = cm_fsys_make_dir(c->dir, 0700, err);
 
     if (rc == CM_OK) {
@@ -837,8 +844,8 @@ static enum cm_rc open_files(struct agent_cache *c, struct cm_err *err) {
         return rc;
     }
     (void)unlink(left_over); // of a snapshot that was not finished
-    rc = agent_log_open(c->path, visit_frame, c, &c->fd, &c->end, &rest, err);
-    return rc < 0 ? rc : take_rest(c, rest, err);
+    rc = agent_log_open(c->path, visit_frame, c, &c->fd, &end, err);
+    return rc < 0 ? rc : take_rest(c, &end, err);
 }
 
 static void agent_cache_freep(struct agent_cache **c) {

@@ -39,9 +39,10 @@ struct cm_workers;
 
 // agent_cache_open takes the folder (made if missing, 0700) and reads it; it blocks. A log that
 // ends in the middle of a frame is cut there; its inventory counts as not recovered, and its
-// manifest as doubted, which is on disk before anything is cut. It fails
-// with CM_EBUSY if another agent uses the folder, with CM_EIO if it cannot be read or marked, and
-// with CM_EINVAL if what is there was not written by a cache.
+// manifest as doubted, which is on disk before anything is cut. If more than the last frame is not
+// as it was written, it is not known either in which form objects were applied last. It fails with
+// CM_EBUSY if another agent uses the folder, with CM_EIO if it cannot be read or marked, and with
+// CM_EINVAL if what is there was not written by a cache.
 CM_MUSTUSE enum cm_rc agent_cache_open(struct cm_loop *loop, struct cm_workers *disk,
                                        const char *dir, struct agent_cache **out,
                                        struct cm_err *err);

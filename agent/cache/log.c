@@ -103,6 +103,7 @@ struct scan {
     int fd;
     uint64_t at;
     uint64_t size; // of the file
+    bool torn;     // the frame at `at` goes on behind it
     uint8_t *payload;
     size_t capacity;
 };
@@ -118,12 +119,14 @@ static enum cm_rc read_frame(struct scan *s, size_t *out_size, bool *out_whole,
     uint8_t header[AGENT_FRAME_HEADER];
 
     *out_whole = false;
-    if (s->at + sizeof(header) > s->size) {
+    s->torn = s->at + sizeof(header) > s->size;
+    if (s->torn) {
         return CM_OK;
     }
     enum cm_rc rc = agent_log_read(s->fd, s->at, header, sizeof(header), err);
     size_t size = rc < 0 ? 0 : agent_frame_size(header);
-    if (rc < 0 || size > AGENT_FRAME_MAX || s->at + sizeof(header) + size > s->size) {
+    s->torn = size <= AGENT_FRAME_MAX && s->at + sizeof(header) + size > s->size;
+    if (rc < 0 || size > AGENT_FRAME_MAX || s->torn) {
         return rc;
     }
     if (size > s->capacity) {
@@ -151,8 +154,8 @@ static enum cm_rc scan_frames(struct scan *s, agent_log_visit_fn visit, void *ct
 }
 
 // read_log reads an open file from begin to end.
-static enum cm_rc read_log(int fd, agent_log_visit_fn visit, void *ctx, uint64_t *out_end,
-                           uint64_t *out_rest, struct cm_err *err) {
+static enum cm_rc read_log(int fd, agent_log_visit_fn visit, void *ctx, struct agent_log_end *out,
+                           struct cm_err *err) {
     char magic[AGENT_LOG_MAGIC_SIZE] = {0};
     CM_CLEANUP(scan_done) struct scan s = {.fd = fd, .at = AGENT_LOG_MAGIC_SIZE};
     struct stat st;
@@ -169,36 +172,33 @@ static enum cm_rc read_log(int fd, agent_log_visit_fn visit, void *ctx, uint64_t
         return cm_fail(err, CM_EINVAL, "this file was not written by this version of the agent");
     }
     if ((size_t)n < sizeof(magic)) { // stopped while it was made: nothing was in it yet
-        *out_end = 0;
-        *out_rest = 0;
+        *out = (struct agent_log_end){0};
         return CM_OK;
     }
     enum cm_rc rc = scan_frames(&s, visit, ctx, err);
     if (rc < 0) {
         return rc;
     }
-    *out_end = s.at;
-    *out_rest = s.size - s.at;
+    *out = (struct agent_log_end){.at = s.at, .rest = s.size - s.at, .torn = s.torn};
     return CM_OK;
 }
 
 enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx, int *out_fd,
-                          uint64_t *out_end, uint64_t *out_rest, struct cm_err *err) {
+                          struct agent_log_end *out, struct cm_err *err) {
     CM_CLEANUP(close_fdp) int fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
-    uint64_t end = 0;
-    uint64_t rest = 0;
+    struct agent_log_end end = {0};
     enum cm_rc rc = CM_OK;
 
     if (fd < 0 && errno != ENOENT) {
         return fail_errno(err, "open");
     }
     if (fd >= 0) {
-        rc = read_log(fd, visit, ctx, &end, &rest, err);
+        rc = read_log(fd, visit, ctx, &end, err);
     }
-    if (rc == CM_OK && end == 0) {
+    if (rc == CM_OK && end.at == 0) {
         close_fdp(&fd);
         fd = -1;
-        end = AGENT_LOG_MAGIC_SIZE;
+        end.at = AGENT_LOG_MAGIC_SIZE;
         rc = agent_log_create(path, &fd, err);
     }
     if (rc < 0) {
@@ -206,8 +206,7 @@ enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx,
     }
     *out_fd = fd;
     fd = -1;
-    *out_end = end;
-    *out_rest = rest;
+    *out = end;
     return CM_OK;
 }
 

@@ -9,14 +9,18 @@
 
 #include "common/err.h"
 
+struct agent_log_end {
+    uint64_t at;   // behind the last good frame
+    uint64_t rest; // how many bytes are behind that
+    bool torn;     // all that is there is a frame that goes on behind the file's end
+};
+
 // agent_log_open opens or makes the log and gives each whole frame to `visit` with the payload and
-// the payload's place in the file; visit returns false if it makes no sense of it. *out_end is the
-// end of the last good frame, *out_rest how many bytes are behind it. It fails with CM_EIO if the
-// disk does not give out what is there.
+// the payload's place in the file; visit returns false if it makes no sense of it. It fails with
+// CM_EIO if the disk does not give out what is there.
 typedef bool (*agent_log_visit_fn)(void *ctx, const uint8_t *payload, size_t size, uint64_t at);
 CM_MUSTUSE enum cm_rc agent_log_open(const char *path, agent_log_visit_fn visit, void *ctx,
-                                     int *out_fd, uint64_t *out_end, uint64_t *out_rest,
-                                     struct cm_err *err);
+                                     int *out_fd, struct agent_log_end *out, struct cm_err *err);
 
 // agent_log_cut takes away what is behind `end`, durably.
 CM_MUSTUSE enum cm_rc agent_log_cut(int fd, uint64_t end, struct cm_err *err);

@@ -1,6 +1,7 @@
 #include "agent/cache/cache.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -601,7 +602,24 @@ static void in_which_form_objects_were_applied_is_not_known_of_an_older_disk(voi
     assert_true(has_form(f, "ConfigMap/shop/after"));
 }
 
-static void nor_is_it_when_the_disk_lost_its_end(void **state) {
+// damage changes the last byte of the log.
+static void damage(struct fixture *f) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    uint8_t last = 0;
+    struct stat st;
+
+    close_cache(f, true);
+    int fd = open(log, O_RDWR | O_CLOEXEC);
+    assert_true(fd >= 0);
+    assert_int_equal(fstat(fd, &st), 0);
+    assert_int_equal(pread(fd, &last, 1, st.st_size - 1), 1);
+    last ^= 1;
+    assert_int_equal(pwrite(fd, &last, 1, st.st_size - 1), 1);
+    (void)close(fd);
+    open_cache(f);
+}
+
+static void nor_is_it_when_the_disk_is_damaged(void **state) {
     struct fixture *f = *state;
 
     agent_cache_set_recovered(f->cache);
@@ -610,10 +628,26 @@ static void nor_is_it_when_the_disk_lost_its_end(void **state) {
     commit_and_wait(f);
     step(f, 2);
     assert_true(has_form(f, "ConfigMap/shop/before"));
-    lose_end(f);
+    damage(f);
     assert_false(has_form(f, "ConfigMap/shop/before"));
     reopen(f);
     assert_false(has_form(f, "ConfigMap/shop/before"));
+}
+
+// Nobody acted upon that frame; and what people changed by hand, where the App lets them, stays.
+static void it_is_known_still_when_a_crash_tore_the_last_frame(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_recovered(f->cache);
+    step(f, 1);
+    put_item(f, "ConfigMap/shop/before", "shop", "uid-1");
+    commit_and_wait(f);
+    step(f, 2);
+    lose_end(f);
+    assert_false(agent_cache_recovered(f->cache));
+    assert_true(has_form(f, "ConfigMap/shop/before"));
+    reopen(f);
+    assert_true(has_form(f, "ConfigMap/shop/before"));
 }
 
 // Takes the place of libc's for the whole program.
@@ -1392,7 +1426,8 @@ int main(void) {
         TEST(what_a_lost_end_means_is_on_disk_before_the_cache_is_open),
         TEST(a_manifest_is_doubted_until_the_next_one_is_in_force),
         TEST(in_which_form_objects_were_applied_is_not_known_of_an_older_disk),
-        TEST(nor_is_it_when_the_disk_lost_its_end),
+        TEST(nor_is_it_when_the_disk_is_damaged),
+        TEST(it_is_known_still_when_a_crash_tore_the_last_frame),
         TEST(a_log_that_cannot_be_read_is_left_as_it_is),
         TEST(a_snapshot_of_many_items_is_written_in_pieces),
         TEST(a_snapshot_keeps_what_is_in_force_and_leaves_the_rest),

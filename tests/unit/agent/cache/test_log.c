@@ -44,8 +44,7 @@ static bool visit(void *ctx, const uint8_t *payload, size_t size, uint64_t at) {
 static void reading_the_log_leaves_nothing(void **state) {
     char path[] = "/tmp/holdfast-log-XXXXXX";
     struct cm_err err;
-    uint64_t end = 0;
-    uint64_t rest = 0;
+    struct agent_log_end end = {0};
     int read = 0;
     int fd = mkstemp(path);
 
@@ -53,7 +52,7 @@ static void reading_the_log_leaves_nothing(void **state) {
     assert_true(fd >= 0);
     (void)close(fd);
     write_log(path);
-    assert_int_equal(agent_log_open(path, visit, &read, &fd, &end, &rest, &err), CM_OK);
+    assert_int_equal(agent_log_open(path, visit, &read, &fd, &end, &err), CM_OK);
     (void)close(fd);
     (void)unlink(path);
     assert_int_equal(read, FRAMES);
