@@ -48,9 +48,10 @@ static bool only_observes(const struct agent_watch *w) {
     return w->apply != NULL && agent_apply_observes(w->apply);
 }
 
-// is_ours tells whether what a controller rolls out is what we applied.
-static bool is_ours(const struct agent_watch *w, const struct agent_item *item) {
-    return item != NULL && !is_none(&item->sha256) && !only_observes(w);
+// is_ours tells whether what a controller rolls out is what we applied, in whatever form: that may
+// have been lost with the disk's end.
+static bool is_ours(const struct agent_item *item) {
+    return item != NULL && (item->applied || !is_none(&item->sha256));
 }
 
 // find_item returns what a decision may be about: what we applied, or, in *observed, what is
@@ -61,7 +62,7 @@ static const struct agent_item *find_item(const struct agent_watch *w, const cha
     const struct seen *s = cm_map_get(w->objects, key);
 
     if (!only_observes(w)) {
-        return is_ours(w, item) ? item : NULL;
+        return is_ours(item) ? item : NULL;
     }
     if (s == NULL) {
         return NULL;
@@ -120,7 +121,8 @@ void agent_watch_released(void *watch, const char *key, const char *token, bool 
     const struct agent_releases *all = agent_cache_releases(w->cache, key);
     bool known = false;
 
-    if (!is_ours(w, item) || strlen(token) >= AGENT_TOKEN_MAX || w->shut) {
+    if (!is_ours(item) || is_none(&item->sha256) || only_observes(w) ||
+        strlen(token) >= AGENT_TOKEN_MAX || w->shut) {
         return;
     }
     for (size_t i = 0; all != NULL && i < all->count; i++) {
@@ -306,7 +308,8 @@ static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
 }
 
 // begin_hold fills in at what the App of a rejected release stays: what is in force; where that is
-// not known yet, what the release was of. It tells whether there is an App to be held back.
+// not known yet, what the release was of. It tells whether there is an App to be held back: not to
+// a manifest in whose place there may be a newer one.
 static bool begin_hold(const struct agent_watch *w, const struct known *k, struct agent_hold *out) {
     const struct agent_desired_app *app = in_force(w, k->item->app);
     bool loaded = w->apply != NULL && agent_apply_desired(w->apply) != NULL;
@@ -314,7 +317,7 @@ static bool begin_hold(const struct agent_watch *w, const struct known *k, struc
     *out = (struct agent_hold){.app = k->item->app,
                                .revision = app != NULL ? app->revision : k->bad.revision,
                                .bundle = app != NULL ? app->bundle_sha256 : k->bad.bundle};
-    return (app != NULL || !loaded) && !is_none(&out->bundle);
+    return (app != NULL || !loaded) && !is_none(&out->bundle) && !agent_cache_is_doubted(w->cache);
 }
 
 static void hold_back(struct agent_watch *w, const struct known *k, struct cm_buf *bytes) {

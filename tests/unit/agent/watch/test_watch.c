@@ -2633,6 +2633,40 @@ static void of_what_was_so_at_first_only_the_end_of_a_release_counts(void **stat
     assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__PROMOTED);
 }
 
+// What happened, happened, whether or not it is known to which form.
+static void a_rejection_counts_though_the_disk_has_lost_what_was_applied(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision first = rejection;
+
+    start(f, &shop);
+    agent_cache_doubt(f->cache, false);
+    connect(f);
+    first.first = true;
+    agent_watch_released(f->watch, SVC, "bad", false);
+    agent_watch_decided(f->watch, &first);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    struct cm_sha256 bundle = bundle_in_force(f);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__REJECTED);
+    assert_int_equal(decided(f)->bad_sha256.len, 0);
+    assert_memory_equal(decided(f)->bad_bundle.data, bundle.bytes, sizeof(bundle.bytes));
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+    assert_int_equal(agent_cache_releases(f->cache, SVC)->count, 0);
+}
+
+static void nothing_is_held_to_a_manifest_that_is_doubted(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    agent_cache_set_in_force(f->cache, &(struct agent_in_force){.generation = 7});
+    agent_cache_doubt(f->cache, true);
+    connect(f);
+    agent_watch_decided(f->watch, &rejection);
+    settle(f);
+    assert_int_equal(f->tellings, 1);
+    assert_null(agent_cache_hold(f->cache, "shop"));
+}
+
 // Who starts while a controller waits does not know whether anybody was told.
 static void that_a_release_waits_is_news_at_first_and_once(void **state) {
     struct fixture *f = *state;
@@ -3042,6 +3076,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_rejection_is_told_at_each_connect_until_it_is_answered),
     TEST(an_edge_that_is_found_again_is_no_news),
     TEST(of_what_was_so_at_first_only_the_end_of_a_release_counts),
+    TEST(a_rejection_counts_though_the_disk_has_lost_what_was_applied),
+    TEST(nothing_is_held_to_a_manifest_that_is_doubted),
     TEST(that_a_release_waits_is_news_at_first_and_once),
     TEST(a_restart_that_is_found_at_first_is_news_if_nothing_is_known_since),
     TEST(a_release_that_was_promoted_is_not_late),
