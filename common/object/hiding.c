@@ -176,6 +176,9 @@ static enum how how_below(const struct cm_hiding *h, enum how how, const char *m
     if (cm_secret_hides(member, false)) {
         return HIDE_ALL; // kubectl's copy of the whole object
     }
+    if (h->nobodys && how == SHOW) { // a label may be called as anything
+        return SHOW;
+    }
     if (how == SHOW_PLAIN) {
         return of_nobodys(member);
     }

@@ -142,7 +142,8 @@ static void of_what_no_app_names_only_what_is_known_to_be_no_secret_is_told(void
     CM_AUTOFREE char *text = nobodys(
         state,
         "apiVersion: apps/v1\nkind: Deployment\n"
-        "metadata: {name: told, namespace: told, labels: {a: told, port: told}}\n"
+        "metadata: {name: told, namespace: told, labels: {a: told, port: told, env: told, args: "
+        "told}}\n"
         "spec: {replicas: 3, selector: {matchLabels: {app: told}},\n"
         " strategy: {type: told, rollingUpdate: {maxSurge: told}},\n"
         " template: {metadata: {labels: {app: told}}, spec: {nodeSelector: {disk: told},\n"
@@ -157,7 +158,7 @@ static void of_what_no_app_names_only_what_is_known_to_be_no_secret_is_told(void
         at++;
         count++;
     }
-    assert_int_equal(count, 17);
+    assert_int_equal(count, 19);
     assert_non_null(strstr(text, "\"replicas\":3"));
     assert_non_null(strstr(text, "\"containerPort\":80"));
 }
