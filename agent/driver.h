@@ -216,6 +216,7 @@ struct agent_decision {
     const char *uid;
     const char *controller;     // "flagger"
     const char *controller_key; // of the object that decided; "": the workload itself
+    const char *leader;         // the same one, as it was tracked, if it is ours
     enum agent_verdict verdict;
     const char *bad;   // token of what was rejected; "": what was applied last
     const char *good;  // token of what runs; "": what was promoted last

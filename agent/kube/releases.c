@@ -96,6 +96,14 @@ static bool is_other(const struct kube_entry *e, struct told *told, const char *
     return false;
 }
 
+// as_tracked is how the core calls a leader, if that is ours: by what Git says of its namespace,
+// which may be nothing.
+static const char *as_tracked(struct agent_kube *k, const char *leader) {
+    const struct kube_entry *l = leader[0] == '\0' ? NULL : kube_entry_at(k, leader);
+
+    return l != NULL && l->tracked ? l->key : leader;
+}
+
 static void tell(struct kube_entry *e, const struct kube_rollout *r, const char *leader) {
     const struct agent_driver_host *host = &e->k->host;
     struct agent_decision decision = r->decision;
@@ -112,6 +120,7 @@ static void tell(struct kube_entry *e, const struct kube_rollout *r, const char 
         decision.key = e->key;
         decision.uid = e->uid;
         decision.controller_key = leader;
+        decision.leader = as_tracked(e->k, leader);
         host->decided(host->ctx, &decision);
     }
 }

@@ -499,11 +499,10 @@ static void tell_present(struct agent_watch *w, const struct agent_item *item,
 
 // note_wait: what people do with its pods ends no wait.
 static void note_wait(struct agent_watch *w, const struct agent_decision *what) {
-    const char *led = what->controller_key == NULL ? "" : what->controller_key;
+    const char *led = what->leader[0] == '\0' ? what->key : what->leader;
 
     if (what->verdict != AGENT_VERDICT_RESTARTED) {
-        watch_set_waits(w, led[0] == '\0' ? what->key : led,
-                        what->verdict == AGENT_VERDICT_WAITING);
+        watch_set_waits(w, led, what->verdict == AGENT_VERDICT_WAITING);
     }
 }
 

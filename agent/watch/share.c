@@ -38,6 +38,7 @@ static void keep(struct share *s, const struct agent_decision *what) {
     s->last->uid = cm_arena_strdup(s->arena, what->uid);
     s->last->controller = cm_arena_strdup(s->arena, what->controller);
     s->last->controller_key = cm_arena_strdup(s->arena, what->controller_key);
+    s->last->leader = cm_arena_strdup(s->arena, what->leader);
     s->last->bad = cm_arena_strdup(s->arena, what->bad);
     s->last->good = cm_arena_strdup(s->arena, what->good);
     s->last->text = cm_arena_strdup(s->arena, what->text);

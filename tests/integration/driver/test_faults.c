@@ -55,6 +55,7 @@ struct fixture {
     size_t decisions;
     enum agent_verdict verdict; // of the last one
     bool other;                 // it is of what somebody made of the template
+    char leader[64];            // of the decision, as the core calls it
     struct cm_buf *desired;     // NULL: it is not wanted
     const char *what;           // of the present wait
     size_t number;
@@ -308,6 +309,7 @@ static void on_decided(void *ctx, const struct agent_decision *what) {
     f->decisions++;
     f->verdict = what->verdict;
     f->other = what->other;
+    (void)snprintf(f->leader, sizeof(f->leader), "%s", what->leader);
 }
 
 static void on_scaled(void *ctx, const struct agent_scaled *what) {
@@ -724,6 +726,22 @@ static void what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied(
     see(f, 31, WEB_SPEC("one"), ""); // it is put right
     assert_true(turn_until(f->loop, is_released, f));
     assert_string_equal(f->token, "31");
+}
+
+// A manifest need not say in which namespace it is.
+static void who_leads_is_called_as_the_core_calls_it(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, CANARY("bad", "8"));
+    begin(f, "web");
+    assert_true(turn_until(f->loop, is_decided, f));
+    assert_string_equal(f->leader, "Canary.flagger.app/shop/web"); // it is not ours
+    track(f, "Canary.flagger.app//web");
+    f->driver->ops->untrack(f->driver, WEB);
+    f->decisions = 0;
+    track(f, WEB);
+    assert_true(turn_until(f->loop, is_decided, f));
+    assert_string_equal(f->leader, "Canary.flagger.app//web");
 }
 
 // Whether somebody changed its template is not known until then.
@@ -2347,6 +2365,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
     TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
     TEST(what_a_canary_says_before_its_deployment_is_seen_is_heard_then),
+    TEST(who_leads_is_called_as_the_core_calls_it),
     TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
     TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
     TEST(who_leads_a_deployment_is_looked_for_while_it_is_not_compared),

@@ -1554,12 +1554,29 @@ static void what_is_not_healthy_in_time_is_degraded(void **state) {
     assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_DEGRADED);
 }
 
+#define LEADER "Canary.flagger.app//web"
+
+static const struct agent_decision rejection = {.key = SVC,
+                                                .uid = "uid",
+                                                .controller = "flagger",
+                                                .controller_key = "Canary.flagger.app/shop/web",
+                                                .leader = LEADER,
+                                                .verdict = AGENT_VERDICT_REJECTED,
+                                                .bad = "bad",
+                                                .good = "good",
+                                                .text = "the words",
+                                                .weight = -1,
+                                                .at_ms = 5000,
+                                                .actor = "flagger",
+                                                .actor_ms = 4000};
+
 // What waits for somebody goes on when he says so, however long that takes.
 static void what_waits_for_somebody_has_time(void **state) {
     struct agent_decision decision = {.key = SVC,
                                       .uid = "u",
                                       .controller = "argo-rollouts",
                                       .controller_key = "",
+                                      .leader = "",
                                       .verdict = AGENT_VERDICT_WAITING,
                                       .bad = "",
                                       .good = "",
@@ -1597,6 +1614,25 @@ static void what_waits_for_somebody_has_time(void **state) {
     cm_clock_advance(60000);
     settle(f);
     assert_true(agent_watch_app_late(f->watch, "shop"));
+}
+
+// The one that waits is another object than the one that it waits for; its namespace is open.
+static void what_leads_what_waits_for_somebody_has_time(void **state) {
+    static const struct test_object led[] = {{.key = LEADER}, {.key = SVC}};
+    static const struct test_app app = {
+        .name = "shop", .objects = led, .object_count = 2, .health_timeout_s = 60};
+    struct fixture *f = *state;
+    struct agent_decision decision = rejection;
+
+    decision.verdict = AGENT_VERDICT_WAITING;
+    start(f, &app);
+    settle(f);
+    ail(f, SVC, AGENT_HEALTH_HEALTHY, "");
+    ail(f, LEADER, AGENT_HEALTH_PROGRESSING, "paused");
+    agent_watch_decided(f->watch, &decision);
+    cm_clock_advance(60000);
+    settle(f);
+    assert_false(agent_watch_app_late(f->watch, "shop"));
 }
 
 // It was away for most of that time.
@@ -2323,19 +2359,6 @@ static void decisions_that_gave_way_are_told_in_their_place(void **state) {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
 
 // ---- Decisions
-
-static const struct agent_decision rejection = {.key = SVC,
-                                                .uid = "uid",
-                                                .controller = "flagger",
-                                                .controller_key = "Canary.flagger.app/shop/web",
-                                                .verdict = AGENT_VERDICT_REJECTED,
-                                                .bad = "bad",
-                                                .good = "good",
-                                                .text = "the words",
-                                                .weight = -1,
-                                                .at_ms = 5000,
-                                                .actor = "flagger",
-                                                .actor_ms = 4000};
 
 // take_up has both releases known, each of another form.
 static void take_up(struct fixture *f) {
@@ -3186,6 +3209,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_app_says_which_object_ails_and_why),
     TEST(what_is_not_healthy_in_time_is_degraded),
     TEST(what_waits_for_somebody_has_time),
+    TEST(what_leads_what_waits_for_somebody_has_time),
     TEST(nobody_is_late_while_the_target_is_away),
     TEST(nor_right_after_it_is_back),
     TEST(what_ended_and_went_by_itself_is_not_missing),
