@@ -337,6 +337,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     enum watch_news news = what->drift_stands ? WATCH_NO_NEWS : watch_take_drift(w, s, what);
     s->due = what->due;
     s->health = health;
+    s->waits = s->waits && health != AGENT_HEALTH_MISSING;
     count(s, true);
     watch_note_beside(w, s, health);
     if (other_health || news == WATCH_OTHER_DRIFT) {
@@ -528,6 +529,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     s->telling.removed = true;
     w->has_ends = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
+    s->waits = false;
     watch_drop_drift(s);
     (void)watch_keep_actual(w, s, NULL);
     watch_consider(w, s);

@@ -1635,6 +1635,49 @@ static void what_leads_what_waits_for_somebody_has_time(void **state) {
     assert_false(agent_watch_app_late(f->watch, "shop"));
 }
 
+// wait_for has SVC wait for somebody until it is as late as it may be.
+static void wait_for(struct fixture *f, const struct test_app *app) {
+    struct agent_decision decision = rejection;
+
+    decision.leader = "";
+    decision.verdict = AGENT_VERDICT_WAITING;
+    start(f, app);
+    settle(f);
+    ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "paused");
+    agent_watch_decided(f->watch, &decision);
+    cm_clock_advance(60000);
+    settle(f);
+    assert_false(agent_watch_app_late(f->watch, "shop"));
+}
+
+static void the_next_one_of_that_name_waits_for_nobody(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.health_timeout_s = 60;
+    wait_for(f, &app);
+    ail(f, SVC, AGENT_HEALTH_MISSING, "");
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+}
+
+static void nor_does_it_after_it_was_removed(void **state) {
+    struct fixture *f = *state;
+    struct test_app app = shop;
+
+    app.health_timeout_s = 60;
+    wait_for(f, &app);
+    agent_watch_removed(f->watch, "shop", SVC);
+    agent_watch_listed(f->watch, "shop", SVC);
+    ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
+    cm_clock_advance(60000);
+    settle(f);
+    assert_true(agent_watch_app_late(f->watch, "shop"));
+}
+
 // It was away for most of that time.
 static void nor_right_after_it_is_back(void **state) {
     const struct cm_err why = {.code = CM_EBUSY, .msg = "away"};
@@ -3210,6 +3253,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_not_healthy_in_time_is_degraded),
     TEST(what_waits_for_somebody_has_time),
     TEST(what_leads_what_waits_for_somebody_has_time),
+    TEST(the_next_one_of_that_name_waits_for_nobody),
+    TEST(nor_does_it_after_it_was_removed),
     TEST(nobody_is_late_while_the_target_is_away),
     TEST(nor_right_after_it_is_back),
     TEST(what_ended_and_went_by_itself_is_not_missing),
