@@ -370,19 +370,20 @@ static const char *or_default(const char *text, const char *otherwise) {
 }
 
 // know_pod: a pod's host is called as the pod, unless it has a name of its own (spec.hostname) or
-// is its node (hostNetwork).
+// is its node (hostNetwork). Who does not say where it is lives where its inventory is.
 static void know_pod(struct agent_kube *k, const struct agent_kube_config *config) {
     char host[256] = "";
     bool in_pod = config->kubeconfig == NULL;
     bool guessed = in_pod && or_default(config->pod, NULL) == NULL;
+    const char *ns = or_default(config->pod_namespace, or_default(k->access.pod_namespace, NULL));
 
     if (guessed) {
         (void)gethostname(host, sizeof(host) - 1);
     }
     k->pod = cm_strdup(or_default(config->pod, host));
     k->pod_namespace =
-        cm_strdup(or_default(config->pod_namespace, or_default(k->access.pod_namespace, "")));
-    if (!k->driver.observes && (guessed || (in_pod && k->pod_namespace[0] == '\0'))) {
+        cm_strdup(ns != NULL || k->pod[0] == '\0' ? or_default(ns, "") : k->applyset.ns);
+    if (!k->driver.observes && (guessed || (k->pod[0] != '\0' && ns == NULL))) {
         cm_log(CM_LOG_INFO, "agent.pod_guessed",
                "nobody told the agent which pod it runs in: set HOLDFAST_AGENT_POD_NAME and "
                "HOLDFAST_AGENT_POD_NAMESPACE as agent.yaml does, else an App may take it away",

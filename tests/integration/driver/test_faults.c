@@ -257,6 +257,11 @@ static int set_up_pod(void **state) {
                                                          .pod_namespace = "agents"});
 }
 
+// set_up_pod_only tells the agent its pod's name, and not in which namespace it is.
+static int set_up_pod_only(void **state) {
+    return set_up_with(state, (struct agent_kube_config){.pod = "holdfast-agent-7d4b9c6f5x-x2kqz"});
+}
+
 static int set_up_survey(void **state) {
     return set_up_with(state, (struct agent_kube_config){.observes = true, .survey = "*"});
 }
@@ -1218,6 +1223,17 @@ static void what_the_agent_lives_in_is_not_removed(void **state) {
     remove_own(f, "Namespace//agents", "GET /api/v1/namespaces/agents\n", "");
     assert_int_equal(f->error.code, CM_EEXISTS);
     remove_own(f, OWN, "GET " OWN_PATH, "\"namespace\":\"agents\",");
+    assert_int_equal(f->error.code, CM_EEXISTS);
+    assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
+}
+
+static void who_does_not_know_where_it_lives_lives_where_its_inventory_is(void **state) {
+    struct fixture *f = *state;
+
+    start_with_deployments(f);
+    remove_own(f, "Deployment.apps/holdfast-system/holdfast-agent",
+               "GET /apis/apps/v1/namespaces/holdfast-system/deployments/holdfast-agent",
+               "\"namespace\":\"holdfast-system\",");
     assert_int_equal(f->error.code, CM_EEXISTS);
     assert_int_equal(fake_api_count(f->api, "DELETE"), 0);
 }
@@ -2393,6 +2409,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_lost_our_label_is_said_to_be_left),
     TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
     TEST_POD(what_the_agent_lives_in_is_not_removed),
+    cmocka_unit_test_setup_teardown(who_does_not_know_where_it_lives_lives_where_its_inventory_is,
+                                    set_up_pod_only, tear_down),
     TEST_POD(an_agent_is_changed_from_git_but_not_stopped),
     TEST_POD(an_agent_is_not_made_anew_under_itself),
     TEST(what_is_in_force_is_kept_with_the_inventory_and_written_once),
