@@ -135,6 +135,8 @@ struct op {
     const struct agent_entry *entry;
     int64_t sent_ms; // when the target was asked; monotonic; 0: it waits there for its turn
     bool hook;       // it is made anew
+    bool told;       // why it is left
+    bool own;        // it is done in the agent's own name, whatever the App says
     char *key;
     char *app;
 };

@@ -300,19 +300,22 @@ static void forgotten(void *ctx, const struct cm_err *error) {
 
 static void release(struct op *op, const struct agent_item *item);
 
-// leave: it stays where it is. An App that is gone has no place to say so, and lets it go.
+// leave: it stays where it is. An App that is gone has no place to say so, and lets it go. Another
+// App may have claimed it meanwhile.
 static void leave(struct op *op, const char *why) {
     struct agent_apply *a = op->run->owner;
     const struct agent_item *item = agent_cache_item(a->cache, op->key);
+    bool theirs = item != NULL && !a->shut && strcmp(item->app, op->app) == 0;
 
-    if (item != NULL && !a->shut && op->run->gone) {
+    if (theirs && op->run->gone) {
+        op->told = true;
         cm_log(CM_LOG_INFO, "agent.orphan", why, "app", op->app, "object", op->key, NULL);
         agent_cache_set_release(a->cache, op->key);
         agent_cache_commit(a->cache, NULL, NULL);
         release(op, item);
         return;
     }
-    if (item != NULL && !a->shut) {
+    if (theirs) {
         a->host.left(a->host.ctx, op->app, op->key, why);
     }
     op_end(op, NULL, 0);
@@ -343,22 +346,28 @@ void op_remove(struct run *r, size_t step, const struct agent_item *item) {
     r->owner->driver->ops->remove(r->owner->driver, &owned, removed, op);
 }
 
-// released: it does not carry our mark any more. Another App may have claimed it meanwhile.
+// released: it does not carry our mark any more. Another App may have claimed it meanwhile. An
+// account may have lost its rights with its App; what is ours we let go ourselves then.
 static void released(void *ctx, const struct cm_err *error, int64_t retry_after_ms) {
     struct op *op = ctx;
     struct agent_apply *a = op->run->owner;
     const struct agent_item *item = agent_cache_item(a->cache, op->key);
 
-    if (error->code != CM_OK) {
-        op_end(op, error, retry_after_ms);
+    bool go = item != NULL && item->release;
+
+    if (error->code == CM_EAUTH && go && op->run->gone && !op->own && !a->shut) {
+        op->own = true;
+        release(op, item);
         return;
     }
-    if (item == NULL || !item->release) {
-        op_end(op, NULL, 0);
+    if (error->code != CM_OK || !go) {
+        op_end(op, error->code == CM_OK ? NULL : error, retry_after_ms);
         return;
     }
-    cm_log(CM_LOG_INFO, "agent.orphan", "an object is left where it is, and no longer ours", "app",
-           op->app, "object", op->key, NULL);
+    if (!op->told) {
+        cm_log(CM_LOG_INFO, "agent.orphan", "an object is left where it is, and no longer ours",
+               "app", op->app, "object", op->key, NULL);
+    }
     agent_cache_drop_item(a->cache, op->key);
     agent_cache_commit(a->cache, forgotten, op);
 }
@@ -367,6 +376,7 @@ static void release(struct op *op, const struct agent_item *item) {
     struct agent_driver *d = op->run->owner->driver;
     struct agent_owned owned = owned_by(op->run, item);
 
+    owned.account = op->own ? "" : owned.account;
     d->ops->untrack(d, op->key);
     d->ops->release(d, &owned, released, op);
 }

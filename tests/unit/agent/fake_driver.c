@@ -90,7 +90,10 @@ static void remove_object(struct agent_driver *d, const struct agent_owned *obje
 static void release_object(struct agent_driver *d, const struct agent_owned *object,
                            agent_removed_fn done, void *ctx) {
     self(d)->releases++;
-    add(self(d), object->key, ctx)->removed = done;
+    struct request *r = add(self(d), object->key, ctx);
+
+    r->removed = done;
+    r->account = cm_strdup(object->account);
 }
 
 static void track(struct agent_driver *d, const struct agent_owned *object) {

@@ -1552,6 +1552,49 @@ static void what_the_target_leaves_of_an_app_that_is_gone_loses_its_mark(void **
     assert_int_equal(agent_cache_item_count(f->cache), 0);
 }
 
+static void what_another_app_has_taken_over_is_not_let_go_by_one_that_is_gone(void **state) {
+    const struct test_object web[] = {{.key = WEB}};
+    const struct test_app app = {.name = "shop", .objects = web, .object_count = 1};
+    const struct test_app next = {.name = "next", .objects = web, .object_count = 1};
+    const struct test_gone gone = {.name = "shop", .prune = true};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    apply_all(f);
+    set(f, NULL, 0, 2, &gone);
+    wait_pending(f, WEB);
+    set(f, &next, 1, 3, &gone);
+    for (int i = 0; i < 1000 && strcmp(agent_cache_item(f->cache, WEB)->app, "next") != 0; i++) {
+        settle(f);
+    }
+    assert_string_equal(agent_cache_item(f->cache, WEB)->app, "next");
+    assert_true(fake_fail(f->fake, WEB, CM_EEXISTS, "it stays")); // the removal, which is older
+    settle(f);
+    assert_int_equal(fake_releases(f->fake), 0);
+    assert_false(agent_cache_item(f->cache, WEB)->release);
+    assert_null(cm_map_get(f->left, WEB));
+}
+
+static void what_its_account_may_not_let_go_any_more_the_agent_does(void **state) {
+    const struct test_object web[] = {{.key = WEB}};
+    const struct test_app app = {
+        .name = "shop", .objects = web, .object_count = 1, .account = "shop/a"};
+    const struct test_gone gone = {.name = "shop", .prune = false, .account = "shop/a"};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    apply_all(f);
+    set(f, NULL, 0, 2, &gone);
+    wait_pending(f, WEB);
+    assert_string_equal(fake_account(f->fake, WEB), "shop/a");
+    assert_true(fake_fail(f->fake, WEB, CM_EAUTH, "it may not"));
+    assert_string_equal(fake_account(f->fake, WEB), "");
+    let(f, WEB);
+    settle(f);
+    assert_int_equal(f->apps_removed, 1);
+    assert_int_equal(agent_cache_item_count(f->cache), 0);
+}
+
 static void what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it(void **state) {
     const struct test_gone gone = {.name = "shop", .prune = false};
     const struct test_object less[] = {{.key = WEB}, {.key = NS}};
@@ -2198,6 +2241,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_goes_takes_along_what_the_app_said_last),
     TEST(what_a_tombstone_leaves_is_ours_until_its_mark_is_off),
     TEST(what_the_target_leaves_of_an_app_that_is_gone_loses_its_mark),
+    TEST(what_another_app_has_taken_over_is_not_let_go_by_one_that_is_gone),
+    TEST(what_its_account_may_not_let_go_any_more_the_agent_does),
     TEST(what_was_let_go_is_not_removed_by_an_app_that_comes_back_without_it),
     TEST(hooks_run_before_and_after_all_else),
     TEST(a_hook_runs_once_for_each_bundle),
