@@ -65,9 +65,10 @@ enum cm_rc hub_agents_each(struct hub_db *db,
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-// Agents renew when at most 60 % of the life of a certificate is over. What ends at another time
-// than the one that was made last is one before: the answer was lost, or is on its way.
-#define MADE_BEFORE "g.begins_ms < ?1"
+// Certificates know whole seconds, so one of the second in question may be from before it. Agents
+// renew when at most 60 % of the life of a certificate is over. What ends at another time than the
+// one that was made last is one before: the answer was lost, or is on its way.
+#define MADE_BEFORE "g.begins_ms <= ?1"
 // Nor is known which one an agent has that a person let go on since: it renews when it connects.
 #define IS_APPROVED "(g.approved_ms > 0 AND g.begins_ms + ?2 < g.approved_ms)"
 #define IS_NOT_SEEN "(r.cert_ends_ms > 0 AND g.ends_ms > 0 AND r.cert_ends_ms <> g.ends_ms)"

@@ -43,11 +43,12 @@ CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
                                       void (*visit)(void *ctx, const struct hub_agent_row *row),
                                       void *ctx, struct cm_err *err);
 
-// hub_agents_count_before counts the active agents whose certificate was made before a time, or
-// that were not seen with the one that was made since: such a one says so within seconds, or when
-// it is connected next; and those that a person let go on and that were not certified since.
-// early_ms: so long before it is made a certificate begins. It tells when the last of these that
-// are connected will have renewed what they have by their age; in the past: as soon as they can.
+// hub_agents_count_before counts the active agents whose certificate was made before a time or in
+// the second that begins with it, or that were not seen with the one that was made since: such a
+// one says so within seconds, or when it is connected next; and those that a person let go on and
+// that were not certified since. early_ms: so long before it is made a certificate begins. It tells
+// when the last of these that are connected will have renewed what they have by their age; in the
+// past: as soon as they can.
 CM_MUSTUSE enum cm_rc hub_agents_count_before(struct hub_db *db, int64_t made_ms, int64_t early_ms,
                                               uint64_t *out_count, int64_t *out_renewed_ms,
                                               struct cm_err *err);

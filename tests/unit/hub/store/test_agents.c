@@ -172,8 +172,8 @@ static void assert_before(struct hub_db *db, uint64_t count, int64_t renewed_ms)
 
 static void certificates_of_before_are_counted_until_they_are_renewed(void **state) {
     assert_before(*state, 0, 0);
-    hold(*state, "new", 5000, 6000);
-    hold(*state, "enrolled", 5000, 0);
+    hold(*state, "new", 6000, 7000);
+    hold(*state, "enrolled", 6000, 0);
     assert_before(*state, 0, 0);
     hold(*state, "old", 3000, 4000);
     hold(*state, "older", 2000, 3000);
@@ -182,13 +182,19 @@ static void certificates_of_before_are_counted_until_they_are_renewed(void **sta
     assert_before(*state, 3, 3600);
 }
 
+// Which of the two it is, whole seconds do not tell.
+static void a_certificate_of_the_same_second_counts_as_one_of_before(void **state) {
+    hold(*state, "same", 5000, 6000);
+    assert_before(*state, 1, 5600);
+}
+
 // Its answer may have been lost.
 static void a_certificate_counts_once_its_agent_was_seen_with_it(void **state) {
     struct cm_err err;
 
-    hold(*state, "asks", 5000, 4000);
+    hold(*state, "asks", 6000, 4000);
     assert_before(*state, 1, 0);
-    assert_int_equal(hub_presence_set_certificate(*state, "asks", 6000, &err), CM_OK);
+    assert_int_equal(hub_presence_set_certificate(*state, "asks", 7000, &err), CM_OK);
     assert_before(*state, 0, 0);
 }
 
@@ -233,6 +239,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(certificates_of_before_are_counted_until_they_are_renewed,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(whom_a_person_let_go_on_counts_until_it_is_certified_anew,
+                                        open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_certificate_of_the_same_second_counts_as_one_of_before,
                                         open_db, close_db),
         cmocka_unit_test_setup_teardown(a_certificate_counts_once_its_agent_was_seen_with_it,
                                         open_db, close_db),
