@@ -13,6 +13,7 @@
 #include "hub/config/config.h"
 #include "hub/jobs/decided.h"
 #include "hub/jobs/found.h"
+#include "hub/jobs/presence.h"
 #include "hub/jobs/proven.h"
 #include "hub/jobs/sync_state.h"
 
@@ -28,6 +29,9 @@ static void make_metrics(struct hub_sync *s) {
                                            "Commits that were resolved.");
     s->metric_published = cm_metrics_counter(m, "holdfast_manifests_published_total", NULL,
                                              "Manifests of clusters that were put in force.");
+    s->metric_ahead = cm_metrics_counter(
+        m, "holdfast_agents_ahead_total", NULL,
+        "How often an agent was found to hold a newer manifest than the hub made.");
     s->metric_resolve =
         cm_metrics_histogram(m, "holdfast_commit_resolve_seconds", NULL,
                              "From a commit that was fetched until what it changes is in force.");
@@ -229,13 +233,15 @@ void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *clus
 
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation) {
     struct hub_step *step = hub_step_add(s, HUB_STEP_RAISE, cluster, NULL);
-    char text[CM_LOG_INT_MAX];
+    CM_AUTOFREE char *words =
+        cm_strf("the agent holds a newer manifest (epoch %llu, generation %llu) than this hub "
+                "made; was an older database restored? It is sent the next one once every "
+                "repository was fetched",
+                (unsigned long long)epoch, (unsigned long long)generation);
 
-    cm_log(
-        CM_LOG_WARN, "agent.ahead",
-        "the agent holds a newer manifest than this hub made; was an older database restored? It "
-        "is sent the next one once every repository was fetched",
-        "cluster", cluster, "generation", cm_log_int((int64_t)generation, text), NULL);
+    cm_metric_add(s->metric_ahead, 1);
+    cm_log(CM_LOG_WARN, "agent.ahead", words, "cluster", cluster, NULL);
+    hub_presence_tell(s->config.store, cluster, "agent.ahead", words);
     step->epoch = epoch;
     step->generation = generation;
     hub_steps_go(s);

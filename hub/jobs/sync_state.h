@@ -95,6 +95,7 @@ struct hub_sync {
     void *stopped_ctx;
     struct cm_metric *metric_commits;
     struct cm_metric *metric_published;
+    struct cm_metric *metric_ahead;
     struct cm_metric *metric_resolve;
     struct cm_metric *metric_steps;
     struct cm_metric *metric_ready;

@@ -39,7 +39,9 @@ class DatabaseRestored(SimStory):
         self.wait_connected("c01", "c02", "c03", "c04", "c05")
 
     def test_nobody_is_led_back_to_what_the_copy_knows(self):
-        wait_for(lambda: self.hub.log_text().count("agent.ahead") >= 5, 30, "all to be noticed")
+        wait_for(lambda: len(self.events("agent.ahead")) >= 5, 30, "all to be noticed")
+        self.assertEqual({row["cluster"] for row in self.events("agent.ahead")}, set(self.held))
+        self.assertGreaterEqual(self.hub.metrics()["holdfast_agents_ahead_total"], 5)
         wait_for(lambda: self.events("sync.failed"), 30, "a fetch to fail")
         self.assertEqual({self.data(name, KEY)["version"] for name in self.held}, {"4"})
         self.assertTrue(all(now < self.held[name] for name, now in self.generations().items()))
