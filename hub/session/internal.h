@@ -177,7 +177,8 @@ struct hub_sessions {
     struct cm_tls_context *enroll_tls;
     struct cm_list enrolling;
     struct cm_throttle *wrong_enrolments; // by address
-    struct cm_throttle *told_refused;     // by the id of an agent that is not enrolled any more
+    struct cm_throttle *told_refused;     // by the id of an agent that is not enrolled any more; or
+                                          // by what is told of it and that
     size_t connected;
     int64_t held;
     size_t looking;  // agents that are asked

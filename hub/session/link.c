@@ -11,6 +11,7 @@
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/str.h"
+#include "common/throttle.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/decisions.h"
 #include "hub/jobs/exempted.h"
@@ -171,11 +172,20 @@ static void turn_away(struct hub_sessions *all, struct cm_net_conn *conn, int re
     cm_net_close(conn, true, why);
 }
 
+// is_news: whoever is turned away comes again as often as it likes, and shall not fill the log.
+static bool is_news(struct hub_sessions *s, const char *what, const struct cm_net_conn *conn) {
+    const char *uri = cm_net_conn_peer(conn)->uri;
+    const char *id = hub_authority_cluster_id(s->config.authority, uri);
+    CM_AUTOFREE char *key = cm_strf("%s %s", what, id == NULL ? "" : id);
+
+    return cm_throttle_take(s->told_refused, key, cm_clock_now_ms());
+}
+
 static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char *why) {
     cm_metric_add(s->metric_refused, 1);
     hub_sessions_count_goodbye(s, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
-    cm_log(CM_LOG_WARN, "agent.refused", why, "address", cm_net_conn_addr(conn), "uri",
-           cm_net_conn_peer(conn)->uri, NULL);
+    cm_log(is_news(s, "refused", conn) ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.refused", why,
+           "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
     turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
 }
 
@@ -900,6 +910,18 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
     }
 }
 
+static void refuse_protocol(struct hub_session *session, const char *why) {
+    struct hub_sessions *s = session->owner;
+    bool news = is_news(s, "protocol", session->conn);
+
+    cm_log(news ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.protocol", why, "cluster", cluster_of(session),
+           "address", cm_net_conn_addr(session->conn), NULL);
+    if (news) {
+        hub_presence_tell(s->config.store, cluster_of(session), "agent.protocol", why);
+    }
+    hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL, why);
+}
+
 static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_frame *frame) {
     struct hub_session *session = ctx;
     struct cm_err err;
@@ -910,9 +932,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     }
     session->seen_ms = cm_clock_unix_ms();
     if (handle(session, frame, &err) < 0) {
-        cm_log(CM_LOG_WARN, "agent.protocol", err.msg, "cluster", cluster_of(session), "address",
-               cm_net_conn_addr(session->conn), NULL);
-        hub_session_goodbye(session, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL, err.msg);
+        refuse_protocol(session, err.msg);
     }
 }
 

@@ -16,8 +16,8 @@
     " OR kind GLOB 'release.*' OR kind GLOB 'site.*'"                                              \
     " OR kind IN ('agent.connected', 'agent.disconnected', 'agent.upgraded', 'agent.too_old',"     \
     " 'agent.clock_wrong', 'agent.clock_right', 'agent.renewed', 'agent.expired_renewed',"         \
-    " 'agent.returned', 'agent.silent', 'agent.disk_outdated', 'agent.ahead', 'agent.trusts',"     \
-    " 'journal.gap'))"
+    " 'agent.returned', 'agent.silent', 'agent.disk_outdated', 'agent.ahead', 'agent.protocol',"   \
+    " 'agent.trusts', 'journal.gap'))"
 
 // What comes and goes, and what else is kept by number: the log of the past tells the rest.
 #define CHATTER "(" BY_AGENTS " AND NOT (" EVENT_IS_TOLD "))"

@@ -9,10 +9,10 @@
 // freeze.started, freeze.ended, exemption.started, exemption.ending, exemption.ended,
 // site.exempted, site.refused, site.ended, agent.enrolled, agent.connected, agent.disconnected,
 // agent.upgraded, agent.too_old, agent.revoked, agent.refused, agent.returned, agent.silent,
-// agent.disk_outdated, agent.ahead, agent.trusts, problem.found, problem.cleared,
-// api.changed, write.done, write.failed, write.impossible, write.breaker, pull-request.opened, pull-request.merged,
-// pull-request.closed, journal.gap, hub.restored, hub.rotated, state.failed, state.recovered,
-// state.unpushed, state.pushed.
+// agent.disk_outdated, agent.ahead, agent.protocol, agent.trusts, problem.found, problem.cleared,
+// api.changed, write.done, write.failed, write.impossible, write.breaker, pull-request.opened,
+// pull-request.merged, pull-request.closed, journal.gap, hub.restored, hub.rotated, state.failed,
+// state.recovered, state.unpushed, state.pushed.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "common/clock.h"
+#include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
 #include "common/metrics.h"
@@ -1039,6 +1040,32 @@ an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes(voi
     assert_int_equal(events(r, "agent.refused"), 2);
 }
 
+static size_t count_of(const char *text, const char *what) {
+    size_t count = 0;
+
+    for (const char *at = strstr(text, what); at != NULL; at = strstr(at + 1, what)) {
+        count++;
+    }
+    return count;
+}
+
+static void a_revoked_agent_that_comes_again_and_again_does_not_fill_the_log(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+    CM_CLEANUP(cm_str_done) struct cm_str log = {0};
+
+    leave(p);
+    hub_sessions_revoke(r->sessions, PARIS, cm_clock_now_ms());
+    cm_log_keep((size_t)64 * 1024);
+    for (int i = 0; i < 4; i++) {
+        cm_clock_advance(i == 3 ? 60 * MINUTE_MS : 0);
+        assert_false(is_let_in(p));
+    }
+    cm_log_kept(&log);
+    cm_log_keep(0);
+    assert_int_equal(count_of(log.data, "level=warn id=agent.refused"), 2); // of an hour each
+}
+
 static void a_revoked_agent_that_does_not_read_is_cut_off_within_a_second(void **state) {
     struct rig *r = *state;
     struct peer *p = enroll(r);
@@ -1208,6 +1235,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_the_signer_before_signed_is_signed_anew_before_it_is_sent),
     TEST(a_revoked_agent_is_cut_off_and_that_is_counted),
     TEST(an_agent_that_is_revoked_while_it_is_away_is_counted_and_shown_when_it_comes),
+    TEST(a_revoked_agent_that_comes_again_and_again_does_not_fill_the_log),
     TEST(a_revoked_agent_that_does_not_read_is_cut_off_within_a_second),
     TEST(a_revoked_agent_that_was_being_sent_away_has_no_more_time_to_read),
     TEST(what_a_revocation_has_taken_is_no_time_to_read_and_the_close_is_what_counts),

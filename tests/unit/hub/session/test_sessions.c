@@ -17,6 +17,7 @@
 #define ROME "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
 #define OSLO "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0003"
 #define BERN "2d9e5182-ae20-4e5c-9f32-7f5dae3e416f"
+#define HOUR_MS INT64_C(3600000)
 
 static const char *const red[] = {"{\"colour\":\"red\"}", NULL};
 static const char *const blue[] = {"{\"colour\":\"blue\"}", NULL};
@@ -591,6 +592,22 @@ static void a_full_report_within_another_ends_the_link(void **state) {
     rig_report_full(paris, 3, false);
     RIG_UNTIL(r, paris->closed);
     assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+}
+
+static void one_that_knows_no_protocol_of_ours_is_an_event_once_an_hour(void **state) {
+    static const char count[] = "SELECT count(*) FROM event WHERE kind = 'agent.protocol'"
+                                " AND cluster = 'paris-1' AND message LIKE '%upgrade the older%'";
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+
+    for (int64_t i = 0; i < 4; i++) {
+        rig_dial(paris);
+        rig_hello_speaking(paris, WIRE_PROTOCOL_MAX + 1, WIRE_PROTOCOL_MAX + 2);
+        RIG_UNTIL(r, paris->closed);
+        assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
+        assert_int_equal(rig_count(r, count), 1 + i / 3);
+        cm_clock_advance(i == 2 ? HOUR_MS : 0);
+    }
 }
 
 static void each_row_that_a_full_report_marks_is_charged(void **state) {
@@ -1335,6 +1352,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(a_journal_whose_numbers_do_not_count_up_ends_the_link),
     RIG_TEST(too_many_reports_at_once_end_the_link),
     RIG_TEST(a_full_report_within_another_ends_the_link),
+    RIG_TEST(one_that_knows_no_protocol_of_ours_is_an_event_once_an_hour),
     RIG_TEST(each_row_that_a_full_report_marks_is_charged),
     RIG_TEST(an_agent_that_reports_too_much_is_sent_away_and_others_are_not),
     RIG_TEST(it_may_come_again_when_it_has_paused),
