@@ -585,6 +585,7 @@ static void start_rotation(struct hub *h) {
     struct hub_rotation_config config = {.loop = h->loop,
                                          .store = h->store,
                                          .authority = h->authority,
+                                         .metrics = h->metrics,
                                          .rotated = on_rotated,
                                          .ctx = h};
 

@@ -312,7 +312,8 @@ static bool is_same(const struct keypair *a, const struct keypair *b) {
     return a->der_size == b->der_size && memcmp(a->der, b->der, a->der_size) == 0;
 }
 
-enum cm_rc hub_authority_reload(struct hub_authority *a, bool *out_news, struct cm_err *err) {
+enum cm_rc hub_authority_reload(struct hub_authority *a, struct hub_authority_news *out_news,
+                                struct cm_err *err) {
     struct state *before = atomic_load(&a->now);
     struct state *s = NULL;
     enum cm_rc rc = open_state(a, &s, err);
@@ -320,8 +321,11 @@ enum cm_rc hub_authority_reload(struct hub_authority *a, bool *out_news, struct 
     if (rc < 0) {
         return rc;
     }
-    *out_news = !is_same(&before->issuer, &s->issuer) || !is_same(&before->signer, &s->signer) ||
-                before->trust.set.version != s->trust.set.version;
+    *out_news = (struct hub_authority_news){
+        .issuer = !is_same(&before->issuer, &s->issuer),
+        .signer = !is_same(&before->signer, &s->signer),
+        .roots = before->trust.set.version != s->trust.set.version,
+    };
     s->older = before;
     atomic_store(&a->now, s);
     return CM_OK;

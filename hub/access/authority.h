@@ -56,10 +56,15 @@ CM_MUSTUSE enum cm_rc hub_authority_open(const char *dir, const char *const *hos
 void hub_authority_free(struct hub_authority *a); // NULL is fine
 
 // hub_authority_reload takes over what the folder holds now, makes anew what is old, and makes a
-// new server's certificate; what is wrong there changes nothing. *out_news: issuer, signer or the
-// roots are others now. hub_authority_is_due tells that there is something to make anew.
-CM_MUSTUSE enum cm_rc hub_authority_reload(struct hub_authority *a, bool *out_news,
-                                           struct cm_err *err);
+// new server's certificate; what is wrong there changes nothing. *out_news: which are others now.
+// hub_authority_is_due tells that there is something to make anew.
+struct hub_authority_news {
+    bool issuer;
+    bool signer;
+    bool roots; // the set of those that agents believe
+};
+CM_MUSTUSE enum cm_rc hub_authority_reload(struct hub_authority *a,
+                                           struct hub_authority_news *out_news, struct cm_err *err);
 bool hub_authority_is_due(const struct hub_authority *a);
 
 // hub_authority_rotate makes issuer and signer anew whatever their age, for a hub that starts, or

@@ -67,7 +67,7 @@ static const struct {
     {true, "silent", "holdfast_agents_silent",
      "Agents that may connect and were not heard for a day.", 0},
     {true, "skewed", "holdfast_agents_skewed",
-     "Agents whose clock was more than 30 seconds off when they connected.", 0},
+     "Agents whose clock was more than a minute off when they connected.", 0},
     {true, "certificatesEnding", "holdfast_agents_certificate_ending",
      "Agents whose certificate has less than two sevenths of its life left: it was not renewed.",
      0},

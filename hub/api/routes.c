@@ -292,7 +292,7 @@ static const struct hub_member health_answer[] = {
     NUMBER("connected", "Of those, connected."),
     NUMBER("silent", "Of those, not heard for a day."),
     NUMBER("held", "Of those, waiting for a person's approval."),
-    NUMBER("skewed", "Of those, with a clock that was more than 30 seconds off."),
+    NUMBER("skewed", "Of those, with a clock that was more than a minute off."),
     NUMBER("certificatesEnding",
            "Of those, with a certificate of whose life less than two sevenths are left."),
     NUMBER("certificatesEnded", "Of those, with a certificate that has ended."),

@@ -17,6 +17,7 @@
 #include "common/err.h"
 #include "common/tls/digest.h"
 #include "hub/access/keys.h"
+#include "hub/store/agents.h" // HUB_AGENT_SKEW_MS
 
 struct hub_agent_row;
 struct hub_authority;
@@ -93,8 +94,8 @@ void hub_renewal_refused(struct hub_store *store, const char *id);
 void hub_renewal_hold(struct hub_store *store, const char *id, const char *why,
                       const struct cm_sha256 *key, const char *address);
 
-// hub_renewal_skew keeps by how much an agent's clock is ahead of ours; 0: by no more than a
-// minute.
+// hub_renewal_skew keeps by how much an agent's clock is ahead of ours; 0: by no more than
+// HUB_AGENT_SKEW_MS.
 void hub_renewal_skew(struct hub_store *store, const char *id, int64_t skew_ms);
 
 typedef void (*hub_approve_fn)(void *ctx, const struct cm_err *err, const char *id,

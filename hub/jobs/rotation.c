@@ -8,6 +8,7 @@
 #include "common/log.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/metrics.h"
 #include "common/str.h"
 #include "hub/access/authority.h"
 #include "hub/jobs/store.h"
@@ -24,24 +25,42 @@ struct hub_rotation {
     bool busy;
     bool again;  // asked for while busy
     bool loaded; // the authority has what the folder holds
-    bool news;   // it is to be put down that this is another key
     bool failed; // to be tried again
     bool stopped;
     int64_t warned_ms;
+    struct hub_authority_news news; // that are to be put down
+    struct cm_metric *metric_issuer;
+    struct cm_metric *metric_signer;
+    struct cm_metric *metric_roots;
 };
+
+static bool is_any(const struct hub_authority_news *news) {
+    return news->issuer || news->signer || news->roots;
+}
+
+static void note_news(struct hub_rotation *r, const struct hub_authority_news *news) {
+    cm_metric_add(r->metric_issuer, news->issuer);
+    cm_metric_add(r->metric_signer, news->signer);
+    cm_metric_add(r->metric_roots, news->roots);
+    r->news.issuer |= news->issuer;
+    r->news.signer |= news->signer;
+    r->news.roots |= news->roots;
+}
 
 static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct hub_rotation *r = CM_CONTAINER(job, struct hub_rotation, job);
-    bool news = false;
+    struct hub_authority_news news = {0};
     enum cm_rc rc = hub_authority_reload(r->config.authority, &news, err);
 
     r->loaded = rc == CM_OK;
-    r->news = r->news || news;
-    if (rc < 0 || !r->news) {
+    note_news(r, &news);
+    if (rc < 0 || !is_any(&r->news)) {
         return rc;
     }
     CM_AUTOFREE char *message =
-        cm_strf("the hub has other keys of its own: issuer, signer, or set %llu of roots",
+        cm_strf("the hub has other keys of its own: %s%s%snow with set %llu of roots",
+                r->news.issuer ? "issuer, " : "", r->news.signer ? "signer, " : "",
+                r->news.roots ? "roots, " : "",
                 (unsigned long long)hub_authority_trust(r->config.authority)->set.version);
     return hub_events_add(
         db,
@@ -65,9 +84,10 @@ static void done(struct hub_store_job *job, const struct cm_err *err) {
         cm_log(CM_LOG_ERROR, "hub.keys_failed", err->msg, NULL);
     } else {
         cm_log(CM_LOG_INFO, "hub.keys",
-               r->news ? "the hub has other keys of its own" : "the hub's keys are what they were",
+               is_any(&r->news) ? "the hub has other keys of its own"
+                                : "the hub's keys are what they were",
                NULL);
-        r->news = false;
+        r->news = (struct hub_authority_news){0};
     }
     if (r->loaded) {
         r->config.rotated(r->config.ctx);
@@ -125,11 +145,19 @@ static void on_timer(void *ctx) {
     }
 }
 
+static struct cm_metric *counter_of(const struct hub_rotation *r, const char *what) {
+    return cm_metrics_counter(r->config.metrics, "holdfast_keys_rotated_total", what,
+                              "How often the hub took over other keys of its own.");
+}
+
 struct hub_rotation *hub_rotation_start(const struct hub_rotation_config *config) {
     struct hub_rotation *r = cm_new(1, sizeof(*r));
 
     r->config = *config;
     r->timer = (struct cm_timer){.run = on_timer, .ctx = r};
+    r->metric_issuer = counter_of(r, "what=\"issuer\"");
+    r->metric_signer = counter_of(r, "what=\"signer\"");
+    r->metric_roots = counter_of(r, "what=\"roots\"");
     warn_of_ends(r);
     cm_timer_start(config->loop, &r->timer, LOOK_MS);
     return r;

@@ -9,6 +9,7 @@
 #pragma once
 
 struct cm_loop;
+struct cm_metrics;
 struct hub_authority;
 struct hub_rotation;
 struct hub_store;
@@ -17,6 +18,7 @@ struct hub_rotation_config {
     struct cm_loop *loop;
     struct hub_store *store;
     struct hub_authority *authority;
+    struct cm_metrics *metrics;
     void (*rotated)(void *ctx); // the authority has other keys
     void *ctx;
 };

@@ -19,7 +19,6 @@
 #include "proto/holdfast.pb-c.h"
 #include "proto/wire.h"
 
-#define SKEW_MAX_MS ((int64_t)60 * 1000)
 #define LATEST_MS INT64_C(253402300799999) // the end of the year 9999
 #define SKEW_COST ((size_t)64 * 1024)
 #define RENEW_NOW_MS 1
@@ -304,13 +303,13 @@ bool hub_keys_clock(struct hub_session *session, int64_t agent_ms) {
     struct hub_member *member = session->member;
     int64_t told_ms = agent_ms < 0 ? 0 : agent_ms > LATEST_MS ? LATEST_MS : agent_ms;
     int64_t skew_ms = told_ms - cm_clock_unix_ms();
-    bool wrong = llabs(skew_ms) > SKEW_MAX_MS;
+    bool wrong = llabs(skew_ms) > HUB_AGENT_SKEW_MS;
 
     if (agent_ms == 0) {
         return true; // it does not say
     }
     // It is kept when it begins, ends, or has grown by a minute.
-    if (wrong ? llabs(skew_ms - member->skew_ms) <= SKEW_MAX_MS : member->skew_ms == 0) {
+    if (wrong ? llabs(skew_ms - member->skew_ms) <= HUB_AGENT_SKEW_MS : member->skew_ms == 0) {
         return true;
     }
     if (!hub_session_is_allowed(session, SKEW_COST)) {

@@ -22,6 +22,9 @@ struct hub_db;
 // hub_cluster_name_ok tells whether a cluster may have this name.
 bool hub_cluster_name_ok(const char *name);
 
+// A clock that is further off makes times in events misleading and certificates invalid.
+#define HUB_AGENT_SKEW_MS ((int64_t)60 * 1000)
+
 struct hub_agent_row {
     const char *id;
     const char *cluster;

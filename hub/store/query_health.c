@@ -5,6 +5,7 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
+#include "hub/store/agents.h"
 #include "hub/store/db.h"
 #include "hub/store/query_conditions.h"
 
@@ -128,7 +129,7 @@ static enum cm_rc add_counts(struct hub_db *db, struct cm_arena *a, const struct
                              struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc =
-        hub_db_query(db, &stmt, err, what->sql, what->types, ask->now_ms, HUB_HEALTH_SKEW_MS,
+        hub_db_query(db, &stmt, err, what->sql, what->types, ask->now_ms, HUB_AGENT_SKEW_MS,
                      ENDING(ask->life_ms), HUB_HEALTH_SILENT_MS, (int64_t)ask->trust);
 
     rc = rc < 0 ? rc : hub_stmt_next(stmt, err);

@@ -23,8 +23,6 @@ struct hub_db;
 #define HUB_HEALTH_STATES 7
 #define HUB_HEALTH_FIRST 5 // names that are told of those that are not well
 
-// A clock that is further off makes times in events misleading and certificates invalid.
-#define HUB_HEALTH_SKEW_MS ((int64_t)30 * 1000)
 #define HUB_HEALTH_SILENT_MS ((int64_t)24 * 3600 * 1000)
 
 // hub_health_state names the states, in the order above.

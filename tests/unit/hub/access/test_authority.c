@@ -365,7 +365,7 @@ static void an_issuer_that_ends_and_cannot_be_made_anew_is_told(void **state) {
 // What is made anew then would end with the root, too.
 static void what_ends_with_its_root_is_not_made_anew_again_and_again(void **state) {
     struct rig *r = *state;
-    bool news = true;
+    struct hub_authority_news news = {.issuer = true};
     struct cm_err err;
 
     assert_int_equal(hub_authority_root_ends_ms(r->authority), 0);
@@ -375,7 +375,7 @@ static void what_ends_with_its_root_is_not_made_anew_again_and_again(void **stat
     cm_clock_advance(1500 * DAY_MS);
     assert_false(hub_authority_is_due(r->authority));
     assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
-    assert_false(news);
+    assert_false(news.issuer || news.signer || news.roots);
     assert_in_range(hub_authority_root_ends_ms(r->authority), cm_clock_unix_ms() + 149 * DAY_MS,
                     cm_clock_unix_ms() + 151 * DAY_MS);
     CM_AUTOFREE char *offline = take_offline(r);
@@ -443,14 +443,14 @@ static void issuer_and_signer_change_under_who_uses_them(void **state) {
     size_t size;
     const uint8_t *lent = hub_authority_issuer(r->authority, &size);
     CM_AUTOFREE uint8_t *before = memcpy(cm_new(size, 1), lent, size);
-    bool news = true;
+    struct hub_authority_news news = {.issuer = true};
     struct cm_err err;
 
     assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
-    assert_false(news);
+    assert_false(news.issuer || news.signer || news.roots);
     assert_int_equal(hub_authority_rotate(r->dir, NULL, &err), CM_OK);
     assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
-    assert_true(news);
+    assert_true(news.issuer && news.signer && !news.roots);
     assert_memory_equal(lent, before, size); // what was lent is good still
     size_t now_size;
     const uint8_t *now = hub_authority_issuer(r->authority, &now_size);
@@ -461,7 +461,7 @@ static void what_is_wrong_in_the_folder_changes_nothing(void **state) {
     struct rig *r = *state;
     size_t size;
     const uint8_t *before = hub_authority_issuer(r->authority, &size);
-    bool news = false;
+    struct hub_authority_news news = {0};
     struct cm_err err;
 
     write_file(r, "issuer.crt", "nonsense");
@@ -473,7 +473,7 @@ static void what_is_old_or_begins_in_the_future_is_due(void **state) {
     struct rig *r = *state;
     int64_t now_ms = cm_clock_unix_ms();
     struct cm_err err;
-    bool news;
+    struct hub_authority_news news;
 
     assert_false(hub_authority_is_due(r->authority));
     cm_clock_fake(now_ms + 1300 * DAY_MS);

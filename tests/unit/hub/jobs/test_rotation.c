@@ -3,9 +3,13 @@
 
 #include "desk.h"
 
+#include <string.h>
+
 #include "common/clock.h"
 #include "common/loop.h"
 #include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
 #include "hub/access/authority.h"
 #include "tests/unit/hub/scratch_dir.h"
 
@@ -15,6 +19,7 @@ struct hub {
     struct desk *desk;
     char dir[SCRATCH_DIR_MAX];
     struct hub_authority *authority;
+    struct cm_metrics *metrics;
     struct hub_rotation *rotation;
     size_t rotated;
 };
@@ -31,7 +36,9 @@ static void hub_begin(struct hub *h, struct desk *d) {
     *h = (struct hub){.desk = d};
     scratch_dir_make(h->dir);
     assert_int_equal(hub_authority_open(h->dir, NULL, 0, &h->authority, &err), CM_OK);
+    h->metrics = cm_metrics_new();
     config.authority = h->authority;
+    config.metrics = h->metrics;
     h->rotation = hub_rotation_start(&config);
 }
 
@@ -40,6 +47,7 @@ static void hub_end(struct hub *h) {
     desk_settle(h->desk);
     hub_rotation_free(h->rotation);
     hub_authority_free(h->authority);
+    cm_metrics_free(h->metrics);
     scratch_dir_remove(h->dir);
 }
 
@@ -64,6 +72,35 @@ static void other_keys_are_told_and_put_down_once(void **state) {
     assert_int_equal(events(&h), 1);
     hub_rotation_reload(h.rotation); // they are what they were
     assert_int_equal(events(&h), 1);
+    hub_end(&h);
+}
+
+static bool has_metric(const struct hub *h, const char *line) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    cm_metrics_write(h->metrics, &text);
+    return strstr(text.data, line) != NULL;
+}
+
+static void which_of_the_keys_it_was_is_told_and_counted(void **state) {
+    struct hub h;
+    struct cm_err err;
+
+    hub_begin(&h, *state);
+    rotate(&h);
+    assert_int_equal(desk_count(*state, "SELECT count(*) FROM event WHERE message LIKE"
+                                        " '%own: issuer, signer, now with set 1 of roots'"),
+                     1);
+    assert_true(has_metric(&h, "holdfast_keys_rotated_total{what=\"issuer\"} 1"));
+    assert_true(has_metric(&h, "holdfast_keys_rotated_total{what=\"signer\"} 1"));
+    assert_true(has_metric(&h, "holdfast_keys_rotated_total{what=\"roots\"} 0"));
+    assert_int_equal(hub_authority_root_begin(h.dir, NULL, &err), CM_OK);
+    hub_rotation_reload(h.rotation);
+    assert_int_equal(desk_count(*state, "SELECT count(*) FROM event WHERE message LIKE"
+                                        " '%own: roots, now with set 2 of roots'"),
+                     1);
+    assert_true(has_metric(&h, "holdfast_keys_rotated_total{what=\"issuer\"} 1"));
+    assert_true(has_metric(&h, "holdfast_keys_rotated_total{what=\"roots\"} 1"));
     hub_end(&h);
 }
 
@@ -101,6 +138,8 @@ static void what_could_not_be_read_is_read_later(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(other_keys_are_told_and_put_down_once, desk_open,
+                                        desk_close),
+        cmocka_unit_test_setup_teardown(which_of_the_keys_it_was_is_told_and_counted, desk_open,
                                         desk_close),
         cmocka_unit_test_setup_teardown(keys_that_are_used_are_told_though_nothing_can_be_written,
                                         desk_open, desk_close),

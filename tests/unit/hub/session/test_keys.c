@@ -834,11 +834,11 @@ static void no_time_is_too_wrong_to_be_told(void **state) {
 
 static void begin_root(struct rig *r) {
     struct cm_err err;
-    bool news = false;
+    struct hub_authority_news news = {0};
 
     assert_int_equal(hub_authority_root_begin(r->dir, NULL, &err), CM_OK);
     assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
-    assert_true(news);
+    assert_true(news.roots && !news.issuer && !news.signer);
     assert_int_equal(hub_sessions_reload(r->sessions, &err), CM_OK);
 }
 
@@ -949,11 +949,11 @@ static void what_an_agent_holds_is_proved_anew_by_another_signer(void **state) {
 static void change_signer(struct rig *r) {
     CM_AUTOFREE char *path = cm_strf("%s/signer.crt", r->dir);
     struct cm_err err;
-    bool news = false;
+    struct hub_authority_news news = {0};
 
     assert_int_equal(unlink(path), 0);
     assert_int_equal(hub_authority_reload(r->authority, &news, &err), CM_OK);
-    assert_true(news);
+    assert_true(news.signer && !news.issuer && !news.roots);
     assert_int_equal(hub_sessions_reload(r->sessions, &err), CM_OK);
 }
 

@@ -268,8 +268,8 @@ static void agents_that_want_a_person_are_counted(void **state) {
     add_agent(*state, "ending", 1);
     add_agent(*state, "ended", 0);
     add_agent(*state, "well", 1);
-    run_sql(*state, "UPDATE presence SET skew_ms = CASE cluster WHEN 'fast' THEN 30001"
-                    " WHEN 'slow' THEN -30001 ELSE 29000 END");
+    run_sql(*state, "UPDATE presence SET skew_ms = CASE cluster WHEN 'fast' THEN 60001"
+                    " WHEN 'slow' THEN -60001 ELSE 59000 END");
     assert_int_equal(hub_db_run(*state, &err,
                                 "UPDATE presence SET cert_ends_ms = CASE cluster WHEN 'ending'"
                                 " THEN ?1 + 3600000 WHEN 'ended' THEN ?1 - 1 WHEN 'fast' THEN 0"
