@@ -16,6 +16,7 @@ KEY = "Deployment.apps/default/web"
 OTHER = "ConfigMap/default/other"
 WORDS = "Failed checks threshold reached 5"
 ALL = ("c01", "c02", "c03")
+LATE = ("c04", "c05")
 
 
 def web(image, **env):
@@ -142,10 +143,10 @@ class Decisions(SimStory):
 
     def test_07a_a_new_cluster_does_not_begin_with_what_others_rejected_and_none_promoted(self):
         tokens = self.folder / "late.tokens"
-        tokens.write_text(self.hub.run("enroll", "c04", "--tokens").stdout, encoding="utf-8")
+        tokens.write_text(self.hub.run("enroll", *LATE, "--tokens").stdout, encoding="utf-8")
         type(self).late = Sim(self.folder, self.hub, tokens, name="late").start()
-        self.wait_connected("c04")
-        self.deliver(cluster("c04"))
+        self.wait_connected(*LATE)
+        self.deliver({**cluster("c04"), **cluster("c05")})
         self.assertEqual(self.image_at(self.late, "c04"), "reg/web:4")
         self.assertIn("4 instead of 3 (flagger: " + WORDS + "); the App is new to this cluster",
                       self.status("web", "c04")["held"])
@@ -154,6 +155,22 @@ class Decisions(SimStory):
         self.late.ask("decide", "c04", KEY, "promoted", "Initialization done")
         wait_for(lambda: self.image_at(self.late, "c04") == "reg/web:3", SOON, "what Git says", 0.1)
         self.assertEqual(self.status("web", "c04")["held"], "")
+        self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
+
+    def test_07b_nor_does_one_that_has_the_name_of_a_cluster_that_is_gone_from_git(self):
+        self.wait_resolved(self.commit({f"clusters/{name}.yaml": None for name in LATE}))
+        self.late.kill()
+        tokens = self.folder / "reused.tokens"
+        tokens.write_text(self.hub.run("enroll", *LATE, "--again", "--tokens").stdout, encoding="utf-8")
+        type(self).reused = Sim(self.folder, self.hub, tokens, name="reused").start()
+        self.commit({**cluster("c04"), **cluster("c05")})
+        for name, why in zip(LATE, ("(the cluster's agent is a new one, and begins with what was promoted",
+                                    f"(flagger: {WORDS}); the App is new to this cluster")):
+            wait_for(lambda name=name: self.image_at(self.reused, name), SOON, "the new one to run something", 0.05)
+            self.assertEqual(self.image_at(self.reused, name), "reg/web:4")
+            self.assertIn(f"4 instead of 3 {why}", self.status("web", name)["held"])
+            self.reused.ask("decide", name, KEY, "promoted", "Initialization done")
+            wait_for(lambda name=name: self.image_at(self.reused, name) == "reg/web:3", SOON, "what Git says", 0.1)
         self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
 
     def test_08_a_cluster_that_is_built_anew_begins_with_what_was_promoted_on_it(self):
