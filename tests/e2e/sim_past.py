@@ -63,6 +63,16 @@ class Past(SimStory):
         self.assertEqual(self.show("prod~1"),
                          {("inSync", ("example.com/web:1",), ("c01", "c03"))})
 
+    def test_2b_a_while_ago_is_counted_from_now(self):
+        for seconds in (3, 3600):
+            soonest = time.time() - seconds
+            answer = self.ask("show", f"prod@{{{seconds}.seconds.ago}}")
+            self.assertLessEqual(int(soonest * 1000), answer["atMs"])
+            self.assertLessEqual(answer["atMs"], int((time.time() - seconds) * 1000))
+            at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(answer["atMs"] // 1000))
+            self.assertEqual(self.ask("show", f"prod@{{{at}.{answer['atMs'] % 1000:03}Z}}")["items"], answer["items"])
+        wait_for(lambda: self.show("prod@{1.seconds.ago}") == self.show("prod"), 30, "a second ago to be as now", 0.1)
+
     def test_3_the_log_has_a_line_for_the_release(self):
         releases = self.ask("log", "--kind", "release")["items"]
         self.assertEqual([(r["subject"], r["clusters"], r["applied"]) for r in releases],
