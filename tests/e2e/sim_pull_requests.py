@@ -118,6 +118,20 @@ class PullRequests(OnGitea, SimStory):
                  "the branch to be gone", 0.2)
         self.wait_nothing_in_force()
 
+    def test_4b_a_file_that_merely_vanishes_is_proposed_again_and_in_force_meanwhile(self):
+        self.follow()
+        path, = self.repo.git("ls-files", "holds").split()
+        self.wait_resolved(self.commit({path: None}, "clean up"))
+        pull = self.wait_open("c02", "c03")
+        self.assertGreater(pull["number"], self.number)
+        self.assertIn("no retry", pull["body"])
+        self.wait_in_force("c02", "c03")
+        self.assertEqual(self.images(), ["2", "1", "1"])
+        self.merge(pull["number"])
+        wait_for(lambda: len(self.holds("main")) == 1, SOON, "the file to be back", 0.2)
+        self.wait_nothing_in_force()
+        self.assertEqual(self.images(), ["2", "1", "1"])
+
     def test_5_closed_the_release_is_tried_again(self):
         self.follow()
         self.deliver(web("3", A="a"))
