@@ -149,6 +149,19 @@ class Drift(KubeStory):
     def test_what_is_reported_only_stays_as_it_is(self):
         self.assertEqual(self.find("ConfigMap", "watched")["data"], {"colour": "red"})
 
+    def test_where_nothing_is_compared_an_edit_stays_until_git_says_something_else_there(self):
+        self.admin.patch("Deployment", "free", {"spec": {"replicas": 3}})
+        other = m.config_map("free-too", a="1")
+        self.deliver({path("free", other): m.text(other)})
+        self.assertEqual((self.find("ConfigMap", "free")["data"], self.find("Deployment", "free")["spec"]["replicas"]),
+                         ({"colour": "blue", "size": "1"}, 3))
+        self.assertEqual([key for key, _ in self.drift() if "free" in key], [])
+        said = m.config_map("free", colour="white", size="1")
+        self.deliver({path("free", said): m.text(said)})
+        self.assertEqual((self.find("ConfigMap", "free")["data"], self.find("Deployment", "free")["spec"]["replicas"]),
+                         (said["data"], 3))
+        self.assertEqual([row for row in self.events("drift.found") if "free" in row["key"]], [])
+
     def test_a_change_is_put_right_where_the_app_says_so(self):
         mark = self.cluster.audit_mark()
         self.admin.patch("ConfigMap", "kept", {"data": {"colour": "red"}})
