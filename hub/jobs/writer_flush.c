@@ -474,9 +474,10 @@ static enum cm_rc push_draft(struct hub_flush *f, const struct hub_tip *tip, con
     struct hub_repo_pushed pushed = {0};
     const struct hub_repo_push what = {
         .ref = ref,
-        .base = tip->commit.id,
+        .base = to != NULL && to->remove ? to->expected : tip->commit.id,
         .expected = to != NULL ? to->expected : tip->commit.id,
         .rebuild = to != NULL,
+        .remove = to != NULL && to->remove,
         .changes = d->changes,
         .change_count = d->count,
         .jail = d->jail,
@@ -673,6 +674,9 @@ void hub_flush_run(struct hub_flush *f) {
         run_direct(f);
         f->count = all;
         f->by_pulls = must_ask(f);
+        if (f->forge == NULL) {
+            hub_flush_show(f);
+        }
     }
     if (f->by_pulls && f->cut) { // branches are made of all that waits: the next one has it
         f->err.code = CM_OK;

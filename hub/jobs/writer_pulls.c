@@ -610,25 +610,22 @@ static char *leave_holds(struct hub_flush *f, struct hub_tip *tip, struct cm_err
     return hub_flush_any_stands(f) ? name_content(f) : cm_strdup("");
 }
 
+// push_holds makes the branch of what stands, or takes it away.
 static enum cm_rc push_holds(struct hub_flush *f, struct hub_tip *tip,
                              const struct hub_repo_id *expected, struct cm_err *err) {
-    const struct hub_flush_target to = {.branch = HUB_HOLDS_BRANCH, .expected = *expected};
+    static const struct hub_repo_id none;
+    const struct hub_flush_target to = {
+        .branch = HUB_HOLDS_BRANCH, .expected = *expected, .remove = !hub_flush_any_stands(f)};
     struct hub_flush holds = *f; // its list of what was pushed is not the tip's
 
+    if (to.remove && hub_repo_id_equal(expected, &none)) {
+        return CM_OK;
+    }
     holds.seals = f->secret != NULL;
     enum cm_rc rc = hub_flush_push_to(&holds, tip, &to, err);
 
     f->trouble = holds.trouble;
     return rc;
-}
-
-static enum cm_rc drop_holds(struct hub_flush *f, const struct hub_repo_id *expected,
-                             struct cm_err *err) {
-    static const struct hub_repo_id none;
-    const struct hub_forge_ask drop = {.verb = HUB_FORGE_DROP, .branch = HUB_HOLDS_BRANCH};
-    struct hub_forge_answer answer;
-
-    return hub_repo_id_equal(expected, &none) ? CM_OK : call(f, &drop, &answer, err);
 }
 
 // show_holds has the branch of Holds be the tip and those that wait, or not be there.
@@ -651,9 +648,7 @@ static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm
         return cm_fail(err, CM_EINVAL,
                        "the branch '" HUB_HOLDS_BRANCH "' has commits of others: delete it");
     }
-    rc = rc < 0               ? rc
-         : content[0] == '\0' ? drop_holds(f, &expected, err)
-                              : push_holds(f, tip, &expected, err);
+    rc = rc < 0 ? rc : push_holds(f, tip, &expected, err);
     CM_FAULT_POINT("holds-shown");
     f->again = f->again || rc == CM_EEXISTS;
     if (rc == CM_OK) {
@@ -661,6 +656,28 @@ static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm
         f->holds = CM_TAKE(content);
     }
     return rc == CM_EEXISTS ? CM_OK : rc;
+}
+
+void hub_flush_show(struct hub_flush *f) {
+    CM_CLEANUP(hub_tip_close) struct hub_tip tip = {0};
+    bool is_none = f->holds != NULL && f->holds[0] == '\0';
+    bool refused = f->err.code == CM_EAUTH && f->trouble == HUB_REPO_REFUSED;
+    struct cm_err err = {.code = CM_OK};
+
+    if (!refused && (f->err.code != CM_OK || is_none)) {
+        return;
+    }
+    f->most = 0;
+    if (hub_tip_open(f->folder, &tip, &err) == CM_OK &&
+        hub_flush_evaluate(f, &tip, &err) == CM_OK) {
+        (void)!show_holds(f, &tip, &err); // what is not there as it should is tried the next time
+    }
+    if (refused && err.code != CM_OK) {
+        CM_AUTOFREE char *why = cm_strdup(f->err.msg);
+
+        (void)cm_fail(&f->err, CM_EAUTH, "%.300s; nor is it on '" HUB_HOLDS_BRANCH "': %.300s", why,
+                      err.msg);
+    }
 }
 
 // is_its_own tells a failure that others may not have.

@@ -129,6 +129,10 @@ void hub_flush_done(struct hub_flush *f);
 // What hub_flush_run does where it goes into pull requests.
 void hub_flush_pulls(struct hub_flush *f);
 
+// hub_flush_show has HUB_HOLDS_BRANCH show what a server has just refused, where there are no pull
+// requests, and be gone once it was taken.
+void hub_flush_show(struct hub_flush *f);
+
 // Parts of both ways. fetch: a branch (NULL: the one that is watched); its trouble is in `f`.
 // history ends what the tip's past has, evaluate finds the edits of the others, end_what_is_so ends
 // those that need none.
@@ -150,6 +154,7 @@ CM_MUSTUSE enum cm_rc hub_flush_as_hold(struct hub_flush *f, struct hub_tip *tip
 struct hub_flush_target {
     const char *branch;
     struct hub_repo_id expected; // where it is now; zero: it is not there
+    bool remove;                 // it is to go; nothing stands then
 };
 
 // hub_flush_push_to makes another branch of the tip and what stands. CM_ENOTFOUND: it never can be,

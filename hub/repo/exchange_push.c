@@ -30,6 +30,7 @@ struct cm_json *hub_push_write(struct cm_arena *a, const struct hub_repo_push *p
     hub_exchange_put_id(a, out, "base", &push->base);
     hub_exchange_put_id(a, out, "expected", &push->expected);
     cm_json_set_bool(a, out, "rebuild", push->rebuild);
+    cm_json_set_bool(a, out, "remove", push->remove);
     hub_exchange_put_text(a, out, "name", push->committer.name);
     hub_exchange_put_text(a, out, "email", push->committer.email);
     cm_json_set_int(a, out, "at", push->committed_ms);
@@ -91,6 +92,7 @@ enum cm_rc hub_push_read(struct cm_arena *a, const struct cm_json *node, struct 
     push.ref = cm_json_string(cm_json_get(node, "ref"));
     push.committed_ms = cm_json_int(cm_json_get(node, "at"), 0);
     push.rebuild = cm_json_true(cm_json_get(node, "rebuild"));
+    push.remove = cm_json_true(cm_json_get(node, "remove"));
     push.signing_key = cm_json_string(cm_json_get(node, "signingKey"));
     if (push.ref == NULL || !hub_exchange_id(node, "base", &push.base) ||
         !hub_exchange_id(node, "expected", &push.expected) || !read_person(node, &push.committer) ||

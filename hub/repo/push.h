@@ -54,6 +54,7 @@ struct hub_repo_push {
     struct hub_repo_id base;     // what the first commit stands upon; a fetch brought it here
     struct hub_repo_id expected; // where the server's reference must be; zero: not there yet
     bool rebuild;                // the branch is ours: `base` need not stand upon `expected`
+    bool remove;                 // the branch goes: without changes, and `base` is `expected`
     const struct hub_repo_change *changes; // one after the other
     size_t change_count;
     const char *const *jail; // "holds/" for all in a folder, or a whole path; what else is refused

@@ -247,8 +247,8 @@ static enum cm_rc refused(struct send *s) {
 }
 
 static enum cm_rc upload(struct send *s, git_remote *remote) {
-    CM_AUTOFREE char *spec =
-        cm_strf("%s" OUTGOING ":%s", s->push->rebuild ? "+" : "", s->push->ref);
+    CM_AUTOFREE char *spec = cm_strf("%s%s:%s", s->push->rebuild ? "+" : "",
+                                     s->push->remove ? "" : OUTGOING, s->push->ref);
     const git_strarray specs = {.strings = &spec, .count = 1};
     git_push_options options;
 
@@ -290,18 +290,38 @@ static enum cm_rc hand_over(struct send *s, git_repository *repo) {
 
 // ---- Folders
 
+// remove_ref returns as libgit2, which looks once more that it is where it was found.
+static int remove_ref(struct send *s, git_repository *repo) {
+    CM_CLEANUP(hub_git_referencep) git_reference *ref = NULL;
+    int rc = git_reference_lookup(&ref, repo, s->push->ref);
+    const git_oid *at = rc < 0 ? NULL : git_reference_target(ref);
+
+    return at != NULL && git_oid_equal(at, &s->expected) ? git_reference_delete(ref)
+           : rc < 0                                      ? rc
+                                                         : GIT_EMODIFIED;
+}
+
+static int move_ref(struct send *s, git_repository *repo) {
+    CM_CLEANUP(hub_git_referencep) git_reference *ref = NULL;
+
+    return git_oid_is_zero(&s->expected)
+               ? git_reference_create(&ref, repo, s->push->ref, &s->tip, 0, NULL)
+               : git_reference_create_matching(&ref, repo, s->push->ref, &s->tip, 1, &s->expected,
+                                               NULL);
+}
+
 // move_there: libgit2's own way to a folder overwrites whatever its reference is meanwhile.
 static enum cm_rc move_there(struct send *s, git_repository *repo) {
-    CM_CLEANUP(hub_git_referencep) git_reference *ref = NULL;
-    int rc = git_oid_is_zero(&s->expected)
-                 ? git_reference_create(&ref, repo, s->push->ref, &s->tip, 0, NULL)
-                 : git_reference_create_matching(&ref, repo, s->push->ref, &s->tip, 1, &s->expected,
-                                                 NULL);
+    int rc = s->push->remove ? remove_ref(s, repo) : move_ref(s, repo);
 
     if (rc == GIT_EMODIFIED || rc == GIT_EEXISTS || rc == GIT_ENOTFOUND) {
         return moved(s);
     }
     return rc < 0 ? fail_here(s, CM_EIO, "move the reference") : CM_OK;
+}
+
+static bool is_nothing(const struct send *s) {
+    return s->remote.answer->made == 0 && !s->push->remove;
 }
 
 static enum cm_rc write_there(struct send *s) {
@@ -318,7 +338,7 @@ static enum cm_rc write_there(struct send *s) {
     if (make_commits(s, repo) < 0) {
         return s->remote.answer->err.code;
     }
-    return s->remote.answer->made == 0 ? CM_OK : move_there(s, repo);
+    return is_nothing(s) ? CM_OK : move_there(s, repo);
 }
 
 static enum cm_rc send_all(struct send *s) {
@@ -334,7 +354,7 @@ static enum cm_rc send_all(struct send *s) {
     if (make_commits(s, repo) < 0) {
         return err->code;
     }
-    return s->remote.answer->made == 0 ? CM_OK : hand_over(s, repo);
+    return is_nothing(s) ? CM_OK : hand_over(s, repo);
 }
 
 void hub_child_send(const struct hub_request *request, struct hub_answer *answer) {

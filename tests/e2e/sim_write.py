@@ -57,7 +57,12 @@ data:
 HAND = "ConfigMap/default/hand"
 LEFT = "ConfigMap/default/left"
 RULED = "ConfigMap/default/ruled"
+KEPT = "Deployment.apps/default/kept"
 KILLED = -9
+
+
+def kept(version):
+    return files("kept", m.deployment("kept", f"reg/kept:{version}"), targets=[{"cluster": "c11"}])
 
 
 class Write(SimStory):
@@ -75,7 +80,7 @@ class Write(SimStory):
                 "  ignoreDifferences: [{jsonPointers: [/metadata/labels/shade], drift: capture}]\n"
                 "  capture: commit\n",
             "apps/ruled/ruled.yaml": SHARED.replace("SHARED", "ruled"),
-            **files("small", m.config_map("small", x="1"))}
+            **kept("1"), **files("small", m.config_map("small", x="1"))}
 
     hub_options = ("--capture-after", "2s")
 
@@ -330,6 +335,27 @@ class Write(SimStory):
         self.wait_done(asked)
         self.hub.run("resume", "app", "web", "--wait")
         self.assertEqual(self.file("apps/web/app.yaml"), WEB)
+
+    def test_8b_where_nobody_can_be_asked_what_is_in_force_stands_on_a_branch_until_it_is_taken(self):
+        self.follow()
+        self.deliver(kept("2"))
+        self.hook("pre-receive", "while read old new ref; do test $ref != refs/heads/main || "
+                                 "{ echo 'main is protected' >&2; exit 1; }; done")
+        before = self.bare("rev-parse", "main")
+        self.sim.ask("decide", "c11", KEPT, "rejected", "Failed checks threshold reached 5")
+        there = "holdfast/holds"
+        path = wait_for(lambda: self.bare("branch", "--list", there) and
+                        self.bare("ls-tree", "-r", "--name-only", there, "holds").strip(), SOON, "the branch", 0.2)
+        self.assertRegex(path, r"^holds/kept/2-\w+\.yaml$")
+        self.assertIn("  clusters:\n  - c11\n", self.file(path, there))
+        self.assertRegex(self.bare("log", "-1", "--format=%B", there), r"\nHoldfast-Seal: \w{64}\n")
+        self.assertEqual((self.bare("rev-parse", f"{there}~1"), self.bare("rev-parse", "main")), (before, before))
+        image = self.sim.object("c11", KEPT)["spec"]["template"]["spec"]["containers"][0]["image"]
+        self.assertEqual(image, "reg/kept:1")
+        self.tearDown()
+        self.hub.run("sync")
+        wait_for(lambda: not self.bare("branch", "--list", there), SOON, "the branch to go", 0.2)
+        self.assertIn("  - c11\n", self.file(path))
 
     def test_9_who_pushes_in_the_very_moment_loses_nothing(self):
         self.follow()

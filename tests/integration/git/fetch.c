@@ -1,6 +1,7 @@
 // fetch: does with a repository what it is told on the command line, and says how it went in JSON.
 //
 //     fetch [--list] folder=/tmp/m url=https://… branch=main token=… deadline_ms=1000 …
+//     fetch --push --drop base=COMMIT ref=refs/heads/… … (as above)
 //     fetch copy=/tmp/state.git … (as above)
 //     fetch --push base=COMMIT [expected=COMMIT] put=PATH:TEXT remove=PATH jail=holds/ … (as above)
 #include <stdio.h>
@@ -112,6 +113,8 @@ static void take(char *argument, struct arguments *a) {
     }
     if (strcmp(argument, "--push") == 0) {
         a->push = true;
+    } else if (strcmp(argument, "--drop") == 0) {
+        a->to_push.remove = true;
     } else if (strcmp(argument, "--list") == 0) {
         a->list = true;
     } else if (strcmp(argument, "--public-only") == 0) {
@@ -204,7 +207,7 @@ static enum cm_rc push(struct arguments *a, struct cm_arena *arena, struct cm_js
 
     a->change.edits = a->edits;
     a->to_push.changes = &a->change;
-    a->to_push.change_count = 1;
+    a->to_push.change_count = a->to_push.remove ? 0 : 1;
     a->to_push.jail = a->jail;
     a->to_push.jail_count = 1;
     a->to_push.signing_key = key;

@@ -63,6 +63,21 @@ class Everywhere(rig.Case):
         self.send_fails(EEXISTS, "moved", "somebody pushed meanwhile")
         self.assertEqual(self.bare("for-each-ref"), "")
 
+    def test_a_branch_that_is_taken_away_goes_if_it_is_where_it_was(self):
+        self.bare("branch", "holdfast/holds", "main")
+        self.bare("branch", "other", "main")
+        second = self.repo.push({"a": "1"})
+        self.bare("update-ref", "refs/heads/other", second)
+
+        def drop(branch):
+            return self.fetch("--push", "--drop", **self.words(base=self.first, ref=f"refs/heads/{branch}"))
+        answer = drop("holdfast/holds")
+        self.assertEqual((answer["rc"], answer["made"]), (0, 0), answer)
+        for branch in ("other", "holdfast/holds"):
+            answer = drop(branch)
+            self.assertEqual((answer["rc"], answer["trouble"]), (EEXISTS, "moved"), answer)
+        self.assertEqual(self.bare("for-each-ref", "--format=%(refname:short)").split(), ["main", "other"])
+
     def own(self):
         """A repository of our own with two of the three branches."""
         folder = self.folder / "own.git"
