@@ -125,6 +125,10 @@ class Canaries(KubeStory):
             return status
         return wait_for(is_so, CANARY_SECONDS, f"the canary of {name} to be {wanted}", 0.1)
 
+    def advances(self, name):
+        """The weights that Flagger gave a canary, as it logged them."""
+        return re.findall(rf"Advance {name}\.default canary weight (\d+)", self.flagger.log_text())
+
     def weights(self):
         (route,) = self.find("VirtualService", "routed", ISTIO)["spec"]["http"]
         return [one.get("weight", 0) for one in route["route"]]
@@ -241,6 +245,7 @@ class Canaries(KubeStory):
                              f".{told % 1000:03}Z")
         self.wait_canary("web", phase="Progressing", canaryWeight=20)
         self.wait_canary("web", phase="Failed", canaryWeight=0)
+        self.assertEqual(self.advances("web"), ["10", "20"])
         hold = self.wait_hold("web", "2")
         self.assertIn(f"  clusters:\n  - {CLUSTER}\n", hold)
         self.assertNotIn("sim", hold)
@@ -285,7 +290,11 @@ class Canaries(KubeStory):
         self.assertEqual(self.image("forward"), "test/sick-as-primary:2")
         self.assertEqual(self.holds("forward"), {})
         self.assertEqual(self.events("release.rejected", app="forward"), [])
-        self.assertEqual(self.status("forward")["held"], "")
+        row = self.status("forward")
+        self.assertEqual(row["held"], "")
+        self.assertRegex(row["needsHuman"], r"^Deployment\.apps/default/forward: flagger .*"
+                         r": commit another release, or the one before$")
+        self.assertIn(row["needsHuman"].partition(": ")[2], self.hub.run("get", "problems").stdout)
 
     def test_4b_weights_set_by_hand_on_a_canary_that_is_idle_are_drift(self):
         row = self.wait_drift(ROUTE, timeout=CANARY_SECONDS)  # a minute after they were set
