@@ -677,6 +677,7 @@ static void make_parts(struct agent *a, const struct agent_config *config) {
                                            .cluster_id = watch_cluster_id,
                                            .author =
                                                a->driver->ops->author == NULL ? NULL : watch_author,
+                                           .author_wait_ms = config->author_wait_ms,
                                            .good = a->driver->ops->good == NULL ? NULL : watch_good,
                                            .ctx = a};
 

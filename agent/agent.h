@@ -31,6 +31,7 @@ struct agent_config {
     const char *hub;            // "host:port" of the hub's agent listener; NULL: as enrolled
     const char *enroll_hub;     // "host:port" of the enrolment listener; NULL: as in the token
     size_t observe_max;         // workloads that no App names: how many are told (default 500)
+    int64_t author_wait_ms;     // for what the driver says of who decided, if it ever does
     int64_t report_interval_ms; // changes after the first are gathered this long (default 800)
     int64_t reconnect_min_ms;   // default 1000
     int64_t reconnect_max_ms;   // default 60000

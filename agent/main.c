@@ -84,6 +84,7 @@ static enum cm_rc make_kube(struct program *p, struct agent_driver **out, struct
                                              .observes = observes(o),
                                              .survey = o->observe_namespaces,
                                              .audit_log = o->audit_log,
+                                             .audit_wait_ms = o->audit_wait_ms,
                                              .disk = p->disk,
                                              .verify_ms = o->verify_interval_ms};
 
@@ -98,6 +99,7 @@ static enum cm_rc make_agent(struct program *p, struct cm_err *err) {
                                         .hub = o->hub,
                                         .enroll_hub = o->enroll_hub,
                                         .observe_max = (size_t)o->observe_max,
+                                        .author_wait_ms = o->audit_wait_ms,
                                         .report_interval_ms = o->report_interval_ms,
                                         .reconnect_min_ms = o->reconnect_min_ms,
                                         .reconnect_max_ms = o->reconnect_max_ms};

@@ -117,6 +117,15 @@ static const struct cm_option options[] = {
      .value_name = "FILE",
      .help = "The API server's audit log, a line of JSON an event, which is followed to say which "
              "user changed something; by default who did is only claimed."},
+    {.name = "audit-log-wait",
+     .type = CM_OPTION_DURATION,
+     .offset = AT(audit_wait_ms),
+     .default_value = "2s",
+     .value_name = "DURATION",
+     .min = 100,
+     .max = 600000,
+     .help = "How long a change waits for what the audit log says of it, before it is told as "
+             "claimed."},
     {.name = "max-in-flight",
      .type = CM_OPTION_INT,
      .offset = AT(max_in_flight),

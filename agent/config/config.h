@@ -27,6 +27,7 @@ struct agent_options {
     char *inventory_namespace;
     char *metrics_file;
     char *audit_log;
+    int64_t audit_wait_ms;
     int64_t max_in_flight;
     int64_t verify_interval_ms;
     int64_t report_interval_ms;

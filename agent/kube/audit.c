@@ -339,6 +339,7 @@ struct owned {
 };
 
 struct kube_audit_book {
+    int64_t wait_ms;
     struct write writes[KUBE_AUDIT_WRITES];
     size_t next_write;
     int64_t lost_ms;       // the end of a write that gave way; 0: none did
@@ -348,8 +349,11 @@ struct kube_audit_book {
     size_t field_count; // that were ever used
 };
 
-struct kube_audit_book *kube_audit_book_new(void) {
-    return cm_new(1, sizeof(struct kube_audit_book));
+struct kube_audit_book *kube_audit_book_new(int64_t wait_ms) {
+    struct kube_audit_book *b = cm_new(1, sizeof(*b));
+
+    b->wait_ms = wait_ms;
+    return b;
 }
 
 static void drop_write(struct write *w) {
@@ -435,8 +439,8 @@ static bool add_user(const struct write *w, const char **user) {
 
 // is_long_ago tells whether a write had been noted so long before a field was seen to differ that
 // it would have been seen by then. What it set was as it should be, or is nobody's business.
-static bool is_long_ago(int64_t noted_ms, int64_t seen_ms) {
-    return seen_ms - noted_ms >= KUBE_AUDIT_WAIT_MS;
+static bool is_long_ago(const struct kube_audit_book *b, int64_t noted_ms, int64_t seen_ms) {
+    return seen_ms - noted_ms >= b->wait_ms;
 }
 
 // find_write finds the write by which a manager set something at a time: the only one that it can
@@ -446,14 +450,14 @@ static struct write *find_write(struct kube_audit_book *b, const struct kube_aud
     struct write *found = NULL;
     const char *user = NULL;
 
-    if (b->lost_ms != 0 && !is_long_ago(b->lost_noted_ms, seen_ms)) {
+    if (b->lost_ms != 0 && !is_long_ago(b, b->lost_noted_ms, seen_ms)) {
         return NULL; // it was one of those, perhaps
     }
     for (size_t i = 0; i < KUBE_AUDIT_WRITES; i++) {
         struct write *w = &b->writes[i];
 
         if (!is_of(w, f->key, f->manager) || w->settled || w->from_ms > at_ms ||
-            is_long_ago(w->noted_ms, seen_ms)) {
+            is_long_ago(b, w->noted_ms, seen_ms)) {
             continue;
         }
         if (!add_user(w, &user)) {
@@ -492,16 +496,17 @@ const char *kube_audit_user(struct kube_audit_book *b, const struct kube_audit_f
         o->user = cm_strdup(w->user);
     }
     o->asked = true;
-    *waits |= o->user == NULL && !o->torn && now_ms - o->seen_ms < KUBE_AUDIT_WAIT_MS;
+    *waits |= o->user == NULL && !o->torn && now_ms - o->seen_ms < b->wait_ms;
     return o->user == NULL ? "" : o->user;
 }
 
-bool kube_audit_waits(struct kube_audit_wait *w, uint64_t differences, int64_t now_ms) {
+bool kube_audit_waits(struct kube_audit_wait *w, uint64_t differences, int64_t now_ms,
+                      int64_t wait_ms) {
     if (differences == w->told) {
         return false;
     }
     w->since_ms = w->since_ms == 0 ? now_ms : w->since_ms;
-    return now_ms - w->since_ms < KUBE_AUDIT_WAIT_MS;
+    return now_ms - w->since_ms < wait_ms;
 }
 
 void kube_audit_told(struct kube_audit_wait *w, uint64_t differences) {

@@ -31,7 +31,6 @@ struct cm_arena;
 #define KUBE_AUDIT_USER_MAX 253           // bytes of a name
 #define KUBE_AUDIT_WRITES 1024            // that a book keeps
 #define KUBE_AUDIT_FIELDS 4096            // of which it knows whose they are
-#define KUBE_AUDIT_WAIT_MS 2000           // for what the log says of a field that was just seen
 
 // A request that changed an object. Texts are the arena's.
 struct kube_audit_write {
@@ -52,7 +51,9 @@ bool kube_audit_read(struct cm_arena *a, const char *line, size_t size,
 
 struct kube_audit_book;
 
-struct kube_audit_book *kube_audit_book_new(void);
+// kube_audit_book_new: wait_ms is how much later than a field is seen to differ the log may say
+// of it, or earlier.
+struct kube_audit_book *kube_audit_book_new(int64_t wait_ms);
 void kube_audit_book_free(struct kube_audit_book *b); // NULL is fine
 
 // kube_audit_note keeps a write of the object `key`; the oldest one gives way, and nobody is named
@@ -71,8 +72,8 @@ struct kube_audit_field {
 };
 
 // kube_audit_user returns who set a field, "" if nobody can be named; good until the next call.
-// *waits is set if it was first asked for less than KUBE_AUDIT_WAIT_MS before now_ms (monotonic),
-// so that the log may still say it.
+// *waits is set if it was first asked for less than wait_ms before now_ms (monotonic), so that the
+// log may still say it.
 const char *kube_audit_user(struct kube_audit_book *b, const struct kube_audit_field *field,
                             int64_t now_ms, bool *waits);
 
@@ -85,7 +86,8 @@ struct kube_audit_wait {
 };
 
 // kube_audit_waits tells whether differences of that hash, some of which have no name, wait.
-bool kube_audit_waits(struct kube_audit_wait *w, uint64_t differences, int64_t now_ms);
+bool kube_audit_waits(struct kube_audit_wait *w, uint64_t differences, int64_t now_ms,
+                      int64_t wait_ms);
 void kube_audit_told(struct kube_audit_wait *w, uint64_t differences);
 
 // kube_audit_settle: all fields that differ of an object have been asked for, as it was when

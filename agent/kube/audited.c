@@ -3,7 +3,7 @@
 //
 // The log is often a moment behind the watch. So drift that is new is not told at once: it is
 // judged anew when the log says of a write of that object under that manager's name, and told in
-// any case KUBE_AUDIT_WAIT_MS after the first change that was not. Health waits for nobody.
+// any case `wait_ms` after the first change that was not. Health waits for nobody.
 #include <stdlib.h>
 #include <string.h>
 
@@ -26,7 +26,7 @@
 static bool judge_due(void *ctx, const char *key, void *value) {
     int64_t *next_ms = ctx;
     struct kube_entry *e = value;
-    int64_t left_ms = e->wait.since_ms + KUBE_AUDIT_WAIT_MS - cm_clock_now_ms();
+    int64_t left_ms = e->wait.since_ms + e->k->audited.wait_ms - cm_clock_now_ms();
 
     (void)key;
     if (e->wait.since_ms != 0 && left_ms <= 0) {
@@ -50,20 +50,23 @@ static void on_time(void *ctx) {
 bool kube_audited_waits(struct kube_entry *e, uint64_t differences) {
     struct agent_kube *k = e->k;
 
-    if (!e->unnamed || !kube_audit_waits(&e->wait, differences, cm_clock_now_ms())) {
+    if (!e->unnamed ||
+        !kube_audit_waits(&e->wait, differences, cm_clock_now_ms(), k->audited.wait_ms)) {
         return false;
     }
     if (k->audited.timer.at == 0 && !k->stopping) {
-        cm_timer_start(k->loop, &k->audited.timer, KUBE_AUDIT_WAIT_MS);
+        cm_timer_start(k->loop, &k->audited.timer, k->audited.wait_ms);
     }
     return true;
 }
 
-void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers *disk) {
+void kube_audited_init(struct agent_kube *k, const char *path, int64_t wait_ms,
+                       struct cm_workers *disk) {
     if (path != NULL && disk != NULL) {
         k->audited = (struct kube_audited){.path = cm_strdup(path),
+                                           .wait_ms = wait_ms,
                                            .disk = disk,
-                                           .book = kube_audit_book_new(),
+                                           .book = kube_audit_book_new(wait_ms),
                                            .timer = {.run = on_time, .ctx = k}};
     }
 }

@@ -404,7 +404,7 @@ enum cm_rc agent_kube_new(struct cm_loop *loop, struct cm_http *http,
     k->max_in_flight = config->max_in_flight > 0 ? (size_t)config->max_in_flight : IN_FLIGHT;
     k->remember = (struct cm_timer){.run = kube_applyset_remembers, .ctx = k};
     init_lists(k);
-    kube_audited_init(k, or_default(config->audit_log, NULL), config->disk);
+    kube_audited_init(k, or_default(config->audit_log, NULL), config->audit_wait_ms, config->disk);
     kube_applyset_init(&k->applyset, "",
                        or_default(config->inventory_namespace, "holdfast-system"));
     enum cm_rc rc = load_access(config, &k->access, err);

@@ -703,13 +703,15 @@ void kube_survey_refused(struct kube_watch *w, const struct kube_answer *answer)
 
 struct kube_audited {
     char *path; // NULL: there is no audit log
+    int64_t wait_ms;
     struct cm_workers *disk;
     struct kube_audit_log *log; // NULL: it is not followed yet
     struct kube_audit_book *book;
     struct cm_timer timer; // for what the log does not say in time
 };
 
-void kube_audited_init(struct agent_kube *k, const char *path, struct cm_workers *disk);
+void kube_audited_init(struct agent_kube *k, const char *path, int64_t wait_ms,
+                       struct cm_workers *disk);
 void kube_audited_discovered(struct agent_kube *k); // kinds are known: begins to follow
 void kube_audited_stop(struct agent_kube *k);
 void kube_audited_free(struct agent_kube *k);

@@ -65,6 +65,7 @@ struct agent_kube_config {
                              // namespaces, with commas; "*": all but the cluster's own and the
                              // agent's; NULL or "": of none
     const char *audit_log;   // of the API server; NULL or "": who did what is only claimed
+    int64_t audit_wait_ms;   // for what it says of a change that was just seen
     struct cm_workers *disk; // which read it; they stop before the driver is freed
     int64_t verify_ms;       // between lists of everything; 0: a day
 };

@@ -30,7 +30,6 @@
 enum {
     BYTES_MAX = 700 * 1024, // of one Decisions
     WORD_MAX = 128,
-    AUTHOR_WAIT_MS = 2000, // for what the target says of who it was
     AUTHOR_PAUSE_MS = 100,
 };
 
@@ -469,7 +468,7 @@ static void tell(struct agent_watch *w, const struct agent_item *item,
     log_decision(&k);
     write_down(w, &k);
     if (w->author_until_ms == 0) { // what comes meanwhile makes nobody wait longer
-        w->author_until_ms = cm_clock_now_ms() + AUTHOR_WAIT_MS;
+        w->author_until_ms = cm_clock_now_ms() + w->host.author_wait_ms;
     }
 }
 

@@ -45,6 +45,7 @@ struct agent_watch_host {
     const char *(*cluster_id)(void *ctx); // as the hub knows it
     // author is the driver's; NULL: it never tells.
     const char *(*author)(void *ctx, const char *key, const char *name, int64_t at_ms, bool *never);
+    int64_t author_wait_ms; // for what it says of a decision that was just made
     // good is the driver's; NULL: it never tells.
     void (*good)(void *ctx, const struct agent_proof_ask *what, agent_good_fn done, void *done_ctx);
     void *ctx;

@@ -18,6 +18,8 @@ static void require(bool ok) {
     }
 }
 
+enum { WAIT_MS = 2000 };
+
 static void check_name(const char *text, size_t max) {
     size_t len = strlen(text);
 
@@ -42,7 +44,7 @@ static void check_write(const struct kube_audit_write *w) {
 
 // check_book: whoever is named for a field wrote the object.
 static void check_book(const struct kube_audit_write *w) {
-    struct kube_audit_book *b = kube_audit_book_new();
+    struct kube_audit_book *b = kube_audit_book_new(WAIT_MS);
     bool known = w->manager[0] != '\0' && w->user[0] != '\0';
     const char *user = known ? w->user : "";
     const struct kube_audit_field field = {.key = "ConfigMap/a/b",
@@ -59,7 +61,7 @@ static void check_book(const struct kube_audit_write *w) {
     kube_audit_settle(b, field.key, w->from_ms);
     require(strcmp(kube_audit_user(b, &field, 0, &waits), user) == 0);
     kube_audit_forget(b, field.key);
-    require(kube_audit_user(b, &field, KUBE_AUDIT_WAIT_MS, &waits)[0] == '\0');
+    require(kube_audit_user(b, &field, WAIT_MS, &waits)[0] == '\0');
     kube_audit_book_free(b);
 }
 

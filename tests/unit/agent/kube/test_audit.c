@@ -14,6 +14,7 @@
 
 #define KEY "ConfigMap/shop/web"
 #define SECOND_MS 1000
+#define WAIT_MS 7000
 
 // A moment of which lines() tells: 2026-10-01T12:00:00Z.
 #define NOON_MS 1790856000000
@@ -27,7 +28,7 @@ static int set_up(void **state) {
     struct fixture *f = cm_new(1, sizeof(*f));
 
     f->arena = cm_arena_new(0);
-    f->book = kube_audit_book_new();
+    f->book = kube_audit_book_new(WAIT_MS);
     *state = f;
     return 0;
 }
@@ -212,7 +213,7 @@ static void under_which_name_an_odd_request_wrote_cannot_be_told(void **state) {
 // ---- The book
 
 // Where nothing else is said lines come as fields are looked at.
-#define SEEN_MS (KUBE_AUDIT_WAIT_MS * 10)
+#define SEEN_MS (WAIT_MS * 10)
 
 static void wrote_at(struct fixture *f, const char *user, const char *manager, int64_t second,
                      int64_t now_ms) {
@@ -265,21 +266,21 @@ static void what_is_new_waits_for_the_log_and_no_longer_than_that_has_time(void 
     assert_string_equal(kube_audit_user(f->book, &colour, 0, &waits), "");
     assert_true(waits);
     waits = false;
-    assert_string_equal(kube_audit_user(f->book, &colour, KUBE_AUDIT_WAIT_MS, &waits), "");
+    assert_string_equal(kube_audit_user(f->book, &colour, WAIT_MS, &waits), "");
     assert_false(waits);
     wrote(f, "alice", "kubectl-edit", 5); // late is better than never
-    assert_string_equal(kube_audit_user(f->book, &colour, KUBE_AUDIT_WAIT_MS, &waits), "alice");
+    assert_string_equal(kube_audit_user(f->book, &colour, WAIT_MS, &waits), "alice");
 }
 
 static void a_change_waits_once_however_often_it_is_changed_meanwhile(void **state) {
     struct kube_audit_wait w = {.told = 0};
 
     (void)state;
-    assert_true(kube_audit_waits(&w, 1, 1000));
-    assert_true(kube_audit_waits(&w, 2, 1000 + KUBE_AUDIT_WAIT_MS - 1));
-    assert_false(kube_audit_waits(&w, 3, 1000 + KUBE_AUDIT_WAIT_MS));
+    assert_true(kube_audit_waits(&w, 1, 1000, WAIT_MS));
+    assert_true(kube_audit_waits(&w, 2, 1000 + WAIT_MS - 1, WAIT_MS));
+    assert_false(kube_audit_waits(&w, 3, 1000 + WAIT_MS, WAIT_MS));
     kube_audit_told(&w, 3);
-    assert_true(kube_audit_waits(&w, 4, 5000)); // the next one anew
+    assert_true(kube_audit_waits(&w, 4, 5000, WAIT_MS)); // the next one anew
 }
 
 // A book that is full knows of no field whether somebody asked for it.
@@ -287,11 +288,11 @@ static void what_was_told_without_a_name_does_not_wait_again(void **state) {
     struct kube_audit_wait w = {.told = 0};
 
     (void)state;
-    assert_true(kube_audit_waits(&w, 1, 1000));
+    assert_true(kube_audit_waits(&w, 1, 1000, WAIT_MS));
     kube_audit_told(&w, 1);
-    assert_false(kube_audit_waits(&w, 1, 9000));
+    assert_false(kube_audit_waits(&w, 1, 9000, WAIT_MS));
     kube_audit_told(&w, 0);
-    assert_true(kube_audit_waits(&w, 1, 9000));
+    assert_true(kube_audit_waits(&w, 1, 9000, WAIT_MS));
 }
 
 static void of_two_users_of_one_name_nobody_is_named(void **state) {
@@ -373,7 +374,7 @@ static void beside_a_user_who_cannot_be_shown_nobody_is_named(void **state) {
 static void a_write_that_made_no_difference_accounts_for_no_later_one(void **state) {
     struct kube_audit_field colour = field("data.colour", 5);
 
-    wrote_at(*state, "bob", "kubectl-edit", 5, SEEN_MS - KUBE_AUDIT_WAIT_MS);
+    wrote_at(*state, "bob", "kubectl-edit", 5, SEEN_MS - WAIT_MS);
     assert_string_equal(user_of(*state, &colour), "");
     wrote_at(*state, "alice", "kubectl-edit", 5, SEEN_MS * 2); // the log is late
     assert_string_equal(user_of(*state, &colour), "alice");

@@ -172,6 +172,7 @@ static int set_up(void **state) {
                                           .held = on_held,
                                           .cluster_id = on_cluster_id,
                                           .author = on_author,
+                                          .author_wait_ms = 3000,
                                           .good = on_good,
                                           .ctx = f};
     struct cm_err err;
@@ -2482,7 +2483,7 @@ static void who_decided_is_not_waited_for_for_ever(void **state) {
     connect(f);
     f->author = "";
     decide(f, &rejection);
-    for (int i = 0; i < 20; i++) {
+    for (int i = 0; i < 30; i++) {
         assert_null(f->decisions);
         cm_clock_advance(100);
         settle(f);
@@ -2499,7 +2500,7 @@ static void what_is_decided_meanwhile_makes_nobody_wait_longer(void **state) {
     connect(f);
     f->author = "";
     decide(f, &rejection);
-    for (int i = 0; i < 3 && f->decisions == NULL; i++) {
+    for (int i = 0; i < 4 && f->decisions == NULL; i++) {
         cm_clock_advance(900);
         next.at_ms += 900;
         agent_watch_decided(f->watch, &next);
