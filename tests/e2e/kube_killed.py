@@ -2,13 +2,17 @@
 """The agent is killed (-9) while it applies 200 objects, again and again. In the end all are there,
 none is lost from what it knows as its own, and hardly one was sent twice.
 """
+import contextlib
 import pathlib
 import sys
+import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
-from support.kubestory import KubeStory, files  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.kubeproxy import DROPPED, KubeProxy  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files  # noqa: E402
 
 OBJECTS = 200
 # Sent again is what is under way at a kill (16), or was answered while the disk takes what came before.
@@ -18,21 +22,49 @@ AGAIN_PER_KILL = 40
 class Killed(KubeStory):
     hub_options = ("--removal-objects-min", "1000")  # else the removals would wait to be confirmed
 
+    @classmethod
+    def make_agent(cls, again=False):
+        cls.proxy = KubeProxy(cls.cluster).start()
+        return Agent(cls.folder, cls.hub, CLUSTER, cls.hub.join_token(CLUSTER, again), driver="kube",
+                     kubeconfig=cls.proxy.kubeconfig("agent"))
+
+    @contextlib.contextmanager
+    def held(self, method, count, passed):
+        """Lets requests about so many ConfigMaps through: so it is never done before it is killed."""
+        ends, lock = threading.Event(), threading.Lock()
+
+        def rule(its, path):
+            name = path.partition("?")[0]
+            if its != method or "/configmaps/" not in name:
+                return None
+            with lock:
+                if name in passed or len(passed) < count:
+                    passed.add(name)
+                    return None
+            ends.wait()
+            return DROPPED  # who asked is dead by then
+        self.proxy.rule = rule
+        try:
+            yield
+        finally:
+            self.proxy.rule = lambda method, path: None
+            ends.set()
+
     def made(self, app="many"):
         return len(self.admin.list("ConfigMap", "default", f"holdfast.dev/app={app}"))
 
     def test_it_is_killed_in_the_middle_and_goes_on(self):
         maps = [m.config_map(f"map-{i:03d}", text="x" * 2000) for i in range(OBJECTS)]
         mark = self.cluster.audit_mark()
+        self.agent.kill()
         revision = self.commit(files("many", *maps, namespace="default"))
-        killed = []
-        for goal in (20, 60, 120):
-            self.cluster.wait_for(lambda g=goal: self.made() >= g, what=f"{goal} objects")
-            self.agent.kill()
-            killed.append(self.made())
-            self.agent.start()
-        print(f"    killed after {killed} objects", flush=True)
-        self.assertLess(killed[0], OBJECTS, "it was too fast to be killed in the middle")
+        killed, passed = (20, 60, 120), set()
+        for goal in killed:
+            with self.held("PATCH", goal, passed):
+                self.agent.start()
+                self.cluster.wait_for(lambda g=goal: self.made() == g, what=f"{goal} objects")
+                self.agent.kill()
+        self.agent.start()
         self.wait_until(revision)
         self.assertEqual(self.made(), OBJECTS)
         sent = self.written(mark)["patch", "configmaps"]
@@ -56,10 +88,10 @@ class Killed(KubeStory):
         maps = [m.config_map(f"more-{i:03d}", x="1") for i in range(OBJECTS)]
         self.deliver(files("many", *maps, namespace="default"))
         self.repo.git("rm", "-r", "--quiet", "apps/many")
-        self.commit({})
-        self.cluster.wait_for(lambda: self.made() < OBJECTS - 20)
-        self.agent.kill()
-        self.assertGreater(self.made(), 0)
+        with self.held("DELETE", 30, set()):
+            self.commit({})
+            self.cluster.wait_for(lambda: self.made() == OBJECTS - 30, what="some to be removed")
+            self.agent.kill()
         self.agent.start()
         self.cluster.wait_for(lambda: self.made() == 0, what="all to be removed")
         self.cluster.wait_for(lambda: not self.status("many"), what="the hub to forget the App")
@@ -67,10 +99,10 @@ class Killed(KubeStory):
     def test_what_left_git_while_it_was_dead_is_removed_too(self):
         """Also what was made so shortly before the end that nobody could take it down any more."""
         maps = [m.config_map(f"half-{i:03d}", x="1") for i in range(OBJECTS)]
-        self.commit(files("half", *maps, namespace="default"))
-        self.cluster.wait_for(lambda: self.made("half") >= 20)
-        self.agent.kill()
-        self.assertLess(self.made("half"), OBJECTS)
+        with self.held("PATCH", 20, set()):
+            self.commit(files("half", *maps, namespace="default"))
+            self.cluster.wait_for(lambda: self.made("half") == 20, what="some of them")
+            self.agent.kill()
         self.cluster.stop_api()  # so that it does not go on with what it has on its disk
         self.repo.git("rm", "-r", "--quiet", "apps/half")
         revision = self.commit(files("half", maps[-1], namespace="default"))
