@@ -124,13 +124,13 @@ fi
     --listen "127.0.0.1:$link_port" --enroll-listen "127.0.0.1:$enroll_port" \
     --api-listen "127.0.0.1:$api_port" >"$dir/hub.log" 2>&1 &
 pids+=($!)
-wait_for 10 holdfast version --server-only || fail 'the hub did not start'
+wait_for 60 holdfast version --server-only || fail 'the hub did not start'
 note "   agents on 127.0.0.1:$link_port, API on https://127.0.0.1:$api_port"
 
 # --- Agents
 
 say '3. An agent for each cluster: single-use join tokens, keys made by the agents, mutual TLS'
-wait_for 10 bash -c "'$bin/holdfast' --server https://127.0.0.1:$api_port --ca-file '$dir/hub/keys/root.crt' \
+wait_for 60 bash -c "'$bin/holdfast' --server https://127.0.0.1:$api_port --ca-file '$dir/hub/keys/root.crt' \
     --token-file '$dir/hub/admin.token' get clusters -o name | grep -q ." || fail 'the hub knows no cluster'
 holdfast enroll --all --tokens >"$dir/tokens"
 if [ -n "$kubeconfig" ]; then
@@ -142,7 +142,7 @@ if [ -n "$kubeconfig" ]; then
     pids+=($real_pid)
     real_is_gone() { ! kill -0 $real_pid; }
     real_is_settled() { real_is_gone || grep -q 'id=agent.connected' "$dir/real.log"; }
-    wait_for 15 real_is_settled || fail 'the agent of the real cluster did not reach the hub'
+    wait_for 60 real_is_settled || fail 'the agent of the real cluster did not reach the hub'
     if real_is_gone 2>/dev/null; then fail 'the agent of the real cluster gave up'; fi
 fi
 "$bin/holdfast-sim" --tokens "$dir/tokens" --enroll-hub "127.0.0.1:$enroll_port" \
@@ -150,8 +150,8 @@ fi
 sim_pid=$!
 pids+=($sim_pid)
 sim_is_settled() { [ -S "$dir/sim.sock" ] || ! kill -0 $sim_pid; }
-if ! wait_for 15 sim_is_settled || ! kill -0 $sim_pid; then fail 'the agents did not start'; fi
-holdfast wait --for $goal --timeout 60s || fail 'the fleet did not become healthy'
+if ! wait_for 60 sim_is_settled || ! kill -0 $sim_pid; then fail 'the agents did not start'; fi
+holdfast wait --for $goal --timeout 300s || fail 'the fleet did not become healthy'
 
 # --- A commit reaches the fleet
 
@@ -159,7 +159,7 @@ say '4. A commit: checkout 1.4.2 -> 1.5.0'
 sed -i 's#checkout:1\.4\.2#checkout:1.5.0#' "$dir/clone/apps/shop/checkout/deployment.yaml"
 second=$(commit 'checkout 1.5.0')
 note "   pushed ${second:0:8}; the hub polls every second (a webhook would do it at once)"
-holdfast wait --revision "$second" --for $goal --timeout 60s || fail 'the commit did not reach the fleet'
+holdfast wait --revision "$second" --for $goal --timeout 300s || fail 'the commit did not reach the fleet'
 
 # --- Something changes behind Git's back
 
@@ -167,7 +167,7 @@ say "5. Somebody changes two clusters behind Git's back"
 sim drift eu-west-01 Deployment.apps/shop/checkout spec.replicas 9 kubectl-edit
 sim drift store-007 ConfigMap/shop/frontend-config data.logLevel trace kubectl-edit
 drift_is_seen() { [ "$(holdfast get drift -o name | wc -l)" -ge 2 ]; }
-wait_for 10 drift_is_seen || fail 'the drift was not reported'
+wait_for 60 drift_is_seen || fail 'the drift was not reported'
 holdfast get drift
 
 # --- Clusters reject a release
@@ -180,14 +180,14 @@ held_in_git() {
     git -C "$dir/clone" fetch -q && git -C "$dir/clone" show origin/main:holds/checkout 2>/dev/null &&
         git -C "$dir/clone" grep -q store-007 origin/main -- holds
 }
-wait_for 30 held_in_git || fail 'the decision did not come to Git'
+wait_for 150 held_in_git || fail 'the decision did not come to Git'
 git -C "$dir/clone" pull -q --ff-only origin main
 git -C "$dir/clone" log -1 --format='   %h  %an%n%n%w(0,3,3)%B'
 
 say '7. Somebody edits the same App: it lands there too, on the image that is good'
 sed -i 's#^\( *\)- {name: PAYMENT_MODE#\1- {name: CURRENCY, value: EUR}\n&#' "$dir/clone/apps/shop/checkout/deployment.yaml"
 third=$(commit 'checkout: prices in euros')
-holdfast wait --revision "$third" --for $goal --timeout 60s || fail 'the commit did not reach the fleet'
+holdfast wait --revision "$third" --for $goal --timeout 300s || fail 'the commit did not reach the fleet'
 holdfast get holds
 note '   what happened, and why one cluster is as it is:'
 holdfast log :checkout --limit 6
@@ -200,7 +200,7 @@ by_hand_is_left() {
     all=$(difference)
     grep -q '^+.*trace' <<<"$all" && ! grep -q /checkout/ <<<"$all"
 }
-wait_for 30 by_hand_is_left || fail 'the state repository does not tell the drift'
+wait_for 150 by_hand_is_left || fail 'the state repository does not tell the drift'
 note '   The three clusters are as desired, with the Hold; one change by hand is left:'
 difference
 

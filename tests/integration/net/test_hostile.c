@@ -449,8 +449,9 @@ static void exhaust_descriptors(struct fixture *f) {
     for (int i = 0; i < 20; i++) {
         peers[i] = raw_peer_connect(f->port);
     }
-    (void)usleep(200000); // not to wait for something: the accept loop fails and pauses meanwhile
-    wait_for_answer(f);
+    for (int i = 0; i < 20; i++) { // one thread asks for answers and for connections in turn
+        wait_for_answer(f);
+    }
     (void)setrlimit(RLIMIT_NOFILE, &before);
     for (int i = 0; i < 20; i++) {
         if (peers[i] != NULL) {
