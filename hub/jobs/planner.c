@@ -146,7 +146,7 @@ struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluste
                                        const struct hub_proven_list *proven) {
     struct hub_outcome *o = hub_outcome_new();
     struct hub_cluster_state *state = hub_planner_cluster(p, cluster);
-    bool same = strcmp(state->id, cluster_id) == 0;
+    bool same = cluster_id[0] == '\0' || strcmp(state->id, cluster_id) == 0;
 
     if (!same) {
         (void)snprintf(state->id, sizeof(state->id), "%s", cluster_id);

@@ -232,6 +232,7 @@ int64_t hub_planner_due_ms(const struct hub_planner *p);
 // vain, unless that was asked for before.
 void hub_planner_ask_holds(struct hub_planner *p, struct hub_outcome *o);
 
+// hub_planner_enroll: cluster_id "" is the one that the cluster has.
 struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluster,
                                        const char *cluster_id,
                                        const struct hub_proven_list *proven);

@@ -7,6 +7,7 @@
 
 #include "common/clock.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "common/str.h"
@@ -19,6 +20,7 @@
 
 #define STORE_RETRY_MIN_MS 1000
 #define STORE_RETRY_MAX_MS 60000
+#define PROVEN_RETRY_MS 10000
 #define LOOK_MS 60000 // at the clock, which may be set
 
 static void make_metrics(struct hub_sync *s) {
@@ -108,6 +110,21 @@ static void begin_fetching(struct hub_sync *s) {
                                         .ctx = s};
 }
 
+static bool look_again(void *ctx, const char *cluster, void *value) {
+    (void)value;
+    hub_sync_enrolled(ctx, cluster, "");
+    return true;
+}
+
+static void retry_proven(void *ctx) {
+    struct hub_sync *s = ctx;
+    struct cm_map *clusters = s->unproven;
+
+    s->unproven = cm_map_new(NULL);
+    cm_map_each(clusters, look_again, s);
+    cm_map_free(clusters);
+}
+
 enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **out,
                         struct cm_err *err) {
     if (check_repositories(config->repositories, err) < 0) {
@@ -118,6 +135,8 @@ enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **
     cm_list_init(&s->steps);
     cm_list_init(&s->trees);
     s->retry_record = (struct cm_timer){.run = hub_sync_retry_record, .ctx = s};
+    s->unproven = cm_map_new(NULL);
+    s->retry_proven = (struct cm_timer){.run = retry_proven, .ctx = s};
     s->due = (struct cm_timer){.run = hub_sync_due, .ctx = s};
     s->record_backoff =
         (struct cm_backoff){.min_ms = STORE_RETRY_MIN_MS, .max_ms = STORE_RETRY_MAX_MS};
@@ -187,17 +206,25 @@ struct enrolling {
     char *cluster_id;
 };
 
+static void note_unproven(struct hub_sync *s, const char *cluster, const struct cm_err *err) {
+    cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
+           "until it can be read, a cluster goes by what Git says, tried there or not", "cluster",
+           cluster, NULL);
+    if (!s->stopping && cm_map_len(s->unproven) == 0) {
+        cm_timer_start(s->config.loop, &s->retry_proven, PROVEN_RETRY_MS);
+    }
+    cm_map_put(s->unproven, cluster, s);
+}
+
 static void on_proven(void *ctx, const struct cm_err *err, struct hub_proven_list *list) {
     struct enrolling *e = ctx;
     struct hub_sync *s = e->sync;
 
     s->jobs--;
     if (err->code != CM_OK) {
-        cm_log(CM_LOG_ERROR, "store.failed", err->msg, "what",
-               "a cluster begins with what Git says, tried there or not", "cluster", e->cluster,
-               NULL);
+        note_unproven(s, e->cluster, err);
     }
-    if (!s->stopping) {
+    if (!s->stopping && (err->code == CM_OK || e->cluster_id[0] != '\0')) {
         hub_step_add(s, HUB_STEP_ENROLL, e->cluster, e->cluster_id)->proven = CM_TAKE(list);
         hub_steps_go(s);
     }
@@ -365,6 +392,7 @@ void hub_sync_stop(struct hub_sync *s, void (*stopped)(void *ctx), void *ctx) {
     (void)eventfd_write(s->fetching.cancel_fd, 1);
     cm_timer_stop(s->config.loop, &s->retry_record);
     cm_timer_stop(s->config.loop, &s->due);
+    cm_timer_stop(s->config.loop, &s->retry_proven);
     drop_all(s);
     hub_sync_check_stopped(s);
 }
@@ -387,6 +415,7 @@ void hub_sync_free(struct hub_sync *s) {
         hub_step_free(step);
     }
     hub_planner_free(s->planner);
+    cm_map_free(s->unproven);
     for (size_t i = 0; i < s->repository_count; i++) {
         hub_found_free(s->repositories[i].found);
         free(s->repositories[i].name);

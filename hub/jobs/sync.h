@@ -67,7 +67,8 @@ void hub_sync_start(struct hub_sync *s);
 CM_MUSTUSE enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, struct cm_err *err);
 
 // What sessions tell (hub/session/sessions.h).
-// hub_sync_enrolled: an agent enrolled, or what it has proven is another.
+// hub_sync_enrolled: an agent enrolled, or what it has proven is another. cluster_id "": whichever
+// the cluster has.
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id);
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation);
 void hub_sync_decided(struct hub_sync *s);

@@ -5,10 +5,12 @@
 #include "common/arena.h"
 #include "common/list.h"
 #include "common/loop.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/metrics.h"
 #include "hub/access/authority.h"
 #include "hub/config/config.h"
+#include "hub/jobs/planner_state.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/store.h"
 #include "hub/jobs/sync_state.h"
@@ -169,10 +171,36 @@ static void a_mirror_that_no_app_wants_goes_but_for_that_of_holds(void **state) 
     assert_string_equal(left, "fleet fleet@holds ");
 }
 
+static void what_could_not_be_read_of_a_cluster_is_read_again(void **state) {
+    struct fixture *f = *state;
+    struct hub_sync *s = f->sync;
+
+    desk_run(f->desk, "ALTER TABLE proven RENAME TO away");
+    hub_sync_enrolled(s, "paris", "one");
+    while (s->jobs > 0) {
+        desk_settle(f->desk);
+    }
+    assert_non_null(cm_map_get(s->unproven, "paris"));
+    assert_string_equal(hub_planner_cluster(s->planner, "paris")->id, "one"); // it has enrolled
+    s->retry_proven.run(s);
+    while (s->jobs > 0) {
+        desk_settle(f->desk);
+    }
+    assert_non_null(cm_map_get(s->unproven, "paris")); // still
+    desk_run(f->desk, "ALTER TABLE away RENAME TO proven");
+    s->retry_proven.run(s);
+    while (s->jobs > 0) {
+        desk_settle(f->desk);
+    }
+    assert_int_equal(cm_map_len(s->unproven), 0);
+    assert_string_equal(hub_planner_cluster(s->planner, "paris")->id, "one");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(what_could_not_be_read_of_a_cluster_is_read_again),
         TEST(what_many_clusters_get_leaves_others_their_turn),
         TEST(stopping_waits_until_all_of_it_is_in_force),
         TEST(a_mirror_that_no_app_wants_goes_but_for_that_of_holds),
