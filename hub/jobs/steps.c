@@ -80,10 +80,31 @@ void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {
     }
 }
 
+static size_t count_begins(const struct hub_desired *d) {
+    size_t count = 0;
+
+    for (size_t i = 0; d != NULL && i < d->pair_count; i++) {
+        count += d->pairs[i].begins != NULL ? 1 : 0;
+    }
+    return count;
+}
+
+// look_again: what was promoted before it was on record that a cluster waits for it, nobody heard.
+static void look_again(struct hub_sync *s, const struct hub_step *step) {
+    const struct hub_outcome *o = step->kind == HUB_STEP_ENROLL ? step->outcome : NULL;
+
+    for (size_t i = 0; o != NULL && !s->stopping && i < o->change_count; i++) {
+        if (count_begins(o->changes[i].now) > count_begins(o->changes[i].before)) {
+            hub_sync_enrolled(s, o->changes[i].cluster, "");
+        }
+    }
+}
+
 static void end_step(struct hub_sync *s, struct hub_step *step) {
     bool decided = step->kind == HUB_STEP_DECIDE;
 
     cm_list_remove(&step->in_steps);
+    look_again(s, step);
     hub_step_free(step);
     cm_metric_add(s->metric_steps, -1);
     s->busy = false;

@@ -10,6 +10,7 @@
 #include "common/metrics.h"
 #include "hub/access/authority.h"
 #include "hub/config/config.h"
+#include "hub/fleet/fleet.h"
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/store.h"
@@ -196,10 +197,29 @@ static void what_could_not_be_read_of_a_cluster_is_read_again(void **state) {
     assert_string_equal(hub_planner_cluster(s->planner, "paris")->id, "one");
 }
 
+static void what_was_promoted_before_it_was_waited_for_is_looked_for(void **state) {
+    static const struct hub_pair pair = {.app = "web", .begins = "Canary\n"};
+    struct fixture *f = *state;
+    struct hub_step *step = hub_step_add(f->sync, HUB_STEP_ENROLL, "paris", "one");
+    struct cm_arena *a = cm_arena_new(0);
+    struct hub_desired now = {.refs = 2, .cluster = "paris", .pairs = &pair, .pair_count = 1};
+    struct hub_cluster_change change = {.cluster = "paris", .now = &now};
+
+    step->outcome = cm_arena_get(a, sizeof(*step->outcome));
+    *step->outcome = (struct hub_outcome){.arena = a, .changes = &change, .change_count = 1};
+    f->sync->busy = true;
+    hub_step_publish(step);
+    while (f->sync->jobs > 0) {
+        desk_settle(f->desk);
+    }
+    assert_non_null(cm_map_get(f->sync->planner->clusters, "paris")); // a step came of it
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_fixture, close_fixture)
 
 int main(void) {
     const struct CMUnitTest tests[] = {
+        TEST(what_was_promoted_before_it_was_waited_for_is_looked_for),
         TEST(what_could_not_be_read_of_a_cluster_is_read_again),
         TEST(what_many_clusters_get_leaves_others_their_turn),
         TEST(stopping_waits_until_all_of_it_is_in_force),
