@@ -29,7 +29,7 @@ struct fixture {
     struct hub_keeper *keeper;
     size_t written;
     size_t refused;
-    bool again; // what was wanted last said so
+    bool again;        // what was wanted last said so
     enum cm_rc answer; // of the writer
 };
 
