@@ -202,10 +202,10 @@ static void a_certificate_counts_once_its_agent_was_seen_with_it(void **state) {
 static void whom_a_person_let_go_on_counts_until_it_is_certified_anew(void **state) {
     struct cm_err err;
 
-    hold(*state, "chosen", 5000, 6000);
-    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET approved_ms = 5301", ""), CM_OK);
+    hold(*state, "chosen", 6000, 7000);
+    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET approved_ms = 6301", ""), CM_OK);
     assert_before(*state, 1, 0);
-    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET begins_ms = 5001", ""), CM_OK);
+    assert_int_equal(hub_db_run(*state, &err, "UPDATE agent SET begins_ms = 6001", ""), CM_OK);
     assert_before(*state, 0, 0);
 }
 
