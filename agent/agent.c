@@ -505,6 +505,16 @@ static void note_outdated(struct agent *a) {
     agent_link_outdated(a->link, a->disk.generation, a->mark.epoch, a->mark.generation);
 }
 
+// claim_mark: the disk is new, but a manifest that is not below this one is all that counts here.
+// The hub may have begun to count anew, for Git did not name the cluster for a while.
+static void claim_mark(struct agent *a) {
+    bool come = a->waiting != NULL && !is_older(a, a->waiting->epoch, a->waiting->generation);
+
+    if (is_older(a, a->disk.epoch, a->disk.generation) && !come) {
+        agent_link_outdated(a->link, 0, a->mark.epoch, a->mark.generation);
+    }
+}
+
 static void on_recalled(void *ctx, const struct agent_mark *mark, const struct cm_err *error) {
     struct agent *a = ctx;
 
@@ -513,7 +523,10 @@ static void on_recalled(void *ctx, const struct agent_mark *mark, const struct c
     }
     a->recovering = false;
     a->mark = *mark;
-    if (agent_mark_is_older(a->disk.epoch, a->disk.generation, mark)) {
+    if (a->disk.generation == 0) {
+        claim_mark(a);
+        begin_work(a);
+    } else if (agent_mark_is_older(a->disk.epoch, a->disk.generation, mark)) {
         note_outdated(a);
         begin_recover(a);
     } else {
@@ -521,11 +534,10 @@ static void on_recalled(void *ctx, const struct agent_mark *mark, const struct c
     }
 }
 
-// begin_recall asks the target which manifest was in force last, if the disk has one at all.
+// begin_recall asks the target which manifest was in force last.
 static void begin_recall(struct agent *a) {
     a->recovering = false;
-    if (a->driver->ops->recall == NULL || a->driver->observes || a->disk.generation == 0 ||
-        a->outdated) {
+    if (a->driver->ops->recall == NULL || a->driver->observes || a->outdated) {
         begin_work(a);
         return;
     }

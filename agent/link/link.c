@@ -112,7 +112,7 @@ void agent_link_outdated(struct agent_link *l, uint64_t held, uint64_t epoch, ui
     l->lost_generation = generation;
     l->lost_untold = held;
     if (l->state == LINK_GREETING || l->state == LINK_UP) {
-        link_close(l, "this agent's disk is an older copy");
+        link_close(l, "a newer manifest was applied in this cluster than this agent's disk has");
     }
 }
 

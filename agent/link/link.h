@@ -123,8 +123,8 @@ void agent_link_held(struct agent_link *l);
 void agent_link_refetch(struct agent_link *l);
 
 // agent_link_outdated says that the disk, which held only generation `held` at the start, is an
-// older copy, for the target has a newer one: the hub is told in a new conversation, and gives what
-// is not below that.
+// older copy, or a new one (0), for the target has a newer one: the hub is told in a new
+// conversation, and gives what is not below that.
 void agent_link_outdated(struct agent_link *l, uint64_t held, uint64_t epoch, uint64_t generation);
 
 bool agent_link_is_up(const struct agent_link *l);

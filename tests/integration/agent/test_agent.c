@@ -1998,6 +1998,39 @@ static void a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy(void 
     assert_true(sim_has(f, WEB) && !sim_has(f, OLD));
 }
 
+static bool hub_was_told(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).hello_generation == f->number;
+}
+
+// Its hub counts anew: Git did not name the cluster for a while.
+static void a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows(void **state) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", ((struct fixture *)*state)->dir);
+    struct fixture *f = *state;
+    const struct test_app before = {
+        .name = "shop", .revision = "c1", .objects = objects_before, .object_count = 2};
+    const struct test_app after = {
+        .name = "shop", .revision = "c2", .objects = objects_after, .object_count = 2};
+    const struct test_manifest manifests[] = {manifest_of(&before, 1, 7), manifest_of(&after, 1, 1),
+                                              manifest_of(&after, 1, 8)};
+
+    fake_hub_publish(f->hub, &manifests[0]);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    end_agent(f, false);
+    assert_int_equal(unlink(log), 0);
+    fake_hub_publish(f->hub, &manifests[1]);
+    start_agent(f);
+    f->number = 7;
+    assert_true(turn_until(f->loop, hub_was_told, f));
+    assert_false(is_outdated(f)); // it is new
+    assert_int_equal(fake_hub_counts(f->hub).disk_generation, 0);
+    assert_true(sim_has(f, OLD));
+    fake_hub_publish(f->hub, &manifests[2]);
+    assert_true(turn_until(f->loop, has_what_came_after, f));
+}
+
 // The agent was upgraded, or its cluster built anew.
 static void a_cluster_that_says_nothing_has_the_disk_count(void **state) {
     struct fixture *f = *state;
@@ -2100,6 +2133,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_git_goes_back_to_is_applied_though_an_older_copy_of_the_disk_has_it),
     TEST(an_app_that_only_an_older_copy_of_the_disk_knows_is_forgotten),
     TEST(a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy),
+    TEST(a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows),
     TEST(a_cluster_that_says_nothing_has_the_disk_count),
     TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),
     TEST(another_bundle_under_the_signed_name_is_not_applied_from_disk),
