@@ -122,7 +122,8 @@ static bool is_selector(const struct cm_json *node) {
 static bool is_nothing(const char *place, const struct cm_json *holder,
                        const struct cm_json *node) {
     static const char *const marks[] = {"pod-template-hash", "rollouts-pod-template-hash",
-                                        "flagger-id", "creationTimestamp"};
+                                        "flagger-id", "creationTimestamp",
+                                        "$patch"}; // of a ControllerRevision
 
     for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
         if (strcmp(marks[i], node->key) == 0) {

@@ -37,8 +37,10 @@ static void what_servers_and_controllers_put_on_is_looked_past(void **state) {
                  "\"IfNotPresent\",\"terminationMessagePath\":\"/dev/termination-log\","
                  "\"securityContext\":{}");
     const char *any = "{\"spec\":{\"nodeSelector\":{}}}";
+    const char *revision = "{\"$patch\":\"replace\",\"metadata\":{\"labels\":{}},\"spec\":{}}";
 
     (void)state;
+    assert_null(differs(a, "{\"metadata\":{\"labels\":{}},\"spec\":{}}", revision, false));
     assert_null(differs(a, ours, theirs, false));
     assert_null(differs(a, theirs, ours, false));
     assert_null(differs(a, any, "{\"spec\":{}}", false));
