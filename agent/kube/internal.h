@@ -382,7 +382,6 @@ struct kube_entry {
     bool unwanted;   // changed while it was not to be compared: left there, or to be applied
     bool ahead;      // while op: a newer form was seen
     uint64_t ahead_version;
-    uint64_t ahead_print;
 };
 
 struct kube_table {

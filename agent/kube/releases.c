@@ -283,7 +283,9 @@ void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm
 }
 
 bool kube_releases_unheard(const struct kube_entry *e) {
-    return is_rollout(e->key) && (e->releases == NULL || !e->releases->own.known);
+    bool says = is_rollout(e->key) || is_kind(e, "StatefulSet.apps");
+
+    return says && (e->releases == NULL || !e->releases->own.known);
 }
 
 bool kube_releases_wait(const struct kube_entry *e) {

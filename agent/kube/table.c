@@ -6,7 +6,8 @@
 //
 // Own applies are no drift: while an operation works on an object, what is seen of it is only taken
 // down (`ahead`). The answer of the apply then is the new baseline, and what is older than it is
-// ignored. If something newer was seen, and it is not just another status, we look again.
+// ignored. If something newer was seen we look again, also if it is just another status: it may be
+// the last that a controller says of a release.
 #include <stdlib.h>
 #include <string.h>
 
@@ -491,7 +492,6 @@ static void take_ahead(struct kube_entry *e, struct cm_arena *a, const struct cm
     }
     e->ahead = true;
     e->ahead_version = version;
-    e->ahead_print = kube_object_print(live);
     read_health(e, a, live);
 }
 
@@ -558,7 +558,6 @@ void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct c
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note) {
     uint64_t version = kube_object_version(live);
-    uint64_t print = kube_object_print(live);
     bool newer = e->ahead && e->ahead_version > version;
 
     e->known = true;
@@ -572,8 +571,8 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->nameless = 0;
     e->unnamed = false;
     kube_audit_told(&e->wait, 0);
-    e->print = print;
-    e->doubtful = newer && e->ahead_print != print;
+    e->print = kube_object_print(live);
+    e->doubtful = newer;
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
     e->unasked = true; // a field that still differs keeps its user

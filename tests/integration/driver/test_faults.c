@@ -188,11 +188,15 @@ static bool has_not_drifted(void *ctx) {
     return ((struct fixture *)ctx)->drift_count == 0;
 }
 
-static bool was_asked(void *ctx) {
+static bool was_asked_now(void *ctx) {
     struct fixture *f = ctx;
 
-    cm_clock_advance(STEP_MS);
     return fake_api_count(f->api, f->what) >= f->number;
+}
+
+static bool was_asked(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return was_asked_now(ctx);
 }
 
 static bool is_late(void *ctx) {
@@ -992,6 +996,80 @@ static void a_pod_that_holds_up_is_found_among_however_many(void **state) {
                     "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" STUCK_POD "]}");
     be_stuck(f, SPEC_OF("one", "\"replicas\":2,"), "");
     wait_asked(f, "DELETE /api/v1/namespaces/shop/pods/db-1", 1);
+}
+
+// db_at is the set as it is at a version, of one digit, with a status. The caller frees it.
+static char *db_at(struct fixture *f, char version, const char *status) {
+    static const char at[] = "\"resourceVersion\":\"";
+    char *live =
+        want(f, "StatefulSet", APPS "statefulsets/db", "db", SPEC_OF("one", "\"replicas\":2,"), "",
+             SPEC_OF("one", "\"replicas\":2,"), status);
+
+    strstr(live, at)[sizeof(at) - 1] = version;
+    return live;
+}
+
+#define WELL                                                                                       \
+    "\"replicas\":2,\"updatedReplicas\":2,\"availableReplicas\":2,\"readyReplicas\":2,"            \
+    "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\""
+#define STUCK                                                                                      \
+    "\"replicas\":2,\"updatedReplicas\":1,\"availableReplicas\":1,\"readyReplicas\":1,"            \
+    "\"currentRevision\":\"db-1\",\"updateRevision\":\"db-1\""
+#define DB_PATCH "PATCH /apis/apps/v1/namespaces/shop/statefulsets/db"
+#define DB_WATCH "GET /apis/apps/v1/statefulsets?watch=1"
+
+// apply_db applies a set that is well.
+static void apply_db(struct fixture *f) {
+    struct agent_object object = {.app = "shop", .key = DB, .default_namespace = "shop"};
+
+    f->done = false;
+    object.bytes = f->desired;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+}
+
+// have_db applies one, and tracks it when all that there is to see of it was seen.
+static void have_db(struct fixture *f) {
+    f->goes_back = true;
+    CM_AUTOFREE char *well = db_at(f, '3', WELL);
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ALL);
+    fake_api_answer(f->api, DB_PATCH, 0, 200, well);
+    fake_api_answer(f->api, APPS "statefulsets/db", 0, 200, well);
+    list(f, "GET /apis/apps/v1/statefulsets?labelSelector", well);
+    list(f, CANARY_LIST, "");
+    start(f);
+    apply_db(f);
+    assert_true(turn_until(f->loop, is_done, f));
+    wait_asked(f, DB_WATCH, 1);
+    track(f, DB);
+}
+
+static void what_a_set_says_before_it_is_tracked_is_heard(void **state) {
+    struct fixture *f = *state;
+
+    have_db(f);
+    wait_asked(f, APPS "statefulsets/db", 1);
+    assert_true(turn_until(f->loop, is_released, f));
+    assert_string_equal(f->token, "db-1");
+    assert_true(f->promoted);
+}
+
+static void what_a_set_says_while_it_is_applied_is_heard(void **state) {
+    struct fixture *f = *state;
+
+    have_db(f);
+    assert_true(turn_until(f->loop, is_released, f));
+    fake_api_hold(f->api, DB_PATCH);
+    apply_db(f);
+    wait_asked(f, DB_PATCH, 2);
+    CM_AUTOFREE char *stuck = db_at(f, '9', STUCK);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", stuck);
+    fake_api_event(f->api, DB_WATCH, event);
+    wait_asked(f, PODS, 1); // so that was seen
+    fake_api_release(f->api);
+    f->what = APPS "statefulsets/db";
+    f->number = 2;
+    assert_true(turn_until(f->loop, was_asked_now, f)); // no other look helps
+    wait_asked(f, "&limit=200", 1);
 }
 
 static void no_pod_is_deleted_where_the_template_is_not_as_git_says(void **state) {
@@ -2388,6 +2466,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_deployment_that_was_applied_is_heard_when_it_is_up),
     TEST(what_a_canary_of_a_daemon_set_said_before_is_heard),
     TEST(a_pod_that_holds_up_is_found_among_however_many),
+    TEST(what_a_set_says_before_it_is_tracked_is_heard),
+    TEST(what_a_set_says_while_it_is_applied_is_heard),
     TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
     TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
     TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),
