@@ -19,7 +19,7 @@ PACKAGES = {"flagger": "github.com/fluxcd/flagger/cmd/flagger",
             "gitea": "code.gitea.io/gitea"}
 TAGS = {"gitea": "sqlite,sqlite_unlock_notify"}  # its database is in C, too
 # Not optimized, and nothing for a debugger: two fifths less to do, for programs that do little. Gitea does much.
-COMPILER = dict.fromkeys(("flagger", "flux"), "all=-N -l -dwarf=false")
+COMPILER = dict.fromkeys(("flagger", "flux", "rollouts"), "all=-N -l -dwarf=false")
 
 
 def binary_path(name):
