@@ -50,7 +50,7 @@ class KubeClient:
         cert = (user["client-certificate"], user["client-key"]) if "client-key" in user else None
         return cls(cluster["server"], cluster["certificate-authority"], user.get("token"), cert)
 
-    def request(self, method, path, body=None, content_type="application/json", timeout=30):
+    def request(self, method, path, body=None, content_type="application/json", timeout=120):
         """One request, of a text or of a value as JSON; returns the decoded answer, or its text."""
         connection = http.client.HTTPSConnection(self.address, context=self.tls, timeout=timeout)
         try:
@@ -71,7 +71,7 @@ class KubeClient:
     def ready(self):
         """Whether the API server says that it is ready."""
         try:
-            return self.request("GET", "/readyz", timeout=2) == "ok"
+            return self.request("GET", "/readyz", timeout=20) == "ok"
         except (OSError, http.client.HTTPException, KubeError):
             return False
 
