@@ -285,7 +285,7 @@ class Drift(KubeStory):
         self.assertEqual(self.find("Deployment", "hand")["spec"]["replicas"], 5)
 
     def told(self, word):
-        """Where a word is: files of the hub and the agent, and what Git repositories have in them."""
+        """Where a word is: files of the hub and the agent, Git repositories, and what people are answered."""
         found = {file.name for folder in (self.hub.data, self.agent.data) for file in folder.rglob("*")
                  if file.is_file() and word.encode() in file.read_bytes()}
         for head in [*self.hub.data.rglob("HEAD"), self.repo.bare / "HEAD"]:
@@ -294,7 +294,10 @@ class Drift(KubeStory):
                                       capture_output=True, check=True, timeout=60).stdout
                 found |= {head.parent.name} if word.encode() in held else set()
         events = json.dumps(self.hub.get("events", "--limit", "5000"))
-        return found | ({"events"} if word in events else set())
+        said = {"events": events, "metrics": self.hub.metrics_text()}
+        for words in (("get", "drift"), ("diff",), ("describe", "app", "hand")):  # diff says 1 for what differs
+            said[words[0]] = self.hub.run(*words, "--cluster", "real", "-o", "json", check=False).stdout
+        return found | {where for where, text in said.items() if word in text}
 
     def test_what_may_be_a_secret_is_taken_over_in_no_way_and_told_nowhere(self):
         self.set_in({"env": [{"name": "LOGIN", "value": "canary-in-a-login"}]}, KUBECTL_SET)
@@ -312,6 +315,7 @@ class Drift(KubeStory):
             self.assertEqual((self.told(value), self.told(encoded)), (set(), set()))
         everywhere = {name.removesuffix("-wal") for name in self.told("example.com/hand:2")}
         self.assertLessEqual({"hub.db", "state.git", "fleet.git", "log"}, everywhere, everywhere)
+        self.assertLessEqual({"get", "diff", "describe"}, self.told("LOGIN"))
 
 
 if __name__ == "__main__":
