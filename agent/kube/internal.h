@@ -424,6 +424,8 @@ void kube_scaled_applied(struct kube_entry *e, const struct cm_json *live);
 // kube_entry_after_op goes on with what kube_entry_compare found; NULL: it was not asked.
 void kube_entry_after_op(struct kube_entry *e, const struct kube_drift *drift);
 void kube_entry_missing(struct kube_entry *e, bool say);
+// kube_entry_gone_ahead takes down that an object was deleted while an operation works on it.
+void kube_entry_gone_ahead(struct kube_entry *e, uint64_t version);
 void kube_entry_unknown(struct kube_entry *e, const char *why);
 void kube_entry_reword(struct kube_entry *e); // why it is not ready is known better now
 void kube_entry_look(struct kube_entry *e, bool say);

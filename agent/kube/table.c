@@ -495,6 +495,14 @@ static void take_ahead(struct kube_entry *e, struct cm_arena *a, const struct cm
     read_health(e, a, live);
 }
 
+void kube_entry_gone_ahead(struct kube_entry *e, uint64_t version) {
+    if (!e->ahead || version > e->ahead_version) {
+        e->ahead = true;
+        e->ahead_version = version;
+    }
+    e->doubtful = true; // after the operation somebody looks
+}
+
 // see takes in how an object is. The core may untrack it when it hears: the caller pins it.
 static void see(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live, bool anyhow) {
     uint64_t version = kube_object_version(live);

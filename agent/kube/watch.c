@@ -474,7 +474,7 @@ static void see_deleted(struct kube_watch *w, struct cm_arena *a, const struct c
         return;
     }
     if (e->op != NULL) {
-        e->doubtful = true; // after the operation somebody looks
+        kube_entry_gone_ahead(e, kube_object_version(object));
     } else {
         kube_entry_look(e, false); // gone, or it has lost its label
     }
