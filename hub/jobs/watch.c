@@ -87,10 +87,9 @@ static void on_trouble(void *ctx, struct hub_fetcher *f, const char *why) {
     }
 }
 
-// may_hold tells whether there can be Holds that wait to be merged.
+// may_hold tells whether there can be Holds that wait to be merged, or that a server refused.
 static bool may_hold(const struct hub_tracked *t) {
-    return t->in_trees.next == NULL && t->config->provider != NULL &&
-           t->config->write != HUB_WRITE_OFF;
+    return t->in_trees.next == NULL && t->config->write != HUB_WRITE_OFF;
 }
 
 struct hub_fetcher_config hub_watch_config(struct hub_tracked *t) {

@@ -4,15 +4,12 @@ meanwhile; merged it is done, closed the release is tried again, edited it is wh
 A hub that lost its disk finds again what is in force."""
 import json
 import pathlib
-import shutil
-import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
 from support.gitea import OnGitea  # noqa: E402
-from support.hub import program  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.simstory import SOON, SimStory, files, fleet  # noqa: E402
 
@@ -187,24 +184,6 @@ class PullRequests(OnGitea, SimStory):
         self.wait_none()  # nothing is left to change
         self.assertNotIn("suspend", self.repo.git("show", "origin/main:apps/web/app.yaml"))
 
-    def lose_the_disk(self):
-        """What is left of the hub are its keys and the registry."""
-        data, kept = self.hub.data / "data", self.folder / "kept"
-        self.hub.kill()
-        shutil.rmtree(kept, ignore_errors=True)
-        kept.mkdir()
-        shutil.copytree(data / "keys", kept / "keys")
-        shutil.copy(data / "registry.jsonl", kept / "registry")
-        shutil.rmtree(data)
-
-    def recover(self):
-        data, kept = self.hub.data / "data", self.folder / "kept"
-        shutil.copytree(kept / "keys", data / "keys")
-        subprocess.run([program("holdfast-hub"), "recover", kept / "registry", "--data-dir", data],
-                       capture_output=True, text=True, check=True, timeout=60)
-        self.hub.start_and_wait()
-        self.wait_connected("c01", "c02", "c03")
-
     def test_8_a_hub_that_lost_its_disk_keeps_out_what_waits_to_be_merged(self):
         self.follow()
         self.deliver(web("5", A="a"))
@@ -216,7 +195,7 @@ class PullRequests(OnGitea, SimStory):
         self.lose_the_disk()
         self.follow()
         self.repo.push(web("5", A="b"), "while it is away")
-        self.recover()
+        self.recover("c01", "c02", "c03")
         self.wait_resolved(self.repo.head())
         wait_for(lambda: self.settings() == ["b", "b", "b"], SOON, "the rest of it to land", 0.1)
         self.assertEqual(self.images(), ["4", "5", "5"])
@@ -235,7 +214,7 @@ class PullRequests(OnGitea, SimStory):
         pull = self.wait_open("c01")
         self.lose_the_disk()
         self.gitea.close(pull["number"])
-        self.recover()
+        self.recover("c01", "c02", "c03")
         self.wait_images("5", "5", "5")
         self.wait_event("pull-request.closed", app="web")
         self.wait_nothing_in_force()

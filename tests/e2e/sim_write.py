@@ -59,6 +59,8 @@ LEFT = "ConfigMap/default/left"
 RULED = "ConfigMap/default/ruled"
 KEPT = "Deployment.apps/default/kept"
 KILLED = -9
+MAIN_IS_PROTECTED = ("while read old new ref; do test $ref != refs/heads/main || "
+                     "{ echo 'main is protected' >&2; exit 1; }; done")
 
 
 def kept(version):
@@ -339,8 +341,7 @@ class Write(SimStory):
     def test_8b_where_nobody_can_be_asked_what_is_in_force_stands_on_a_branch_until_it_is_taken(self):
         self.follow()
         self.deliver(kept("2"))
-        self.hook("pre-receive", "while read old new ref; do test $ref != refs/heads/main || "
-                                 "{ echo 'main is protected' >&2; exit 1; }; done")
+        self.hook("pre-receive", MAIN_IS_PROTECTED)
         before = self.bare("rev-parse", "main")
         self.sim.ask("decide", "c11", KEPT, "rejected", "Failed checks threshold reached 5")
         there = "holdfast/holds"
@@ -350,6 +351,19 @@ class Write(SimStory):
         self.assertIn("  clusters:\n  - c11\n", self.file(path, there))
         self.assertRegex(self.bare("log", "-1", "--format=%B", there), r"\nHoldfast-Seal: \w{64}\n")
         self.assertEqual((self.bare("rev-parse", f"{there}~1"), self.bare("rev-parse", "main")), (before, before))
+        image = self.sim.object("c11", KEPT)["spec"]["template"]["spec"]["containers"][0]["image"]
+        self.assertEqual(image, "reg/kept:1")
+
+    def test_8c_a_hub_that_lost_its_disk_finds_it_there(self):
+        there = "holdfast/holds"
+        self.hook("pre-receive", MAIN_IS_PROTECTED)
+        path = self.bare("ls-tree", "-r", "--name-only", there, "holds").strip()
+        self.lose_the_disk()
+        self.recover("c11")
+        held = self.wait_event("release.held", app="kept", cluster="c11")
+        self.assertIn("as the branch of Holds says", held["message"])
+        self.wait_event("write.failed")
+        self.assertIn("  - c11\n", self.file(path, there))
         image = self.sim.object("c11", KEPT)["spec"]["template"]["spec"]["containers"][0]["image"]
         self.assertEqual(image, "reg/kept:1")
         self.tearDown()

@@ -8,7 +8,9 @@ Apps and their objects are given as dicts (manifests.py). The real programs run,
 """
 import contextlib
 import json
+import shutil
 import socket
+import subprocess
 import time
 
 from support import manifests, story
@@ -188,6 +190,25 @@ class SimStory(story.Story):
         gone = self.folder / "away"
         self.repo.bare.rename(gone)
         return gone, lambda: gone.rename(self.repo.bare)
+
+    def lose_the_disk(self):
+        """What is left of the hub are its keys and the registry."""
+        data, kept = self.hub.data / "data", self.folder / "kept"
+        self.hub.kill()
+        shutil.rmtree(kept, ignore_errors=True)
+        kept.mkdir()
+        shutil.copytree(data / "keys", kept / "keys")
+        shutil.copy(data / "registry.jsonl", kept / "registry")
+        shutil.rmtree(data)
+
+    def recover(self, *names):
+        """Makes a hub of what is left, and waits until these are connected."""
+        data, kept = self.hub.data / "data", self.folder / "kept"
+        shutil.copytree(kept / "keys", data / "keys")
+        subprocess.run([program("holdfast-hub"), "recover", kept / "registry", "--data-dir", data],
+                       capture_output=True, text=True, check=True, timeout=60)
+        self.hub.start_and_wait()
+        self.wait_connected(*names)
 
     def wait_written(self):
         """Until nothing is left to be written: what a verb waits for is then a push of its own."""
