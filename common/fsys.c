@@ -205,11 +205,10 @@ static void close_dirp(DIR **dir) {
     }
 }
 
-static int remove_at(int parent, const char *name, int depth);
+typedef int (*each_fn)(void *ctx, int parent, const char *name, int depth);
 
-// empty_folder removes what is in the folder; 0 or -1 with errno.
-static int empty_folder(int parent, const char *name, int depth) {
-    int fd = openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+// each_in calls `each` for all that is in a folder, until it fails; 0 or -1 with errno. It owns fd.
+static int each_in(int fd, each_fn each, void *ctx, int depth) {
     CM_CLEANUP(close_dirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
     struct dirent *entry;
 
@@ -218,18 +217,20 @@ static int empty_folder(int parent, const char *name, int depth) {
         return -1;
     }
     while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0) {
-            continue;
-        }
-        if (remove_at(fd, entry->d_name, depth) != 0) {
+        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+            each(ctx, fd, entry->d_name, depth) != 0) {
             return -1;
         }
     }
     return 0;
 }
 
+static int open_in(int parent, const char *name) {
+    return openat(parent, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+}
+
 // remove_at removes a file, a link (not what it points to) or a folder; 0 or -1 with errno.
-static int remove_at(int parent, const char *name, int depth) {
+static int remove_at(void *ctx, int parent, const char *name, int depth) {
     if (unlinkat(parent, name, 0) == 0 || errno == ENOENT) {
         return 0;
     }
@@ -240,24 +241,23 @@ static int remove_at(int parent, const char *name, int depth) {
         errno = ELOOP;
         return -1;
     }
-    if (empty_folder(parent, name, depth + 1) != 0) {
+    if (each_in(open_in(parent, name), remove_at, ctx, depth + 1) != 0) {
         return -1;
     }
     return unlinkat(parent, name, AT_REMOVEDIR);
 }
 
 enum cm_rc cm_fsys_remove_tree(const char *path, struct cm_err *err) {
-    if (remove_at(AT_FDCWD, path, 0) != 0) {
+    if (remove_at(NULL, AT_FDCWD, path, 0) != 0) {
         return fail_errno(err, "remove", path);
     }
     return CM_OK;
 }
 
-static int give_below(int parent, const struct stat *owner, int depth);
-
 // give_at gives a file, a link or a folder with what is in it; 0 or -1 with errno. What was looked
 // at is what is given, whatever takes its name meanwhile.
-static int give_at(int parent, const char *name, const struct stat *owner, int depth) {
+static int give_at(void *ctx, int parent, const char *name, int depth) {
+    const struct stat *owner = ctx;
     CM_CLEANUP(close_fdp) int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct stat st;
 
@@ -272,25 +272,7 @@ static int give_at(int parent, const char *name, const struct stat *owner, int d
     if (given && fchownat(fd, "", owner->st_uid, owner->st_gid, AT_EMPTY_PATH) != 0) {
         return -1;
     }
-    return S_ISDIR(st.st_mode) ? give_below(fd, owner, depth + 1) : 0;
-}
-
-static int give_below(int parent, const struct stat *owner, int depth) {
-    int fd = openat(parent, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    CM_CLEANUP(close_dirp) DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    struct dirent *entry;
-
-    if (dir == NULL) {
-        close_fdp(&fd);
-        return -1;
-    }
-    while ((entry = readdir(dir)) != NULL) {
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
-            give_at(fd, entry->d_name, owner, depth) != 0) {
-            return -1;
-        }
-    }
-    return 0;
+    return S_ISDIR(st.st_mode) ? each_in(open_in(fd, "."), give_at, ctx, depth + 1) : 0;
 }
 
 enum cm_rc cm_fsys_give(const char *path, struct cm_err *err) {
@@ -303,7 +285,7 @@ enum cm_rc cm_fsys_give(const char *path, struct cm_err *err) {
     if (fd < 0 || fstat(fd, &owner) != 0) {
         return fail_errno(err, "look at", path);
     }
-    if (owner.st_uid != 0 && give_below(fd, &owner, 0) != 0) {
+    if (owner.st_uid != 0 && each_in(open_in(fd, "."), give_at, &owner, 0) != 0) {
         return fail_errno(err, "give its owner what is in", path);
     }
     return CM_OK;

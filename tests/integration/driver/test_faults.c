@@ -1053,36 +1053,16 @@ static void what_a_set_says_before_it_is_tracked_is_heard(void **state) {
     assert_true(f->promoted);
 }
 
-static void what_a_set_says_while_it_is_applied_is_heard(void **state) {
-    struct fixture *f = *state;
-
+// overtake_apply has an event of a form come before the answer of an apply.
+static void overtake_apply(struct fixture *f, const char *type, const char *status) {
     have_db(f);
     assert_true(turn_until(f->loop, is_released, f));
     fake_api_hold(f->api, DB_PATCH);
     apply_db(f);
     wait_asked(f, DB_PATCH, 2);
-    CM_AUTOFREE char *stuck = db_at(f, '9', STUCK);
-    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", stuck);
-    fake_api_event(f->api, DB_WATCH, event);
-    wait_asked(f, PODS, 1); // so that was seen
-    fake_api_release(f->api);
-    f->what = APPS "statefulsets/db";
-    f->number = 2;
-    assert_true(turn_until(f->loop, was_asked_now, f)); // no other look helps
-    wait_asked(f, "&limit=200", 1);
-}
-
-static void
-what_is_deleted_after_it_was_applied_and_before_that_is_answered_is_looked_for(void **state) {
-    struct fixture *f = *state;
-
-    have_db(f);
-    assert_true(turn_until(f->loop, is_released, f));
-    fake_api_hold(f->api, DB_PATCH);
-    apply_db(f);
-    wait_asked(f, DB_PATCH, 2);
-    CM_AUTOFREE char *last = db_at(f, '9', WELL);
-    CM_AUTOFREE char *event = cm_strf("{\"type\":\"DELETED\",\"object\":%s}", last);
+    CM_AUTOFREE char *live = db_at(f, '9', status);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"%s\",\"object\":%s}", type, live);
+    wait_asked(f, DB_WATCH, 2); // a watch that is dropped hears nothing
     fake_api_event(f->api, DB_WATCH, event);
     fake_api_end(f->api);
     wait_asked(f, DB_WATCH, fake_api_count(f->api, DB_WATCH) + 1); // so that was seen
@@ -1090,6 +1070,17 @@ what_is_deleted_after_it_was_applied_and_before_that_is_answered_is_looked_for(v
     f->what = APPS "statefulsets/db";
     f->number = 2;
     assert_true(turn_until(f->loop, was_asked_now, f)); // no other look helps
+}
+
+static void what_a_set_says_while_it_is_applied_is_heard(void **state) {
+    struct fixture *f = *state;
+
+    overtake_apply(f, "MODIFIED", STUCK);
+    wait_asked(f, "&limit=200", 1);
+}
+
+static void what_is_deleted_while_it_is_applied_is_looked_for(void **state) {
+    overtake_apply(*state, "DELETED", WELL);
 }
 
 static void no_pod_is_deleted_where_the_template_is_not_as_git_says(void **state) {
@@ -2488,7 +2479,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_pod_that_holds_up_is_found_among_however_many),
     TEST(what_a_set_says_before_it_is_tracked_is_heard),
     TEST(what_a_set_says_while_it_is_applied_is_heard),
-    TEST(what_is_deleted_after_it_was_applied_and_before_that_is_answered_is_looked_for),
+    TEST(what_is_deleted_while_it_is_applied_is_looked_for),
     TEST(no_pod_is_deleted_where_the_template_is_not_as_git_says),
     TEST(a_job_that_went_while_no_watch_was_open_may_have_ended),
     TEST(a_job_that_is_deleted_before_our_eyes_has_not_ended),

@@ -1458,8 +1458,8 @@ static void put_pair_of_apps(struct world *w, const char *image) {
     world_put(w, "apps/pay/pay.yaml", text);
 }
 
-// Two Apps of one release group on two clusters, of which `a` rejected release 2 of one of them.
-static void put_split_group(struct world *w) {
+// Two Apps of one release group on two clusters, which went from release 1 to 2.
+static void put_group(struct world *w) {
     static const char group[] = "  releaseGroup: checkout\n  targets: [{clusterSelector: {}}]";
 
     world_init(w);
@@ -1471,6 +1471,11 @@ static void put_split_group(struct world *w) {
     (void)world_commit(w);
     put_pair_of_apps(w, "2");
     (void)world_commit(w);
+}
+
+// `a` rejected release 2 of one of them.
+static void put_split_group(struct world *w) {
+    put_group(w);
     assert_string_equal(world_problems(w), "");
     CM_CLEANUP(hub_hold_freep) struct hub_hold *hold = decision("2", "1", "a", "e1");
     hold->bad_revision = "r2";
@@ -1560,19 +1565,9 @@ static void reject_pay(struct world *w, const char *cluster, const char *event) 
     reject_2(w, cluster, event);
 }
 
-// Two Apps of one release group, of which two clusters rejected release 2: shop's controller did.
+// Two clusters rejected release 2 of both: shop's controller did.
 static void put_rejected_group(struct world *w) {
-    static const char group[] = "  releaseGroup: checkout\n  targets: [{clusterSelector: {}}]";
-
-    world_init(w);
-    world_put_cluster(w, "a", "", "");
-    world_put_cluster(w, "b", "", "");
-    world_put_app(w, "shop", group);
-    world_put_app(w, "pay", group);
-    put_pair_of_apps(w, "1");
-    (void)world_commit(w);
-    put_pair_of_apps(w, "2");
-    (void)world_commit(w);
+    put_group(w);
     world_load(w);
     reject_pay(w, "a", "e1");
     reject_pay(w, "b", "e2");
