@@ -144,11 +144,16 @@ enum cm_rc hub_proven_is_awaited(struct hub_db *db, const struct hub_proven_row 
 
 enum cm_rc hub_proven_forget(struct hub_db *db, const char *cluster, const char *app,
                              struct cm_err *err) {
-    return hub_db_run(db, err,
-                      "DELETE FROM proven WHERE cluster = ?1 AND app = ?2 AND NOT EXISTS (SELECT 1"
-                      " FROM decision d WHERE d.app = ?2 AND d.bad_revision = proven.revision AND"
-                      " d.settled = 1)",
-                      "tt", cluster, app);
+    enum cm_rc rc = hub_db_run(
+        db, err,
+        "DELETE FROM proven WHERE cluster = ?1 AND app = ?2 AND NOT EXISTS (SELECT 1"
+        " FROM decision d WHERE d.app = ?2 AND d.bad_revision = proven.revision AND d.settled = 1)",
+        "tt", cluster, app);
+
+    return rc < 0
+               ? rc
+               : hub_db_run(db, err, "UPDATE proven SET needs = '' WHERE cluster = ?1 AND app = ?2",
+                            "tt", cluster, app);
 }
 
 #define OF_ONE                                                                                     \

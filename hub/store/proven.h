@@ -57,7 +57,8 @@ CM_MUSTUSE enum cm_rc hub_proven_is_awaited(struct hub_db *db, const struct hub_
                                             bool *out, struct cm_err *err);
 
 // hub_proven_forget ends what was promoted of an App on a cluster that it comes to again: that was
-// another time. A release that others rejected was promoted all the same.
+// another time. A release that others rejected was promoted all the same: of it that
+// is kept, without needs, so it ends nothing that is waited for now.
 CM_MUSTUSE enum cm_rc hub_proven_forget(struct hub_db *db, const char *cluster, const char *app,
                                         struct cm_err *err);
 

@@ -184,7 +184,8 @@ static void what_comes_again_was_promoted_at_another_time(void **state) {
     assert_int_equal(hub_proven_forget(*state, "rome", "web", &err), CM_OK);
     reject(*state, "abc");
     assert_int_equal(hub_proven_forget(*state, "paris", "web", &err), CM_OK);
-    assert_true(any(*state, "abc")); // which others rejected
+    assert_true(any(*state, "abc"));                                   // which others rejected
+    assert_string_equal(releases(*state, "paris"), "paris web  abc;"); // nothing waits for that now
     run(*state, "UPDATE decision SET settled = 2");
     assert_int_equal(hub_proven_forget(*state, "paris", "web", &err), CM_OK);
     assert_false(any(*state, "abc"));
