@@ -153,7 +153,11 @@ struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluste
         hub_answers_done(&state->answers); // which were another agent's
         state->manifest = (struct cm_sha256){0};
     }
-    begin_with(p, o, state, cluster, proven);
+    if (proven != NULL) {
+        begin_with(p, o, state, cluster, proven);
+    } else { // the record could not be read: what it begins with stays until it is
+        hub_outcome_room(o, 1);
+    }
     struct hub_desired *desired = p->ready ? hub_fleet_desired(p->fleet, cluster) : state->desired;
     if (!same && desired != NULL && can_publish(p, desired)) {
         hub_offer(p, o, desired);

@@ -77,6 +77,20 @@ static void it_does_so_after_a_restart_too(void **state) {
     assert_true(runs(o, "reg/one"));
 }
 
+static void what_a_cluster_begins_with_stays_while_the_record_cannot_be_read(void **state) {
+    struct rig *r = *state;
+
+    (void)begin_canary(r);
+    assert_true(runs(rig_enroll(r, "paris-1", NEW), "reg/one"));
+    struct hub_outcome *o = hub_planner_enroll(r->planner, "paris-1", NEW, NULL);
+    assert_int_equal(o->change_count, 0);
+    hub_outcome_free(o);
+    o = hub_planner_enroll(r->planner, "paris-1", "yet another", NULL); // anew, before it was done
+    assert_true(runs(o, "reg/one"));
+    hub_outcome_free(o);
+    assert_true(runs(rig_commit(r, "fleet", "workload web w three b"), "reg/one"));
+}
+
 static void a_hub_that_was_killed_when_it_enrolled_offers_nothing_untried(void **state) {
     struct rig *r = *state;
     struct hub_agent_row row = {
@@ -446,6 +460,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         RIG_TEST(who_is_built_anew_begins_with_what_was_promoted_on_it),
         RIG_TEST(it_does_so_after_a_restart_too),
+        RIG_TEST(what_a_cluster_begins_with_stays_while_the_record_cannot_be_read),
         RIG_TEST(a_hub_that_was_killed_when_it_enrolled_offers_nothing_untried),
         RIG_TEST(where_what_is_in_force_was_promoted_there_is_nothing_to_prove),
         RIG_TEST(nobody_waits_for_a_controller_that_git_does_not_have),
