@@ -75,7 +75,38 @@ void hub_begins_seed(struct hub_link *link, const char *begins) {
     set_lines(link, begins != NULL ? cm_buf_copy(begins, strlen(begins) + 1) : NULL);
 }
 
-void hub_begins_leave(struct hub_link *link) {
+// is_led tells whether a line is what a controller of that App decided: others only go with it.
+static bool is_led(const struct hub_app_holds *holds, const char *line) {
+    for (size_t i = 0; holds != NULL && i < holds->decisions.count; i++) {
+        const struct hub_hold_entry *entry = holds->decisions.items[i];
+
+        if (!hub_hold_joins(entry->hold) && strcmp(entry->hold->cause.object, line) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// end_line: nobody there will promote it any more, and if the App comes back that is another time.
+static void end_line(struct hub_fleet *f, struct hub_cluster *c, const char *line) {
+    for (size_t i = 0; i < c->link_count; i++) {
+        if (remove_line(c->links[i], line)) {
+            cm_map_put(f->begun, c->named.name, f);
+        }
+    }
+}
+
+void hub_begins_leave(struct hub_fleet *f, struct hub_link *link) {
+    const struct hub_app_holds *holds = cm_map_get(f->holds, link->app->named.name);
+
+    for (const char *at = link->begins != NULL ? (const char *)link->begins->data : ""; *at != '\0';
+         at += strcspn(at, "\n") + 1) {
+        CM_AUTOFREE char *line = cm_strf("%.*s", (int)strcspn(at, "\n"), at);
+
+        if (is_led(holds, line)) {
+            end_line(f, link->cluster, line);
+        }
+    }
     set_lines(link, NULL);
 }
 

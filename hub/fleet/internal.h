@@ -683,7 +683,9 @@ size_t hub_begins_add(struct hub_update *u, struct hub_link *link,
                       const struct hub_hold_entry ***entries, size_t count);
 void hub_begins_touch(struct hub_update *u, const char *app); // where something is waited for
 void hub_begins_seed(struct hub_link *link, const char *begins);
-void hub_begins_leave(struct hub_link *link);
+// hub_begins_leave ends what a link, which its cluster lists no more, and those that go with it
+// wait for.
+void hub_begins_leave(struct hub_fleet *f, struct hub_link *link);
 
 // ---- exemptions.c
 void hub_exemptions_changed(struct hub_update *u, struct hub_named *named);

@@ -365,7 +365,7 @@ void hub_link_drop(struct hub_fleet *f, struct hub_link *link) {
     app->links[link->at]->at = link->at;
     leave_variant(f, link);
     hub_held_leave(f, link);
-    hub_begins_leave(link);
+    hub_begins_leave(f, link);
     hub_version_unref(f, link->version);
     cm_buf_unref(link->revision);
     cm_buf_unref(link->repo);

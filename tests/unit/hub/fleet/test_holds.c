@@ -1626,6 +1626,33 @@ static void what_joins_a_release_group_on_a_cluster_does_as_the_one_that_is_ther
     world_done(&w);
 }
 
+static void what_a_release_group_waited_for_ends_with_the_app_that_leads_it(void **state) {
+    static const char everywhere[] = "  releaseGroup: checkout\n  targets: [{clusterSelector: {}}]";
+    static const char before[] =
+        "  releaseGroup: checkout\n  targets: [{cluster: a}, {cluster: b}]";
+    struct world w;
+
+    (void)state;
+    put_rejected_group(&w);
+    add_cluster(&w, "d");
+    add_cluster(&w, "e");
+    assert_both_run(&w, "d", "1");
+    world_put_app(&w, "pay", "  releaseGroup: checkout\n  targets: [{cluster: a}, {cluster: d}]");
+    (void)world_commit(&w);
+    assert_runs(&w, "e", "1"); // who only went with it takes nothing along
+    assert_string_equal(world_pair(&w, "e", "shop")->begins, KEY "\n");
+    world_put_app(&w, "shop", before);
+    (void)world_commit(&w);
+    (void)world_commit(&w);
+    assert_non_null(strstr(world_object(&w, "d", "pay", PAY_KEY), "reg/pay:2\""));
+    assert_null(world_pair(&w, "d", "pay")->begins);
+    world_put_app(&w, "shop", everywhere);
+    (void)world_commit(&w);
+    assert_runs(&w, "d", "1"); // which is new there again
+    assert_non_null(strstr(world_object(&w, "d", "pay", PAY_KEY), "reg/pay:2\""));
+    world_done(&w);
+}
+
 static void where_nobody_leads_a_release_group_any_more_it_is_begun_with(void **state) {
     struct world w;
 
@@ -1689,6 +1716,7 @@ int main(void) {
         cmocka_unit_test(what_git_still_has_a_new_cluster_begins_with),
         cmocka_unit_test(a_new_cluster_begins_and_goes_on_with_all_of_a_release_group),
         cmocka_unit_test(what_is_promoted_of_a_release_group_is_begun_with_by_all_of_it),
+        cmocka_unit_test(what_a_release_group_waited_for_ends_with_the_app_that_leads_it),
         cmocka_unit_test(what_joins_a_release_group_on_a_cluster_does_as_the_one_that_is_there),
         cmocka_unit_test(where_nobody_leads_a_release_group_any_more_it_is_begun_with),
         cmocka_unit_test(what_still_is_of_a_release_that_is_kept_out_of_its_group_is_a_problem),
