@@ -20,7 +20,8 @@
 
 #define STORE_RETRY_MIN_MS 1000
 #define STORE_RETRY_MAX_MS 60000
-#define PROVEN_RETRY_MS 10000
+#define PROVEN_RETRY_MIN_MS 10000
+#define PROVEN_RETRY_MAX_MS 60000
 #define LOOK_MS 60000 // at the clock, which may be set
 
 static void make_metrics(struct hub_sync *s) {
@@ -137,6 +138,8 @@ enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **
     s->retry_record = (struct cm_timer){.run = hub_sync_retry_record, .ctx = s};
     s->unproven = cm_map_new(NULL);
     s->retry_proven = (struct cm_timer){.run = retry_proven, .ctx = s};
+    s->proven_backoff =
+        (struct cm_backoff){.min_ms = PROVEN_RETRY_MIN_MS, .max_ms = PROVEN_RETRY_MAX_MS};
     s->due = (struct cm_timer){.run = hub_sync_due, .ctx = s};
     s->record_backoff =
         (struct cm_backoff){.min_ms = STORE_RETRY_MIN_MS, .max_ms = STORE_RETRY_MAX_MS};
@@ -211,7 +214,7 @@ static void note_unproven(struct hub_sync *s, const char *cluster, const struct 
            "until it can be read, a cluster goes by what Git says, tried there or not", "cluster",
            cluster, NULL);
     if (!s->stopping && cm_map_len(s->unproven) == 0) {
-        cm_timer_start(s->config.loop, &s->retry_proven, PROVEN_RETRY_MS);
+        cm_timer_start(s->config.loop, &s->retry_proven, cm_backoff_next(&s->proven_backoff));
     }
     cm_map_put(s->unproven, cluster, s);
 }
@@ -223,6 +226,8 @@ static void on_proven(void *ctx, const struct cm_err *err, struct hub_proven_lis
     s->jobs--;
     if (err->code != CM_OK) {
         note_unproven(s, e->cluster, err);
+    } else {
+        cm_backoff_reset(&s->proven_backoff);
     }
     if (!s->stopping && (err->code == CM_OK || e->cluster_id[0] != '\0')) {
         hub_step_add(s, HUB_STEP_ENROLL, e->cluster, e->cluster_id)->proven = CM_TAKE(list);

@@ -90,8 +90,9 @@ struct hub_sync {
     struct cm_timer due; // something ends by time
     struct cm_timer retry_record;
     struct cm_backoff record_backoff;
-    struct cm_map *unproven; // clusters of which nobody could read what was promoted there
-    struct cm_timer retry_proven;
+    struct cm_map *unproven;      // clusters of which nobody could read what was promoted there
+    struct cm_timer retry_proven; // one for all of these
+    struct cm_backoff proven_backoff;
     bool stopping;
     void (*stopped)(void *ctx);
     void *stopped_ctx;

@@ -188,12 +188,14 @@ static void what_could_not_be_read_of_a_cluster_is_read_again(void **state) {
         desk_settle(f->desk);
     }
     assert_non_null(cm_map_get(s->unproven, "paris")); // still
+    assert_true(s->proven_backoff.last_ms > 0);
     desk_run(f->desk, "ALTER TABLE away RENAME TO proven");
     s->retry_proven.run(s);
     while (s->jobs > 0) {
         desk_settle(f->desk);
     }
     assert_int_equal(cm_map_len(s->unproven), 0);
+    assert_int_equal(s->proven_backoff.last_ms, 0); // it works again
     assert_string_equal(hub_planner_cluster(s->planner, "paris")->id, "one");
 }
 
