@@ -241,6 +241,38 @@ static void what_was_promoted_before_an_app_left_ends_nothing_when_it_comes_agai
     assert_true(runs_on(rig_commit(r, "fleet", "workload web w two c"), "rome-1", "reg/two"));
 }
 
+// reject_too has another release rejected as well.
+static void reject_too(struct rig *r, const char *revision) {
+    struct cm_err err;
+
+    assert_int_equal(
+        hub_db_run(r->db, &err,
+                   "INSERT INTO decision (id, cluster, cluster_id, app, key, controller,"
+                   " controller_key, verdict, bad, good, bad_bundle, good_bundle, bad_revision,"
+                   " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional,"
+                   " settled, why, hold) SELECT randomblob(32), cluster, cluster_id, app, key,"
+                   " controller, controller_key, verdict, bad, good, bad_bundle, good_bundle, ?1,"
+                   " good_revision, good_object, text, weight, at_ms, seen_ms, actor, provisional,"
+                   " settled, why, hold FROM decision",
+                   "t", revision),
+        CM_OK);
+}
+
+static void what_was_promoted_before_ends_nothing_after_a_restart(void **state) {
+    struct rig *r = *state;
+    const struct hub_proven_row row = promoted_on("rome-1", "abc");
+
+    (void)reject_two(r, true);
+    (void)rig_enroll(r, "rome-1", NEW);
+    (void)rig_prove(r, &row);
+    reject_too(r, "abc"); // so it is kept that this was promoted
+    (void)rig_commit(r, "fleet", "rm clusters/rome-1.yaml");
+    assert_true(runs_on(rig_commit(r, "fleet", "cluster rome-1"), "rome-1", "reg/one"));
+    rig_start(r, fleet);
+    (void)rig_resume(r, "fleet");
+    assert_true(runs_on(rig_commit(r, "fleet", "workload web w two b"), "rome-1", "reg/one"));
+}
+
 static void a_hub_that_was_killed_when_that_was_promoted_goes_on(void **state) {
     struct rig *r = *state;
     const struct hub_proven_row row = promoted_on("rome-1", "abc");
@@ -469,6 +501,7 @@ int main(void) {
         RIG_TEST(what_was_promoted_there_is_restored_whole_if_it_is_what_runs),
         RIG_TEST(who_comes_after_a_rejection_does_not_begin_with_what_was_rejected),
         RIG_TEST(what_was_promoted_before_an_app_left_ends_nothing_when_it_comes_again),
+        RIG_TEST(what_was_promoted_before_ends_nothing_after_a_restart),
         RIG_TEST(a_hub_that_was_killed_when_that_was_promoted_goes_on),
         RIG_TEST(who_gets_its_first_agent_after_a_rejection_does_not_begin_with_it),
         RIG_TEST(a_hub_that_was_killed_when_it_enrolled_does_not_offer_it),
