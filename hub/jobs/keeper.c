@@ -262,11 +262,12 @@ static void put_back(struct file *f, struct want *w) {
     rest(f);
     if (f->want != NULL) {
         want_free(w);
+        set_due(f, f->due_ms);
     } else {
         f->want = w;
         f->since_ms = cm_clock_now_ms();
+        f->due_ms = f->next_ms;
     }
-    f->due_ms = f->due_ms < f->next_ms ? f->next_ms : f->due_ms;
     go_on_ticking(f->keeper);
 }
 

@@ -29,8 +29,9 @@ struct fixture {
     struct hub_keeper *keeper;
     size_t written;
     size_t refused;
-    bool again;        // what was wanted last said so
-    enum cm_rc answer; // of the writer
+    bool again;                           // what was wanted last said so
+    enum cm_rc answer;                    // of the writer
+    const struct hub_hold_ask *meanwhile; // wanted while the writer has it; NULL: nothing is
 };
 
 static struct fixture *writing; // the writer's: it is asked without a context of ours
@@ -43,6 +44,10 @@ void __wrap_hub_writer_add( // NOLINT(cert-dcl51-cpp,bugprone-reserved-identifie
 
     (void)w;
     assert_string_equal(ask->kind, "hold");
+    if (writing->meanwhile != NULL) {
+        hub_keeper_take(writing->keeper, writing->meanwhile, 1);
+        writing->meanwhile = NULL;
+    }
     writing->again = strstr(ask->args, "\"again\":true") != NULL;
     if (writing->answer < 0) {
         writing->refused++;
@@ -160,6 +165,23 @@ static void what_could_not_be_put_on_record_is_tried_later_and_later(void **stat
     assert_int_equal(f->written, 1);
 }
 
+static void what_is_newer_and_runs_until_git_has_it_does_not_wait_for_what_failed(void **state) {
+    struct fixture *f = *state;
+    struct hub_hold_ask ask = grown(1, false);
+    const struct hub_hold_ask urgent = grown(2, true);
+
+    f->answer = CM_EBUSY;
+    hub_keeper_take(f->keeper, &ask, 1);
+    pass(f, 10 * 60 * 1000); // by now it is tried further apart than what is newer may wait
+    f->meanwhile = &urgent;
+    for (size_t refused = f->refused; f->refused == refused;) {
+        pass(f, TICK_MS);
+    }
+    f->answer = CM_OK;
+    pass(f, 10000 + TICK_MS);
+    assert_int_equal(f->written, 1);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, open_keeper, close_keeper)
 
 int main(void) {
@@ -168,6 +190,7 @@ int main(void) {
         TEST(what_runs_until_git_has_it_waits_ten_seconds_at_most),
         TEST(but_not_where_somebody_takes_the_file_away_each_time),
         TEST(what_could_not_be_put_on_record_is_tried_later_and_later),
+        TEST(what_is_newer_and_runs_until_git_has_it_does_not_wait_for_what_failed),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
