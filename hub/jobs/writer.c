@@ -51,6 +51,7 @@ struct place {
     struct hub_forge *forge; // the flush's while it is under way; NULL: there is none
     struct hub_pulls pulls;  // those that are not merged or closed
     char *holds;             // as struct hub_flush has it
+    bool unshown;            // likewise
     struct cm_map *proofs;   // the flush's while it is under way
     struct cm_metric *metric_pulls;
     bool has_pushed; // since the start:
@@ -318,6 +319,7 @@ static void take_pulls(struct place *p, struct hub_flush *f) {
     p->pulls = kept;
     free(p->holds);
     p->holds = CM_TAKE(f->holds);
+    p->unshown = f->unshown;
     p->by_pulls = f->by_pulls;
     p->looked_ms = cm_clock_now_ms();
     cm_metric_set(p->metric_pulls, (int64_t)kept.count);
@@ -366,16 +368,20 @@ static void note_pulls(struct place *p, const struct hub_flush *f) {
 
 static void flush(struct place *p);
 
+// has_work tells whether there is something to write or to look at.
+static bool has_work(const struct place *p) {
+    return !cm_list_empty(&p->waiting) || p->pulls.count > 0 || p->unshown;
+}
+
 // schedule_look looks at pull requests after a fetch, and once a minute.
 static void schedule_look(struct place *p) {
     int64_t now_ms = cm_clock_now_ms();
     int64_t pause_ms = (int64_t)p->pulls.count * LOOK_EACH_MS;
-    bool any = p->pulls.count > 0 || !cm_list_empty(&p->waiting);
 
     pause_ms = pause_ms < LOOK_MIN_MS ? LOOK_MIN_MS : pause_ms;
     pause_ms = !p->look && pause_ms < LOOK_MAX_MS ? LOOK_MAX_MS : pause_ms;
     int64_t due_ms = p->looked_ms + pause_ms;
-    if (any) {
+    if (has_work(p)) {
         cm_timer_start(p->owner->config.loop, &p->timer, due_ms > now_ms ? due_ms - now_ms : 0);
     }
 }
@@ -564,6 +570,7 @@ static void flush(struct place *p) {
                                   .forge = p->forge,
                                   .by_pulls = p->by_pulls};
     j->flush.holds = cm_strdup(p->holds);
+    j->flush.unshown = p->unshown;
     j->flush.proofs = p->proofs;
     hub_pulls_copy(&p->pulls, &j->flush.pulls);
     hub_flush_fill(&j->flush, &p->waiting);
@@ -579,7 +586,7 @@ static void flush(struct place *p) {
 static void on_timer(void *ctx) {
     struct place *p = ctx;
 
-    if (!p->busy && !p->owner->stopping && (!cm_list_empty(&p->waiting) || p->pulls.count > 0)) {
+    if (!p->busy && !p->owner->stopping && has_work(p)) {
         flush(p);
     }
 }

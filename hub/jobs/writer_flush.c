@@ -634,7 +634,9 @@ static void end_without_provider(struct hub_flush *f) {
                                     f->repository->name);
 
     for (size_t i = 0; i < f->count; i++) {
-        hub_flush_settle(&f->items[i], HUB_WRITTEN_NEVER, why);
+        if (hub_flush_is_open(&f->items[i])) {
+            hub_flush_settle(&f->items[i], HUB_WRITTEN_NEVER, why);
+        }
     }
 }
 

@@ -637,10 +637,11 @@ static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm
     CM_AUTOFREE char *content = leave_holds(f, tip, err);
     bool theirs = false;
 
+    f->unshown = content == NULL || f->holds == NULL || strcmp(f->holds, content) != 0;
     if (content == NULL) {
         return err->code;
     }
-    if (f->holds != NULL && strcmp(f->holds, content) == 0) {
+    if (!f->unshown) {
         return CM_OK;
     }
     enum cm_rc rc = find_branch(f, &branch, &seen, &expected, &theirs, err);
@@ -654,6 +655,7 @@ static enum cm_rc show_holds(struct hub_flush *f, struct hub_tip *tip, struct cm
     if (rc == CM_OK) {
         free(f->holds);
         f->holds = CM_TAKE(content);
+        f->unshown = false;
     }
     return rc == CM_EEXISTS ? CM_OK : rc;
 }
@@ -664,19 +666,23 @@ void hub_flush_show(struct hub_flush *f) {
     bool refused = f->err.code == CM_EAUTH && f->trouble == HUB_REPO_REFUSED;
     struct cm_err err = {.code = CM_OK};
 
-    if (!refused && (f->err.code != CM_OK || is_none)) {
+    if (!refused && (f->err.code != CM_OK || is_none || f->cut)) { // what is cut may be there
         return;
     }
     f->most = 0;
+    f->unshown = true;
     if (hub_tip_open(f->folder, &tip, &err) == CM_OK &&
-        hub_flush_evaluate(f, &tip, &err) == CM_OK) {
-        (void)!show_holds(f, &tip, &err); // what is not there as it should is tried the next time
+        hub_flush_evaluate(f, &tip, &err) == CM_OK && show_holds(f, &tip, &err) == CM_OK) {
+        return;
     }
-    if (refused && err.code != CM_OK) {
+    if (refused) {
         CM_AUTOFREE char *why = cm_strdup(f->err.msg);
 
         (void)cm_fail(&f->err, CM_EAUTH, "%.300s; nor is it on '" HUB_HOLDS_BRANCH "': %.300s", why,
                       err.msg);
+    } else {
+        f->err = err;
+        (void)cm_wrap(&f->err, "show on '" HUB_HOLDS_BRANCH "' what is in force");
     }
 }
 

@@ -110,6 +110,7 @@ struct hub_flush {
     bool by_pulls;                 // all goes into some; found out if the branch is protected
     struct hub_pulls pulls;        // those that are open
     char *holds;           // names what HUB_HOLDS_BRANCH has; "": it is not there; NULL: not known
+    bool unshown;          // that is not as it shall be: it is tried again
     struct cm_map *proofs; // hub_proofs_new; borrowed
     bool again;            // something is to be done right after
     int64_t wait_ms;       // for as long the provider wants to be left alone

@@ -366,10 +366,12 @@ class Write(SimStory):
         self.assertIn("  - c11\n", self.file(path, there))
         image = self.sim.object("c11", KEPT)["spec"]["template"]["spec"]["containers"][0]["image"]
         self.assertEqual(image, "reg/kept:1")
-        self.tearDown()
+        self.hook("pre-receive", "while read old new ref; do test $ref != refs/heads/holdfast/holds || "
+                                 "{ rm -f hooks/pre-receive; echo 'not now' >&2; exit 1; }; done")
         self.hub.run("sync")
         wait_for(lambda: not self.bare("branch", "--list", there), SOON, "the branch to go", 0.2)
         self.assertIn("  - c11\n", self.file(path))
+        self.assertTrue([row for row in self.events("write.failed") if "not now" in row["message"]])
 
     def test_9_who_pushes_in_the_very_moment_loses_nothing(self):
         self.follow()

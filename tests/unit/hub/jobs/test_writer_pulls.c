@@ -284,6 +284,19 @@ static void what_asks_for_one_is_no_commit_where_there_are_none_any_more(void **
     expect(f, "git -C fleet.git rev-list --count main", "1");
 }
 
+static void what_can_never_be_is_told_so_once(void **state) {
+    struct fixture *f = *state;
+
+    f->flush.by_pulls = false;
+    f->flush.forge = NULL;
+    add(f, "freeze", "web", "freezes/a.yaml", "a");
+    add(f, "ban", "web", "../b.yaml", "b");
+    f->flush.items[1].writing->asks_pull = true;
+    run(f);
+    assert_int_equal(f->flush.items[1].what, HUB_WRITTEN_NEVER);
+    assert_null(strstr(f->flush.items[1].why, "'provider'"));
+}
+
 // What would have been commits is cut; then it turns out that all goes into pull requests.
 static void none_is_closed_while_what_is_in_it_is_not_at_hand(void **state) {
     struct fixture *f = *state;
@@ -623,6 +636,35 @@ static void the_branch_of_holds_is_left_alone_while_they_are_the_same(void **sta
     expect(f, "git -C fleet.git rev-list --count main..holdfast/holds", "2");
 }
 
+static void what_was_refused_is_shown_until_all_that_waits_was_taken(void **state) {
+    struct fixture *f = *state;
+    struct hub_flush *flush = &f->flush;
+    struct cm_err err;
+
+    flush->by_pulls = false;
+    flush->forge = NULL;
+    add_hold(f, "web", "holds/web/a.yaml");
+    assert_int_equal(hub_flush_fetch(flush, NULL, &err), CM_OK);
+    flush->trouble = HUB_REPO_REFUSED; // a server with a hook would
+    (void)cm_fail(&flush->err, CM_EAUTH, "main is protected");
+    hub_flush_show(flush);
+    expect(f, IN_FORCE, "a holds/web/a.yaml ");
+    assert_false(flush->unshown);
+    flush->cut = true; // and what is cut may be there
+    run(f);
+    assert_int_equal(flush->items[0].what, HUB_WRITTEN_DONE);
+    expect(f, IN_FORCE, "a holds/web/a.yaml ");
+    flush->cut = false;
+    scratch_run(f->scratch, "touch fleet.git/refs/heads/holdfast/holds.lock");
+    hub_flush_run(flush);
+    assert_non_null(strstr(flush->err.msg, "show on 'holdfast/holds' what is in force"));
+    assert_true(flush->unshown);
+    scratch_run(f->scratch, "rm fleet.git/refs/heads/holdfast/holds.lock");
+    run(f);
+    assert_false(flush->unshown);
+    expect(f, "git -C fleet.git branch --list 'holdfast/*'", "");
+}
+
 static void what_people_do_not_want_is_not_shown_there(void **state) {
     struct fixture *f = *state;
 
@@ -863,6 +905,7 @@ int main(int argc, char **argv) {
         TEST(what_asks_for_one_goes_there_though_others_are_commits),
         TEST(what_narrows_commits_takes_nothing_out_of_one),
         TEST(what_asks_for_one_is_no_commit_where_there_are_none_any_more),
+        TEST(what_can_never_be_is_told_so_once),
         TEST(none_is_closed_while_what_is_in_it_is_not_at_hand),
         TEST(merged_it_is_done),
         TEST(merged_while_it_is_pushed_it_has_what_it_had_before),
@@ -888,6 +931,7 @@ int main(int argc, char **argv) {
         TEST(what_is_proven_of_the_same_hold_and_tips_is_not_proven_again),
         TEST(what_is_in_force_already_is_shown_on_one_branch),
         TEST(the_branch_of_holds_is_left_alone_while_they_are_the_same),
+        TEST(what_was_refused_is_shown_until_all_that_waits_was_taken),
         TEST(what_people_do_not_want_is_not_shown_there),
         TEST(a_hub_that_does_not_know_the_branch_of_holds_goes_on_with_it),
         TEST(an_amended_commit_is_theirs),
