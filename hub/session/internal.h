@@ -61,6 +61,7 @@ struct hub_member {
     unsigned silent;                  // connections that ended so, of late
     int64_t silent_since_ms;          // when the first of these did
     int64_t silent_told_ms;           // monotonic; 0: never
+    int64_t protocol_told_ms;         // likewise: that its link was ended for what it said
     struct hub_publication *in_force; // NULL: nothing resolved yet
     struct hub_session *session;      // NULL: not connected
     struct hub_allowance allowance;   // of the store, and of the loop
@@ -177,8 +178,8 @@ struct hub_sessions {
     struct cm_tls_context *enroll_tls;
     struct cm_list enrolling;
     struct cm_throttle *wrong_enrolments; // by address
-    struct cm_throttle *told_refused;     // by the id of an agent that is not enrolled any more; or
-                                          // by what is told of it and that
+    struct cm_throttle *told_refused;     // by the id of an agent that is not enrolled any more
+    struct cm_throttle *told_turned_away; // likewise, in the log; "": of all without an id
     size_t connected;
     int64_t held;
     size_t looking;  // agents that are asked

@@ -24,6 +24,7 @@
 #include "proto/wire.h"
 
 #define UNPACK_BUDGET ((size_t)32 * 1024 * 1024)
+#define TELL_PROTOCOL_MS ((int64_t)60 * 60 * 1000)
 #define REVOKED_WITHIN_MS 500 // of what was asked, whether or not the agent reads
 #define RETRY_AFTER_STOP_MS 1000
 #define RETRY_AFTER_OVERLOAD_MS 5000
@@ -173,19 +174,18 @@ static void turn_away(struct hub_sessions *all, struct cm_net_conn *conn, int re
 }
 
 // is_news: whoever is turned away comes again as often as it likes, and shall not fill the log.
-static bool is_news(struct hub_sessions *s, const char *what, const struct cm_net_conn *conn) {
+static bool is_news(struct hub_sessions *s, const struct cm_net_conn *conn) {
     const char *uri = cm_net_conn_peer(conn)->uri;
     const char *id = hub_authority_cluster_id(s->config.authority, uri);
-    CM_AUTOFREE char *key = cm_strf("%s %s", what, id == NULL ? "" : id);
 
-    return cm_throttle_take(s->told_refused, key, cm_clock_now_ms());
+    return cm_throttle_take(s->told_turned_away, id == NULL ? "" : id, cm_clock_now_ms());
 }
 
 static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char *why) {
     cm_metric_add(s->metric_refused, 1);
     hub_sessions_count_goodbye(s, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
-    cm_log(is_news(s, "refused", conn) ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.refused", why,
-           "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
+    cm_log(is_news(s, conn) ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.refused", why, "address",
+           cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
     turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
 }
 
@@ -910,9 +910,19 @@ static enum cm_rc handle(struct hub_session *session, const struct cm_net_frame 
     }
 }
 
+// is_protocol_news: a whole fleet may be too old, so each agent has its own hour.
+static bool is_protocol_news(struct hub_member *member) {
+    int64_t now_ms = cm_clock_now_ms();
+    bool told =
+        member->protocol_told_ms != 0 && now_ms - member->protocol_told_ms < TELL_PROTOCOL_MS;
+
+    member->protocol_told_ms = told ? member->protocol_told_ms : now_ms;
+    return !told;
+}
+
 static void refuse_protocol(struct hub_session *session, const char *why) {
     struct hub_sessions *s = session->owner;
-    bool news = is_news(s, "protocol", session->conn);
+    bool news = session->member != NULL && is_protocol_news(session->member);
 
     cm_log(news ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.protocol", why, "cluster", cluster_of(session),
            "address", cm_net_conn_addr(session->conn), NULL);

@@ -147,6 +147,7 @@ enum cm_rc hub_sessions_new(const struct hub_sessions_config *config, struct hub
     cm_list_init(&s->enrolling);
     s->wrong_enrolments = cm_throttle_new(WRONG_ENROLMENTS, WRONG_REFILL_MS);
     s->told_refused = cm_throttle_new(1, TELL_REFUSED_MS);
+    s->told_turned_away = cm_throttle_new(1, TELL_REFUSED_MS);
     make_metrics(s);
     hub_sessions_make_counts(s);
     hub_inbox_init(s);
@@ -179,6 +180,7 @@ void hub_sessions_free(struct hub_sessions *s) {
     free(s->advertise_enroll);
     cm_throttle_free(s->wrong_enrolments);
     cm_throttle_free(s->told_refused);
+    cm_throttle_free(s->told_turned_away);
     free(s->link_addr);
     free(s->enroll_addr);
     free(s);

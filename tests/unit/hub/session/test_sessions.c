@@ -10,6 +10,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "common/throttle.h"
 #include "hub/session/internal.h"
 #include "proto/wire.h"
 
@@ -594,6 +595,16 @@ static void a_full_report_within_another_ends_the_link(void **state) {
     assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
 }
 
+// turn_many_away: more than are remembered.
+static void turn_many_away(struct rig *r) {
+    for (size_t i = 0; i < 1000; i++) {
+        CM_AUTOFREE char *id = cm_strf("%zu", i);
+
+        (void)cm_throttle_take(r->sessions->told_refused, id, cm_clock_now_ms());
+        (void)cm_throttle_take(r->sessions->told_turned_away, id, cm_clock_now_ms());
+    }
+}
+
 static void one_that_knows_no_protocol_of_ours_is_an_event_once_an_hour(void **state) {
     static const char count[] = "SELECT count(*) FROM event WHERE kind = 'agent.protocol'"
                                 " AND cluster = 'paris-1' AND message LIKE '%upgrade the older%'";
@@ -606,6 +617,7 @@ static void one_that_knows_no_protocol_of_ours_is_an_event_once_an_hour(void **s
         RIG_UNTIL(r, paris->closed);
         assert_int_equal(paris->goodbye, HOLDFAST__V1__GOODBYE__REASON__PROTOCOL);
         assert_int_equal(rig_count(r, count), 1 + i / 3);
+        turn_many_away(r);
         cm_clock_advance(i == 2 ? HOUR_MS : 0);
     }
 }
