@@ -22,6 +22,7 @@
 #define STORE_RETRY_MAX_MS 60000
 #define PROVEN_RETRY_MIN_MS 10000
 #define PROVEN_RETRY_MAX_MS 60000
+#define TOLD_MS ((int64_t)60 * 60 * 1000)
 #define LOOK_MS 60000 // at the clock, which may be set
 
 static void make_metrics(struct hub_sync *s) {
@@ -137,6 +138,7 @@ enum cm_rc hub_sync_new(const struct hub_sync_config *config, struct hub_sync **
     cm_list_init(&s->trees);
     s->retry_record = (struct cm_timer){.run = hub_sync_retry_record, .ctx = s};
     s->unproven = cm_map_new(NULL);
+    s->told_ahead = cm_map_new(free);
     s->retry_proven = (struct cm_timer){.run = retry_proven, .ctx = s};
     s->proven_backoff =
         (struct cm_backoff){.min_ms = PROVEN_RETRY_MIN_MS, .max_ms = PROVEN_RETRY_MAX_MS};
@@ -263,17 +265,33 @@ void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *clus
                     &(struct hub_proven_done){.done = on_proven, .ctx = e});
 }
 
+// is_news: an agent that is ahead is found to be so each time that it connects.
+static bool is_news(struct hub_sync *s, const char *cluster) {
+    int64_t *told_ms = cm_map_get(s->told_ahead, cluster);
+    int64_t now_ms = cm_clock_now_ms();
+
+    if (told_ms != NULL && now_ms - *told_ms < TOLD_MS) {
+        return false;
+    }
+    told_ms = cm_new(1, sizeof(*told_ms));
+    *told_ms = now_ms;
+    cm_map_put(s->told_ahead, cluster, told_ms);
+    return true;
+}
+
 void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation) {
     struct hub_step *step = hub_step_add(s, HUB_STEP_RAISE, cluster, NULL);
     CM_AUTOFREE char *words =
         cm_strf("the agent holds a newer manifest (epoch %llu, generation %llu) than this hub "
-                "made; was an older database restored? It is sent the next one once every "
-                "repository was fetched",
+                "made; was an older database restored, or did Git not name the cluster for a "
+                "while? It is sent the next one once every repository was fetched",
                 (unsigned long long)epoch, (unsigned long long)generation);
 
     cm_metric_add(s->metric_ahead, 1);
-    cm_log(CM_LOG_WARN, "agent.ahead", words, "cluster", cluster, NULL);
-    hub_presence_tell(s->config.store, cluster, "agent.ahead", words);
+    if (is_news(s, cluster)) {
+        cm_log(CM_LOG_WARN, "agent.ahead", words, "cluster", cluster, NULL);
+        hub_presence_tell(s->config.store, cluster, "agent.ahead", words);
+    }
     step->epoch = epoch;
     step->generation = generation;
     hub_steps_go(s);
@@ -421,6 +439,7 @@ void hub_sync_free(struct hub_sync *s) {
     }
     hub_planner_free(s->planner);
     cm_map_free(s->unproven);
+    cm_map_free(s->told_ahead);
     for (size_t i = 0; i < s->repository_count; i++) {
         hub_found_free(s->repositories[i].found);
         free(s->repositories[i].name);

@@ -93,6 +93,7 @@ struct hub_sync {
     struct cm_map *unproven;      // clusters of which nobody could read what was promoted there
     struct cm_timer retry_proven; // one for all of these
     struct cm_backoff proven_backoff;
+    struct cm_map *told_ahead; // when it was told last that an agent is, by its cluster
     bool stopping;
     void (*stopped)(void *ctx);
     void *stopped_ctx;

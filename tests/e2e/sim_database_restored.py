@@ -42,6 +42,9 @@ class DatabaseRestored(SimStory):
         wait_for(lambda: len(self.events("agent.ahead")) >= 5, 30, "all to be noticed")
         self.assertEqual({row["cluster"] for row in self.events("agent.ahead")}, set(self.held))
         self.assertGreaterEqual(self.hub.metrics()["holdfast_agents_ahead_total"], 5)
+        self.sim.ask("kill", "c01")
+        wait_for(lambda: self.sim.ask("start", "c01"), 10, "the agent of c01 to be gone")
+        wait_for(lambda: self.hub.metrics()["holdfast_agents_ahead_total"] >= 6, 30, "it to come again")
         wait_for(lambda: self.events("sync.failed"), 30, "a fetch to fail")
         self.assertEqual({self.data(name, KEY)["version"] for name in self.held}, {"4"})
         self.assertTrue(all(now < self.held[name] for name, now in self.generations().items()))
@@ -54,6 +57,9 @@ class DatabaseRestored(SimStory):
         self.wait()
         for name in self.generations():
             self.assertEqual(self.data(name, KEY), {"version": "4"})
+
+    def test_who_came_twice_was_told_of_once(self):
+        self.assertEqual(len(self.events("agent.ahead")), 5)
 
     def test_no_old_version_was_applied_meanwhile(self):
         once_each = sorted(self.held)
