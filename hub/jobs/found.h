@@ -1,8 +1,8 @@
 // found: decisions that stand on the branch of Holds alone (hub/jobs/writer_state.h), read back.
 //
-// Where Git takes pull requests only, or nothing, a release that clusters rejected is kept out by the hub's
-// record until people have merged it. A hub that lost its record finds it again there, before it
-// takes in the first commit of the branch that is watched.
+// Where Git takes pull requests only, or nothing, a release that clusters rejected is kept out by
+// the hub's record until people have merged it. A hub that lost its record finds it again there,
+// before it takes in the first commit of the branch that is watched.
 //
 // Whoever may push any branch must not decide what clusters run. So each commit of that branch
 // carries a seal, which the hub alone can make: of one file, the Hold that it puts there, keyed
