@@ -233,9 +233,13 @@ enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decisi
         return cm_fail(err, CM_ENOTFOUND, "'%s' is no workload that the agent has applied",
                        what->key);
     }
+    bool before = o->rejected;
     o->rejected =
         what->verdict == AGENT_VERDICT_REJECTED || what->verdict == AGENT_VERDICT_CONFIG_REJECTED;
-    sim_driver_decide(sim->driver, o, what);
+    if (!sim_driver_decide(sim->driver, o, what)) {
+        o->rejected = before;
+        return cm_fail(err, CM_ENOTFOUND, "the agent does not follow '%s' yet", what->key);
+    }
     return CM_OK;
 }
 
@@ -819,7 +823,7 @@ static void tell_undone(struct agent_sim *sim, const struct sim_object *o, const
 
     if (strcmp(manager, "kubectl") == 0 && o->token[0] != '\0' && sim->driver != NULL &&
         strncmp(path, template, strlen(template)) == 0) {
-        sim_driver_decide(
+        (void)sim_driver_decide(
             sim->driver, o,
             &(struct agent_sim_decision){
                 .key = o->key, .verdict = AGENT_VERDICT_UNDONE, .weight = -1, .text = "undone"});

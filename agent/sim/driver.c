@@ -697,14 +697,14 @@ static void tell_release(struct agent_sim_driver *d, const struct tracked *t,
     }
 }
 
-void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
+bool sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                        const struct agent_sim_decision *what) {
     const struct tracked *t = cm_map_get(d->by_key, o->key);
     const char *controller = what->controller != NULL ? what->controller : "flagger";
     bool promoted = what->verdict == AGENT_VERDICT_PROMOTED;
 
     if (t == NULL || d->stopping) {
-        return;
+        return false;
     }
     tell_release(d, t, o);
     d->host.decided(d->host.ctx, &(struct agent_decision){
@@ -722,6 +722,7 @@ void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                                      .actor = what->verdict == AGENT_VERDICT_UNDONE ? "kubectl"
                                               : what->actor != NULL                 ? what->actor
                                                                                     : controller});
+    return true;
 }
 
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {

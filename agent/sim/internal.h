@@ -132,8 +132,9 @@ void sim_note(const struct agent_sim *sim, const char *what, const char *key,
 // sim_changed tells the driver, if there is one, to observe an object again.
 void sim_changed(struct agent_sim *sim, const char *key);
 void sim_driver_reachable(struct agent_sim_driver *d, bool reachable);
-// sim_driver_decide tells that a controller did something with a release.
-void sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
+// sim_driver_decide tells that a controller did something with a release; false: of what is not
+// tracked (yet) nobody hears.
+bool sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                        const struct agent_sim_decision *what);
 void sim_driver_changed(struct agent_sim_driver *d, const char *key);
 // sim_driver_owner is told when an object comes or goes on which rules depend.

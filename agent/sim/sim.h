@@ -69,7 +69,7 @@ void agent_sim_degrade(struct agent_sim *sim, const char *substring, bool on);
 
 // agent_sim_decide has the controller of a workload do something with the release that was applied
 // last. What it rejects goes on being what is asked for. It fails with CM_ENOTFOUND if there is no
-// such workload of the agent's.
+// such workload of the agent's, or it does not follow it yet: what it applied is to be on its disk.
 struct agent_sim_decision {
     const char *key; // complete
     enum agent_verdict verdict;

@@ -152,7 +152,7 @@ class Decisions(SimStory):
                       self.status("web", "c04")["held"])
         for verb in ("show", "why"):
             self.assertIn("the App is new to this cluster", self.hub.run(verb, "c04:web").stdout)
-        self.late.ask("decide", "c04", KEY, "promoted", "Initialization done")
+        self.initialized(self.late, "c04")
         wait_for(lambda: self.image_at(self.late, "c04") == "reg/web:3", SOON, "what Git says", 0.1)
         self.assertEqual(self.status("web", "c04")["held"], "")
         self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
@@ -169,7 +169,7 @@ class Decisions(SimStory):
             wait_for(lambda name=name: self.image_at(self.reused, name), SOON, "the new one to run something", 0.05)
             self.assertEqual(self.image_at(self.reused, name), "reg/web:4")
             self.assertIn(f"4 instead of 3 {why}", self.status("web", name)["held"])
-            self.reused.ask("decide", name, KEY, "promoted", "Initialization done")
+            self.initialized(self.reused, name)
             wait_for(lambda name=name: self.image_at(self.reused, name) == "reg/web:3", SOON, "what Git says", 0.1)
         self.wait_runs(("3", "d"), ("3", "d"), ("4", "d"))
 
@@ -190,9 +190,14 @@ class Decisions(SimStory):
         self.deliver({**web("7", A="d"), **other("pink")})
         self.assertEqual(self.anew_runs(), "reg/web:5")
         self.assertEqual(json.loads(self.anew.ask("get", "c01", OTHER))["data"]["colour"], "pink")
-        self.anew.ask("decide", "c01", KEY, "promoted", "Initialization done")
+        self.initialized(self.anew, "c01")
         wait_for(lambda: self.anew_runs() == "reg/web:7", SOON, "what Git says", 0.1)
         self.assertEqual(self.status("web", "c01")["held"], "")
+
+    def initialized(self, sim, name):
+        """An agent follows what is new to its cluster once it is on its disk that it was applied."""
+        wait_for(lambda: sim.ask("decide", name, KEY, "promoted", "Initialization done"), SOON,
+                 "the agent to follow it", 0.1)
 
     def anew_runs(self):
         return self.image_at(self.anew, "c01")
