@@ -571,6 +571,7 @@ static void on_found(void *ctx, const struct agent_owned *found) {
         item.uid = found->uid;
         item.note = found->note;
         item.applied = true;
+        item.sha256 = (struct cm_sha256){{0}}; // nobody knows in which form
         agent_cache_put_item(a->cache, &item);
     } else if (known == NULL) {
         agent_cache_put_item(a->cache,

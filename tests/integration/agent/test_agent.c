@@ -1940,6 +1940,45 @@ static void what_git_goes_back_to_is_applied_though_an_older_copy_of_the_disk_ha
     assert_true(turn_until(f->loop, is_current, f));
 }
 
+// tear_end has the log end in the middle of a frame, as after a crash.
+static void tear_end(const struct fixture *f) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+
+    assert_int_equal(truncate(log, log_size(f) + 1), 0);
+}
+
+// Of the one that the disk has as applied another one took the place, in another form.
+static void what_was_made_anew_behind_a_torn_end_is_applied(void **state) {
+    static const struct test_object second[] = {{.key = WEB, .json = SECOND}};
+    static const struct test_object third[] = {{.key = WEB, .json = THIRD}};
+    static const struct test_app before = {
+        .name = "shop", .revision = "c1", .objects = second, .object_count = 1};
+    static const struct test_app after = {
+        .name = "shop", .revision = "c2", .objects = third, .object_count = 1};
+    CM_AUTOFREE char *aside = cm_strf("%s/aside", ((struct fixture *)*state)->root);
+    struct fixture *f = *state;
+    struct cm_err err;
+
+    publish(f, &before, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    end_agent(f, false);
+    copy_disk(f->dir, aside);
+    assert_int_equal(agent_sim_delete(f->sim, WEB, &err), CM_OK);
+    publish(f, &after, 2);
+    start_agent(f);
+    f->what = "third";
+    assert_true(turn_until(f->loop, web_says_what, f));
+    end_agent(f, false);
+    copy_disk(aside, f->dir);
+    tear_end(f);
+    agent_sim_forget(f->sim); // else it would do nothing at all
+    fake_hub_down(f->hub);
+    start_agent(f);
+    f->what = "second";
+    assert_true(turn_until(f->loop, web_says_what, f));
+}
+
 static bool lacks_old(void *ctx) {
     return !sim_has(ctx, OLD);
 }
@@ -2133,6 +2172,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_git_goes_back_to_is_applied_though_an_older_copy_of_the_disk_has_it),
     TEST(an_app_that_only_an_older_copy_of_the_disk_knows_is_forgotten),
     TEST(a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy),
+    TEST(what_was_made_anew_behind_a_torn_end_is_applied),
     TEST(a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows),
     TEST(a_cluster_that_says_nothing_has_the_disk_count),
     TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),
