@@ -100,6 +100,10 @@ static void find_late(struct cm_arena *a, const struct cm_json *set, const struc
         out->again_ms = due_ms - time->now_ms;
         return;
     }
+    if (out->decided) {
+        out->again_ms = 1; // one look tells one thing
+        return;
+    }
     kube_rollout_decide(
         out, CONTROLLER, AGENT_VERDICT_TIMED_OUT,
         cm_arena_strf(a,
@@ -112,36 +116,49 @@ static void find_late(struct cm_arena *a, const struct cm_json *set, const struc
     seen->late = seen->token;
 }
 
-static void find_after_all(const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
-                           struct kube_rollout *out) {
+static void find_after_all(const struct state *s, const struct kube_rollout_time *time,
+                           struct kube_rollout_seen *seen, struct kube_rollout *out) {
+    if (seen->late != 0 && out->decided) {
+        out->again_ms = 1;
+        return;
+    }
     if (seen->late != 0) {
         kube_rollout_decide(out, CONTROLLER, AGENT_VERDICT_PROMOTED, "it came up after its time",
                             time->unix_ms, BY_CONTROLLER);
-        out->decision.good = out->token;
+        out->decision.good = s->revision;
     }
     seen->late = 0;
 }
 
-void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
-                               const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
-                               struct kube_rollout *out) {
+// find_release finds what became of the newest revision. Of a template that people went back with
+// it is not what was applied.
+static void find_release(struct cm_arena *a, const struct cm_json *set,
+                         const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
+                         struct kube_rollout *out) {
     struct state s = state_of(set);
+    int64_t at_ms = 0;
 
-    *out = (struct kube_rollout){.token = ""};
     if (!kube_rollout_is_current(set) || !is_rolling(set) || s.revision[0] == '\0') {
         return;
     }
     note_progress(&s, time->now_ms, seen);
     if (is_complete(&s)) {
-        out->token = s.revision;
-        out->promoted = true;
+        out->promoted = kube_rollout_undoer(set, &at_ms) == NULL;
+        out->token = out->promoted ? s.revision : "";
         seen->promoted = seen->token;
-        find_after_all(time, seen, out);
+        find_after_all(&s, time, seen, out);
     } else {
         out->stuck = s.ordered && s.went_back && s.updated < s.pods && s.available < s.wanted;
         find_late(a, set, &s, time, seen, out);
     }
+}
+
+void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
+                               const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
+                               struct kube_rollout *out) {
+    *out = (struct kube_rollout){.token = ""};
     kube_rollout_undo(set, CONTROLLER, seen, out);
+    find_release(a, set, time, seen, out);
     out->decision.first = !seen->known && out->decided;
     seen->known = true;
 }

@@ -721,6 +721,46 @@ static void pods_that_are_replaced_by_hand_or_in_part_are_not_looked_at(void **s
     }
 }
 
+// Also of a set whose pods are replaced by hand, and before its status is of this template.
+static void who_goes_back_with_a_set_is_told_however_its_pods_are_replaced(void **state) {
+    static const char *const sets[] = {
+        "{\"metadata\":{\"generation\":2,\"managedFields\":[" BACK_BY_HAND "]},\"spec\":{"
+        "\"updateStrategy\":{\"type\":\"OnDelete\"}},\"status\":{\"observedGeneration\":2}}",
+        "{\"metadata\":{\"generation\":2,\"managedFields\":[" BACK_BY_HAND "]},\"spec\":{},"
+        "\"status\":{\"observedGeneration\":1}}",
+    };
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(sets) / sizeof(sets[0]); i++) {
+        struct kube_rollout_seen seen = {0};
+        struct kube_rollout r = saw_set(a, sets[i], 1, &seen);
+
+        assert_true(r.decided && r.decision.verdict == AGENT_VERDICT_UNDONE && r.decision.first);
+        assert_true(seen.known);
+        assert_false(saw_set(a, sets[i], 2, &seen).decided);
+    }
+}
+
+static void what_people_go_back_with_hides_nothing_that_the_same_look_shows(void **state) {
+    static const char undone[] =
+        "{\"metadata\":{\"generation\":2,\"managedFields\":[" BACK_BY_HAND
+        "]},\"spec\":{\"replicas\":3},\"status\":{\"observedGeneration\":2,\"replicas\":3,"
+        "\"updatedReplicas\":3,\"availableReplicas\":3," UPDATING "}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {0};
+
+    (void)state;
+    (void)saw_set(a, STATEFUL_SET("", UPDATING, "2", "2"), 1, &seen);
+    assert_true(saw_set(a, STATEFUL_SET("", UPDATING, "2", "2"), 61, &seen).decided);
+    struct kube_rollout r = saw_set(a, undone, 62, &seen);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_UNDONE);
+    assert_true(r.again_ms > 0);
+    r = saw_set(a, undone, 63, &seen);
+    assert_true(r.decided);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_PROMOTED);
+}
+
 static void
 a_stateful_set_that_went_back_is_stuck_only_where_it_waits_for_pods_in_order(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
@@ -790,6 +830,8 @@ int main(void) {
             a_release_that_came_up_is_not_late_when_a_pod_is_lost_or_more_are_asked_for),
         cmocka_unit_test(what_came_up_is_not_late_when_it_is_gone_back_to),
         cmocka_unit_test(pods_that_are_replaced_by_hand_or_in_part_are_not_looked_at),
+        cmocka_unit_test(who_goes_back_with_a_set_is_told_however_its_pods_are_replaced),
+        cmocka_unit_test(what_people_go_back_with_hides_nothing_that_the_same_look_shows),
         cmocka_unit_test(
             a_stateful_set_that_went_back_is_stuck_only_where_it_waits_for_pods_in_order),
         cmocka_unit_test(the_pod_that_holds_it_up_is_of_the_set_of_another_revision_and_not_ready),
