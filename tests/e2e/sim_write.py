@@ -351,8 +351,8 @@ class Write(SimStory):
         self.assertIn("  clusters:\n  - c11\n", self.file(path, there))
         self.assertRegex(self.bare("log", "-1", "--format=%B", there), r"\nHoldfast-Seal: \w{64}\n")
         self.assertEqual((self.bare("rev-parse", f"{there}~1"), self.bare("rev-parse", "main")), (before, before))
-        image = self.sim.object("c11", KEPT)["spec"]["template"]["spec"]["containers"][0]["image"]
-        self.assertEqual(image, "reg/kept:1")
+        wait_for(lambda: self.sim.object("c11", KEPT)["spec"]["template"]["spec"]["containers"][0]["image"] ==
+                 "reg/kept:1", SOON, "the release before to run", 0.1)
 
     def test_8c_a_hub_that_lost_its_disk_finds_it_there(self):
         there = "holdfast/holds"
