@@ -31,6 +31,7 @@ enum {
     BYTES_MAX = 700 * 1024, // of one Decisions
     WORD_MAX = 128,
     AUTHOR_PAUSE_MS = 100,
+    AUTHOR_HOLDS_MS = 2000, // what the hub does something about, and reports, are held back for it
 };
 
 // ---- What is known of releases
@@ -452,6 +453,7 @@ static void write_down(struct agent_watch *w, const struct known *k) {
     }
     agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
     w->deciding++;
+    w->author_late = false; // until it is known whether this one may wait, too
     agent_cache_commit(w->cache, on_disk, w);
 }
 
@@ -526,6 +528,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
 struct packing {
     struct agent_watch *w;
     bool unnamed; // it may still become known who decided
+    bool urgent;  // the hub does something about one of them
     bool waits;   // until it is known what was good; what comes after it, too
     struct cm_arena *arena;
     Holdfast__V1__Decisions m;
@@ -566,13 +569,31 @@ static bool pack_one(void *ctx, const struct agent_decided *d) {
         return true;
     }
     name_author(p, m);
+    p->urgent |= m->provisional || m->verdict == HOLDFAST__V1__VERDICT__TIMED_OUT ||
+                 m->verdict == HOLDFAST__V1__VERDICT__FAILED_FORWARD;
     p->m.decisions[p->m.n_decisions++] = m;
     p->bytes += d->size + m->good_object.len;
     return true;
 }
 
-bool watch_waits_for_decisions(const struct agent_watch *w) {
+static bool has_decisions(const struct agent_watch *w) {
     return w->takes_decisions && agent_cache_decided_count(w->cache) > 0;
+}
+
+bool watch_waits_for_decisions(const struct agent_watch *w) {
+    return has_decisions(w) && !w->author_late;
+}
+
+// waits_for_author: a log that is late holds up nothing but what only its words are missing of.
+static bool waits_for_author(struct agent_watch *w, const struct packing *p) {
+    int64_t now_ms = cm_clock_now_ms();
+    int64_t began_ms = w->author_until_ms - w->host.author_wait_ms;
+
+    if (!p->unnamed || now_ms >= w->author_until_ms) {
+        return false;
+    }
+    w->author_late = !p->urgent && now_ms - began_ms >= AUTHOR_HOLDS_MS;
+    return w->author_late || now_ms - began_ms < AUTHOR_HOLDS_MS;
 }
 
 void watch_tell_decisions(struct agent_watch *w) {
@@ -580,7 +601,7 @@ void watch_tell_decisions(struct agent_watch *w) {
     struct packing p = {.w = w, .arena = arena};
 
     if (!w->connected || w->shut || w->decisions_sent || w->deciding > 0 ||
-        watch_waits_for_journal(w) || !watch_waits_for_decisions(w)) {
+        watch_waits_for_journal(w) || !has_decisions(w)) {
         return;
     }
     holdfast__v1__decisions__init(&p.m);
@@ -590,12 +611,14 @@ void watch_tell_decisions(struct agent_watch *w) {
     if (p.m.n_decisions == 0) {
         return;
     }
-    if (p.unnamed && cm_clock_now_ms() < w->author_until_ms) {
+    if (waits_for_author(w, &p)) {
         cm_timer_start(w->loop, &w->author, AUTHOR_PAUSE_MS);
+        watch_schedule(w);
         return;
     }
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = wire_pack(&p.m.base);
     w->decisions_sent = w->host.decide(w->host.ctx, bytes);
+    w->author_late = false;
     if (w->decisions_sent) {
         w->author_until_ms = 0;
         agent_cache_decided_sent(w->cache, p.m.decisions[p.m.n_decisions - 1]->number);

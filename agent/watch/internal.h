@@ -185,6 +185,7 @@ struct agent_watch {
     size_t deciding;         // decisions on their way to the disk
     struct cm_timer author;  // while it may still become known who decided
     int64_t author_until_ms; // monotonic, since the first that is not told; 0: all are
+    bool author_late;        // only that is waited for, and reports go on
     struct watch_shares shares;
     struct cm_map *goods; // by the id of a decision: what was good (good.c)
     struct cm_timer good; // when that is asked again

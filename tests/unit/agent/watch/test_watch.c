@@ -172,7 +172,7 @@ static int set_up(void **state) {
                                           .held = on_held,
                                           .cluster_id = on_cluster_id,
                                           .author = on_author,
-                                          .author_wait_ms = 3000,
+                                          .author_wait_ms = 10000,
                                           .good = on_good,
                                           .ctx = f};
     struct cm_err err;
@@ -2483,11 +2483,55 @@ static void who_decided_is_not_waited_for_for_ever(void **state) {
     connect(f);
     f->author = "";
     decide(f, &rejection);
-    for (int i = 0; i < 30; i++) {
+    for (int i = 0; i < 20; i++) { // though for people it may be longer
         assert_null(f->decisions);
         cm_clock_advance(100);
         settle(f);
     }
+    assert_string_equal(decided(f)->user, "");
+}
+
+// pass waits so many tenths of a second.
+static void pass(struct fixture *f, int tenths) {
+    for (int i = 0; i < tenths; i++) {
+        cm_clock_advance(100);
+        settle(f);
+    }
+}
+
+static void a_log_that_is_late_holds_up_neither_reports_nor_what_is_rejected(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision restarted = rejection;
+
+    start(f, &shop);
+    connect(f);
+    f->author = "";
+    restarted.verdict = AGENT_VERDICT_RESTARTED;
+    decide(f, &restarted);
+    size_t before = f->count;
+    observe(f, CFG, AGENT_HEALTH_DEGRADED, NULL);
+    pass(f, 19);
+    assert_int_equal(f->count, before);
+    pass(f, 40);
+    assert_true(f->count > before);
+    assert_null(f->decisions);
+    agent_watch_decided(f->watch, &rejection);
+    pass(f, 1);
+    assert_int_equal(f->decisions->n_decisions, 2);
+}
+
+static void who_did_something_is_waited_for_as_long_as_is_asked_for(void **state) {
+    struct fixture *f = *state;
+    struct agent_decision restarted = rejection;
+
+    start(f, &shop);
+    connect(f);
+    f->author = "";
+    restarted.verdict = AGENT_VERDICT_RESTARTED;
+    decide(f, &restarted);
+    pass(f, 99);
+    assert_null(f->decisions);
+    pass(f, 2);
     assert_string_equal(decided(f)->user, "");
 }
 
@@ -3217,6 +3261,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_rejection_holds_at_once_and_waits_a_moment_for_who_it_was),
     TEST(who_decided_is_not_waited_for_for_ever),
     TEST(what_is_decided_meanwhile_makes_nobody_wait_longer),
+    TEST(a_log_that_is_late_holds_up_neither_reports_nor_what_is_rejected),
+    TEST(who_did_something_is_waited_for_as_long_as_is_asked_for),
     TEST(that_more_differs_than_is_named_is_told_and_taken_back),
     TEST(a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret),
     TEST(what_a_new_process_finds_without_a_hub_has_the_names_that_it_had),
