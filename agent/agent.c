@@ -92,6 +92,7 @@ static void driver_health(void *ctx, const char *app, struct agent_health_option
         *out = wanted->bundle->health;
         out->account = wanted->bundle->account;
         out->yields = wanted->bundle->yields;
+        out->corrects = wanted->bundle->drift == AGENT_DRIFT_CORRECT;
         out->goes_back = out->goes_back && !wanted->bundle->suspend &&
                          !agent_apply_is_frozen(((struct agent *)ctx)->apply, app);
     }

@@ -191,6 +191,7 @@ struct agent_health_options {
                                   // while nothing may be changed
     const char *account;          // in whose name objects are changed; "": the agent's own
     bool yields;                  // fields that somebody else has set stay his
+    bool corrects;                // drift is put right
 };
 
 // What a controller did with a release of a workload.

@@ -3,7 +3,8 @@
 //
 // The log is often a moment behind the watch. So drift that is new is not told at once: it is
 // judged anew when the log says of a write of that object under that manager's name, and told in
-// any case `wait_ms` after the first change that was not. Health waits for nobody.
+// any case `wait_ms` after the first change that was not, or soon where it is to be put right.
+// Health waits for nobody.
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,16 +23,30 @@
 #define VALUE_WHOLE_MAX 200 // bytes; a longer one may have been cut
 #define HIDDEN "***"
 
+enum { CORRECTED_WAIT_MS = 2000 };
+
+static int64_t wait_of(const struct kube_entry *e) {
+    const struct agent_driver_host *host = &e->k->host;
+    struct agent_health_options options = {0};
+    int64_t wait_ms = e->k->audited.wait_ms;
+
+    host->health(host->ctx, e->app, &options);
+    return options.corrects && wait_ms > CORRECTED_WAIT_MS ? CORRECTED_WAIT_MS : wait_ms;
+}
+
 // judge_due judges what has waited long enough, and finds when the next one will have.
 static bool judge_due(void *ctx, const char *key, void *value) {
     int64_t *next_ms = ctx;
     struct kube_entry *e = value;
-    int64_t left_ms = e->wait.since_ms + e->k->audited.wait_ms - cm_clock_now_ms();
 
     (void)key;
-    if (e->wait.since_ms != 0 && left_ms <= 0) {
+    if (e->wait.since_ms == 0) {
+        return true;
+    }
+    int64_t left_ms = e->wait.since_ms + wait_of(e) - cm_clock_now_ms();
+    if (left_ms <= 0) {
         kube_entry_judge_anew(e);
-    } else if (e->wait.since_ms != 0 && left_ms < *next_ms) {
+    } else if (left_ms < *next_ms) {
         *next_ms = left_ms;
     }
     return true;
@@ -48,14 +63,15 @@ static void on_time(void *ctx) {
 }
 
 bool kube_audited_waits(struct kube_entry *e, uint64_t differences) {
-    struct agent_kube *k = e->k;
+    struct cm_timer *timer = &e->k->audited.timer;
+    int64_t now_ms = cm_clock_now_ms();
+    int64_t wait_ms = wait_of(e);
 
-    if (!e->unnamed ||
-        !kube_audit_waits(&e->wait, differences, cm_clock_now_ms(), k->audited.wait_ms)) {
+    if (!e->unnamed || !kube_audit_waits(&e->wait, differences, now_ms, wait_ms)) {
         return false;
     }
-    if (k->audited.timer.at == 0 && !k->stopping) {
-        cm_timer_start(k->loop, &k->audited.timer, k->audited.wait_ms);
+    if (!e->k->stopping && (timer->at == 0 || timer->due_ms > now_ms + wait_ms)) {
+        cm_timer_start(e->k->loop, timer, wait_ms);
     }
     return true;
 }

@@ -126,6 +126,15 @@ class Audit(KubeStory):
 
         wait_for(is_told, SOON, "one of many changes to be told", 0.5)
 
+    def test_what_is_put_right_waits_for_no_late_log(self):
+        self.agent.terminate()
+        self.agent.argv += ["--audit-log-wait", "10m"]
+        self.agent.start()
+        self.wait_connected()
+        self.deliver(files("fixed", m.config_map("fixed", colour="green"), namespace="default", drift="correct"))
+        self.user(ALICE).patch("ConfigMap", "fixed", {"data": {"colour": "blue"}}, "kubectl-edit")
+        wait_for(lambda: self.admin.get("ConfigMap", "fixed")["data"]["colour"] == "green", SOON, "it to be put right", 0.2)
+
 
 if __name__ == "__main__":
     story.main()
