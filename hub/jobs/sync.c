@@ -407,15 +407,19 @@ static void drop_all(struct hub_sync *s) {
     }
 }
 
+static void stop_timers(struct hub_sync *s) {
+    cm_timer_stop(s->config.loop, &s->retry_record);
+    cm_timer_stop(s->config.loop, &s->due);
+    cm_timer_stop(s->config.loop, &s->retry_proven);
+}
+
 void hub_sync_stop(struct hub_sync *s, void (*stopped)(void *ctx), void *ctx) {
     s->stopping = true;
     s->stopped = stopped;
     s->stopped_ctx = ctx;
     // It fails only if the counter is full, and then the descriptor is readable.
     (void)eventfd_write(s->fetching.cancel_fd, 1);
-    cm_timer_stop(s->config.loop, &s->retry_record);
-    cm_timer_stop(s->config.loop, &s->due);
-    cm_timer_stop(s->config.loop, &s->retry_proven);
+    stop_timers(s);
     drop_all(s);
     hub_sync_check_stopped(s);
 }
@@ -424,6 +428,7 @@ void hub_sync_free(struct hub_sync *s) {
     if (s == NULL) {
         return;
     }
+    stop_timers(s);
     drop_all(s);
     cm_workers_stop(s->fetching.git, false);
     cm_workers_free(s->fetching.git);
