@@ -89,6 +89,9 @@ class Audit(KubeStory):
         self.change(self.user(FLAGGER), "weight", f"{FLAGGER} (verified)", "flagger")
 
     def test_a_restart_of_pods_has_the_users_name(self):
+        # What is there when an agent looks first is no news to it; one watch tells of both, in order.
+        self.user(ALICE).patch("Deployment", "web", {"metadata": {"annotations": {"seen": "before"}}},
+                               "kubectl-annotate")
         self.user(ALICE).patch("Deployment", "web", {"spec": {"template": {"metadata": {"annotations": {
             "kubectl.kubernetes.io/restartedAt": "2026-10-01T12:00:00Z"}}}}}, "kubectl-rollout")
         told, = wait_for(lambda: self.events("release.restarted"), SOON, "the restart to be told", 0.2)
