@@ -1919,21 +1919,22 @@ static bool web_says_what(void *ctx) {
     return web != NULL && memmem(web->data, web->size, f->what, strlen(f->what)) != NULL;
 }
 
+static const struct test_object second_form[] = {{.key = WEB, .json = SECOND}};
+static const struct test_object third_form[] = {{.key = WEB, .json = THIRD}};
+static const struct test_app with_second = {
+    .name = "shop", .revision = "c1", .objects = second_form, .object_count = 1};
+static const struct test_app with_third = {
+    .name = "shop", .revision = "c2", .objects = third_form, .object_count = 1};
+
 // The disk has it as applied already.
 static void what_git_goes_back_to_is_applied_though_an_older_copy_of_the_disk_has_it(void **state) {
-    static const struct test_object second[] = {{.key = WEB, .json = SECOND}};
-    static const struct test_object third[] = {{.key = WEB, .json = THIRD}};
-    static const struct test_app before = {
-        .name = "shop", .revision = "c1", .objects = second, .object_count = 1};
-    static const struct test_app after = {
-        .name = "shop", .revision = "c2", .objects = third, .object_count = 1};
-    const struct test_manifest manifests[] = {manifest_of(&before, 1, 1),
-                                              manifest_of(&after, 1, 2)};
+    const struct test_manifest manifests[] = {manifest_of(&with_second, 1, 1),
+                                              manifest_of(&with_third, 1, 2)};
     struct fixture *f = *state;
 
     f->what = "third";
     go_back_between(f, &manifests[0], &manifests[1], web_says_what);
-    publish(f, &before, 3);
+    publish(f, &with_second, 3);
     start_agent(f);
     f->what = "second";
     assert_true(turn_until(f->loop, web_says_what, f));
@@ -1949,23 +1950,17 @@ static void tear_end(const struct fixture *f) {
 
 // Of the one that the disk has as applied another one took the place, in another form.
 static void what_was_made_anew_behind_a_torn_end_is_applied(void **state) {
-    static const struct test_object second[] = {{.key = WEB, .json = SECOND}};
-    static const struct test_object third[] = {{.key = WEB, .json = THIRD}};
-    static const struct test_app before = {
-        .name = "shop", .revision = "c1", .objects = second, .object_count = 1};
-    static const struct test_app after = {
-        .name = "shop", .revision = "c2", .objects = third, .object_count = 1};
     CM_AUTOFREE char *aside = cm_strf("%s/aside", ((struct fixture *)*state)->root);
     struct fixture *f = *state;
     struct cm_err err;
 
-    publish(f, &before, 1);
+    publish(f, &with_second, 1);
     start_agent(f);
     assert_true(turn_until(f->loop, shop_is_healthy, f));
     end_agent(f, false);
     copy_disk(f->dir, aside);
     assert_int_equal(agent_sim_delete(f->sim, WEB, &err), CM_OK);
-    publish(f, &after, 2);
+    publish(f, &with_third, 2);
     start_agent(f);
     f->what = "third";
     assert_true(turn_until(f->loop, web_says_what, f));

@@ -1571,6 +1571,13 @@ static const struct agent_decision rejection = {.key = SVC,
                                                 .actor = "flagger",
                                                 .actor_ms = 4000};
 
+// is_late_after lets so many milliseconds pass.
+static bool is_late_after(struct fixture *f, int64_t ms) {
+    cm_clock_advance(ms);
+    settle(f);
+    return agent_watch_app_late(f->watch, "shop");
+}
+
 // What waits for somebody goes on when he says so, however long that takes.
 static void what_waits_for_somebody_has_time(void **state) {
     struct agent_decision decision = {.key = SVC,
@@ -1593,28 +1600,20 @@ static void what_waits_for_somebody_has_time(void **state) {
     settle(f);
     ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
     ail(f, SVC, AGENT_HEALTH_PROGRESSING, "paused");
-    cm_clock_advance(60000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop")); // of its steps before
+    assert_true(is_late_after(f, 60000)); // of its steps before
     agent_watch_decided(f->watch, &decision);
     decision.verdict = AGENT_VERDICT_RESTARTED;
     agent_watch_decided(f->watch, &decision);
     settle(f);
     assert_int_equal(agent_watch_app_health(f->watch, "shop"), AGENT_HEALTH_PROGRESSING);
-    cm_clock_advance(60000);
-    settle(f);
-    assert_false(agent_watch_app_late(f->watch, "shop"));
+    assert_false(is_late_after(f, 60000));
     ail(f, CFG, AGENT_HEALTH_PROGRESSING, "no address yet"); // of others that is no excuse
-    cm_clock_advance(60000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop"));
+    assert_true(is_late_after(f, 60000));
     ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
     assert_false(agent_watch_app_late(f->watch, "shop"));
     decision.verdict = AGENT_VERDICT_STARTED;
     agent_watch_decided(f->watch, &decision);
-    cm_clock_advance(60000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop"));
+    assert_true(is_late_after(f, 60000));
 }
 
 // The one that waits is another object than the one that it waits for; its namespace is open.
@@ -1631,9 +1630,7 @@ static void what_leads_what_waits_for_somebody_has_time(void **state) {
     ail(f, SVC, AGENT_HEALTH_HEALTHY, "");
     ail(f, LEADER, AGENT_HEALTH_PROGRESSING, "paused");
     agent_watch_decided(f->watch, &decision);
-    cm_clock_advance(60000);
-    settle(f);
-    assert_false(agent_watch_app_late(f->watch, "shop"));
+    assert_false(is_late_after(f, 60000));
 }
 
 // wait_for has SVC wait for somebody until it is as late as it may be.
@@ -1647,9 +1644,7 @@ static void wait_for(struct fixture *f, const struct test_app *app) {
     ail(f, CFG, AGENT_HEALTH_HEALTHY, "");
     ail(f, SVC, AGENT_HEALTH_PROGRESSING, "paused");
     agent_watch_decided(f->watch, &decision);
-    cm_clock_advance(60000);
-    settle(f);
-    assert_false(agent_watch_app_late(f->watch, "shop"));
+    assert_false(is_late_after(f, 60000));
 }
 
 static void the_next_one_of_that_name_waits_for_nobody(void **state) {
@@ -1660,9 +1655,7 @@ static void the_next_one_of_that_name_waits_for_nobody(void **state) {
     wait_for(f, &app);
     ail(f, SVC, AGENT_HEALTH_MISSING, "");
     ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
-    cm_clock_advance(60000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop"));
+    assert_true(is_late_after(f, 60000));
 }
 
 static void nor_does_it_after_it_was_removed(void **state) {
@@ -1674,9 +1667,7 @@ static void nor_does_it_after_it_was_removed(void **state) {
     agent_watch_removed(f->watch, "shop", SVC);
     agent_watch_listed(f->watch, "shop", SVC);
     ail(f, SVC, AGENT_HEALTH_PROGRESSING, "no address yet");
-    cm_clock_advance(60000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop"));
+    assert_true(is_late_after(f, 60000));
 }
 
 // It was away for most of that time.
@@ -1695,12 +1686,8 @@ static void nor_right_after_it_is_back(void **state) {
     cm_clock_advance(58000);
     agent_watch_reachable(f->watch, true, NULL);
     settle(f);
-    cm_clock_advance(59000);
-    settle(f);
-    assert_false(agent_watch_app_late(f->watch, "shop"));
-    cm_clock_advance(1000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop"));
+    assert_false(is_late_after(f, 59000));
+    assert_true(is_late_after(f, 1000));
 }
 
 static void nobody_is_late_while_the_target_is_away(void **state) {
@@ -1718,9 +1705,7 @@ static void nobody_is_late_while_the_target_is_away(void **state) {
     settle(f);
     agent_watch_reachable(f->watch, true, NULL);
     assert_false(agent_watch_app_late(f->watch, "shop"));
-    cm_clock_advance(60000);
-    settle(f);
-    assert_true(agent_watch_app_late(f->watch, "shop"));
+    assert_true(is_late_after(f, 60000));
 }
 
 static void what_is_due_is_applied_whatever_the_app_says_of_drift(void **state) {

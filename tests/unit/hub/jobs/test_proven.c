@@ -127,8 +127,8 @@ static void nobody_waits_for_a_controller_that_git_does_not_have(void **state) {
     assert_true(runs(rig_enroll(r, "paris-1", NEW), "reg/two"));
 }
 
-// reject has a release rejected on a cluster, of which another one runs.
-static struct hub_outcome *reject(struct rig *r) {
+// reject_of has release two rejected by paris-1, of which release one runs; `all` is in Git first.
+static struct hub_outcome *reject_of(struct rig *r, const char *all, char revision[65]) {
     struct hub_decision_row row = {.id = cm_sha256("one", 3),
                                    .cluster = "paris-1",
                                    .cluster_id = BEFORE,
@@ -140,13 +140,21 @@ static struct hub_outcome *reject(struct rig *r) {
 
     rig_start(r, fleet);
     (void)rig_enroll(r, "paris-1", BEFORE);
-    struct hub_outcome *o =
-        rig_commit(r, "fleet", "cluster paris-1; app web; workload web w one a");
+    struct hub_outcome *o = rig_commit(r, "fleet", all);
     row.good_bundle = pair_of(o)->bundle->sha256;
-    row.bad_bundle = pair_of(rig_commit(r, "fleet", "workload web w two a"))->bundle->sha256;
+    o = rig_commit(r, "fleet", "workload web w two a");
+    row.bad_bundle = pair_of(o)->bundle->sha256;
+    (void)snprintf(revision, 65, "%s", pair_of(o)->revision);
+    row.bad_revision = revision;
     o = rig_decide(r, &row);
     assert_true(runs(o, "reg/one"));
     return o;
+}
+
+static struct hub_outcome *reject(struct rig *r) {
+    char revision[65];
+
+    return reject_of(r, "cluster paris-1; app web; workload web w one a", revision);
 }
 
 // ---- Clusters that are new
@@ -163,30 +171,14 @@ static bool runs_on(const struct hub_outcome *o, const char *cluster, const char
     return memmem(bytes->data, bytes->size, text, strlen(text)) != NULL;
 }
 
-// reject_two has release two rejected by paris-1, while Git has rome-1 or not.
+// reject_two returns the commit of what paris-1 rejected, while Git has rome-1 or not.
 static const char *reject_two(struct rig *r, bool rome) {
     static char revision[65];
-    struct hub_decision_row row = {.id = cm_sha256("one", 3),
-                                   .cluster = "paris-1",
-                                   .cluster_id = BEFORE,
-                                   .app = "web",
-                                   .key = KEY,
-                                   .controller = "flagger",
-                                   .verdict = "rejected",
-                                   .provisional = true};
-    struct hub_outcome *o;
 
-    rig_start(r, fleet);
-    (void)rig_enroll(r, "paris-1", BEFORE);
-    o = rig_commit(r, "fleet",
-                   rome ? "cluster paris-1; cluster rome-1; app web; workload web w one a"
-                        : "cluster paris-1; app web; workload web w one a");
-    row.good_bundle = pair_of(o)->bundle->sha256;
-    o = rig_commit(r, "fleet", "workload web w two a");
-    row.bad_bundle = pair_of(o)->bundle->sha256;
-    (void)snprintf(revision, sizeof(revision), "%s", pair_of(o)->revision);
-    row.bad_revision = revision;
-    assert_true(runs(rig_decide(r, &row), "reg/one"));
+    (void)reject_of(r,
+                    rome ? "cluster paris-1; cluster rome-1; app web; workload web w one a"
+                         : "cluster paris-1; app web; workload web w one a",
+                    revision);
     return revision;
 }
 
