@@ -3,6 +3,7 @@
 import pathlib
 import tempfile
 import unittest
+import unittest.mock
 
 import headers
 import layers
@@ -58,21 +59,31 @@ class Logs(unittest.TestCase):
 class Metrics(unittest.TestCase):
     TABLE = "| `holdfast_x_total` | counter | | X. |\n"
 
-    def check(self, code='"holdfast_x_total"', table=TABLE, rule="rate(holdfast_x_total[5m])"):
-        return check(metrics, {"hub/a.c": code, "deploy/reference/metrics.md": table,
-                               "deploy/monitoring/alerts.yaml": f"  expr: {rule}\n"})
+    def check(self, code='"holdfast_x_total"', table=TABLE, rule="rate(holdfast_x_total[5m])", not_shown=()):
+        with unittest.mock.patch.object(metrics, "NOT_SHOWN", dict.fromkeys(not_shown, "why")):
+            return check(metrics, {"hub/a.c": code, "deploy/reference/metrics.md": table,
+                                   "deploy/monitoring/alerts.yaml": f"  expr: {rule}\n"})
 
     def test_each_metric_has_its_row_and_each_row_its_metric(self):
         self.assertEqual(self.check(), [])
         self.assertEqual(len(self.check(code='"holdfast_x_total" "holdfast_y"')), 1)
-        self.assertEqual(len(self.check(table=self.TABLE + "| `holdfast_y` | gauge | | Y. |\n")), 1)
+        self.assertEqual(len(self.check(table=self.TABLE + "| `holdfast_y` | gauge | | Y. |\n",
+                                        not_shown=["holdfast_y"])), 1)
 
     def test_names_follow_the_conventions(self):
         self.assertEqual(len(self.check(table="| `holdfast_x_total` | gauge | | X. |\n")), 1)
 
     def test_alerts_ask_for_what_exists(self):
-        self.assertEqual(self.check(rule="holdfast_z > 0"),
+        self.assertEqual(self.check(rule="holdfast_z > holdfast_x_total"),
                          ["deploy/monitoring/alerts.yaml: there is no metric holdfast_z"])
+
+    def test_each_metric_is_shown_or_it_is_said_why_not(self):
+        found, = self.check(rule="vector(1)")
+        self.assertIn("nothing in deploy/monitoring asks for holdfast_x_total", found)
+        self.assertEqual(self.check(rule="vector(1)", not_shown=["holdfast_x_total"]), [])
+        self.assertEqual(self.check(not_shown=["holdfast_x_total"]), ["NOT_SHOWN: holdfast_x_total is shown, or no metric"])
+        parts = {"code": '"holdfast_x_seconds"', "table": "| `holdfast_x_seconds` | histogram | | X. |\n"}
+        self.assertEqual(self.check(**parts, rule="rate(holdfast_x_seconds_bucket[5m])"), [])
 
 
 class Layers(unittest.TestCase):
