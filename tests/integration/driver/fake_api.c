@@ -37,6 +37,11 @@ struct connection {
     unsigned ends;     // of watches, when it came
 };
 
+struct request {
+    char *text; // "METHOD PATH BODY"
+    char *as;   // in whose name; NULL: the client's own
+};
+
 struct fake_api {
     int fd;
     char *url;
@@ -52,7 +57,7 @@ struct fake_api {
     size_t event_count;
     struct connection connections[CONNECTIONS_MAX];
     size_t connection_count;
-    char *requests[CONNECTIONS_MAX];
+    struct request requests[CONNECTIONS_MAX];
     size_t request_count;
 };
 
@@ -210,6 +215,16 @@ static char *receive(int fd, char *at, size_t size) {
     }
 }
 
+// impersonated finds in a request's head in whose name it comes, or NULL. The caller frees it.
+static char *impersonated(const char *head) {
+    static const char name[] = "\r\nImpersonate-User: ";
+    const char *found = strcasestr(head, name);
+
+    return found == NULL
+               ? NULL
+               : cm_strndup(found + sizeof(name) - 1, strcspn(found + sizeof(name) - 1, "\r"));
+}
+
 static void *serve(void *ctx) {
     struct connection *c = ctx;
     struct fake_api *api = c->api;
@@ -222,7 +237,8 @@ static void *serve(void *ctx) {
         (void)pthread_mutex_lock(&api->lock);
         c->next_event = api->event_count;
         c->ends = api->ends;
-        api->requests[api->request_count++] = cm_strf("%s%s", line, body);
+        api->requests[api->request_count++] =
+            (struct request){cm_strf("%s%s", line, body), impersonated(bytes)};
         (void)pthread_mutex_unlock(&api->lock);
         answer(c, line, body);
     }
@@ -275,7 +291,8 @@ void fake_api_free(struct fake_api *api) {
         (void)close(api->connections[i].fd);
     }
     for (size_t i = 0; i < api->request_count; i++) {
-        free(api->requests[i]);
+        free(api->requests[i].text);
+        free(api->requests[i].as);
     }
     for (size_t i = 0; i < api->rule_count; i++) {
         free(api->rules[i].copy);
@@ -330,13 +347,28 @@ void fake_api_end(struct fake_api *api) {
     (void)pthread_mutex_unlock(&api->lock);
 }
 
-size_t fake_api_count(struct fake_api *api, const char *match) {
-    size_t count = 0;
+// counts tells whether a request counts: of all if `any`, else of those in somebody's name.
+static bool counts(const struct request *r, const char *match, bool any, const char *user) {
+    bool same = user == NULL ? r->as == NULL : r->as != NULL && strcmp(r->as, user) == 0;
+
+    return (any || same) && strstr(r->text, match) != NULL;
+}
+
+static size_t count(struct fake_api *api, const char *match, bool any, const char *user) {
+    size_t found = 0;
 
     (void)pthread_mutex_lock(&api->lock);
     for (size_t i = 0; i < api->request_count; i++) {
-        count += strstr(api->requests[i], match) != NULL ? 1 : 0;
+        found += counts(&api->requests[i], match, any, user) ? 1 : 0;
     }
     (void)pthread_mutex_unlock(&api->lock);
-    return count;
+    return found;
+}
+
+size_t fake_api_count(struct fake_api *api, const char *match) {
+    return count(api, match, true, NULL);
+}
+
+size_t fake_api_count_as(struct fake_api *api, const char *match, const char *user) {
+    return count(api, match, false, user);
 }

@@ -27,5 +27,7 @@ void fake_api_release(struct fake_api *api);
 void fake_api_event(struct fake_api *api, const char *match, const char *line);
 void fake_api_end(struct fake_api *api);
 
-// fake_api_count counts requests whose "METHOD PATH BODY" holds `match`.
+// fake_api_count counts requests whose "METHOD PATH BODY" holds `match`; fake_api_count_as those of
+// them that came in the name of `user`, NULL: in nobody's but the client's own.
 size_t fake_api_count(struct fake_api *api, const char *match);
+size_t fake_api_count_as(struct fake_api *api, const char *match, const char *user);

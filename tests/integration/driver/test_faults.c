@@ -25,6 +25,8 @@
 #define CFG "ConfigMap/shop/a"
 #define GEAR "Gear.example.com/shop/g"
 #define PARENT "/secrets/holdfast-paris-1?"
+#define ACCOUNT "shop/deployer" // of all Apps
+#define AS "system:serviceaccount:shop:deployer"
 
 enum { STEP_MS = 100, SECOND_MS = 1000, MINUTE_MS = 60000, LARGE = 33 << 20 };
 
@@ -95,7 +97,8 @@ static void on_reachable(void *ctx, bool yes, const struct cm_err *why) {
 
 static void on_health(void *ctx, const char *app, struct agent_health_options *out) {
     (void)app;
-    *out = (struct agent_health_options){.goes_back = ((struct fixture *)ctx)->goes_back};
+    *out = (struct agent_health_options){.account = ACCOUNT,
+                                         .goes_back = ((struct fixture *)ctx)->goes_back};
 }
 
 static struct cm_buf *on_desired(void *ctx, const char *key) {
@@ -274,6 +277,14 @@ static int set_up_survey_of_two(void **state) {
     return set_up_with(state, (struct agent_kube_config){.observes = true, .survey = "shop,web"});
 }
 
+// changed_by_agent counts what was changed in the agent's own name, but for its inventory: what an
+// App has is changed in the name of its account.
+static size_t changed_by_agent(struct fixture *f) {
+    return fake_api_count_as(f->api, "PATCH /", NULL) + fake_api_count_as(f->api, "POST /", NULL) +
+           fake_api_count_as(f->api, "DELETE /", NULL) -
+           fake_api_count_as(f->api, "PATCH /api/v1/namespaces/holdfast-system" PARENT, NULL);
+}
+
 static int tear_down(void **state) {
     struct fixture *f = *state;
 
@@ -281,6 +292,7 @@ static int tear_down(void **state) {
     assert_true(turn_until(f->loop, is_stopped, f));
     f->driver->ops->free(f->driver);
     cm_http_free(f->http);
+    size_t changed = changed_by_agent(f);
     fake_api_free(f->api);
     cm_loop_free(f->loop);
     cm_buf_unref(f->desired);
@@ -288,6 +300,7 @@ static int tear_down(void **state) {
     free(f->actual);
     free(f);
     cm_clock_fake(-1);
+    assert_int_equal(changed, 0);
     return 0;
 }
 
@@ -383,8 +396,17 @@ static void start(struct fixture *f) {
 }
 
 static struct agent_owned owned_of(const struct fixture *f, const char *key) {
-    return (struct agent_owned){
-        .app = "shop", .key = key, .default_namespace = "shop", .uid = "u1", .note = f->note};
+    return (struct agent_owned){.app = "shop",
+                                .key = key,
+                                .default_namespace = "shop",
+                                .uid = "u1",
+                                .note = f->note,
+                                .account = ACCOUNT};
+}
+
+static struct agent_object object_of(const char *key, struct cm_buf *bytes) {
+    return (struct agent_object){
+        .app = "shop", .key = key, .default_namespace = "shop", .bytes = bytes, .account = ACCOUNT};
 }
 
 static void track(struct fixture *f, const char *key) {
@@ -395,7 +417,7 @@ static void track(struct fixture *f, const char *key) {
 
 // have applies an object and tracks it, and waits until a watch tells of it.
 static void have(struct fixture *f, const char *key, const char *json, const char *watch) {
-    struct agent_object object = {.app = "shop", .key = key, .default_namespace = "shop"};
+    struct agent_object object = object_of(key, NULL);
 
     start(f);
     f->desired = cm_buf_copy(json, strlen(json));
@@ -812,7 +834,7 @@ static void what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_r
 }
 
 static void a_deployment_that_was_applied_is_heard_when_it_is_up(void **state) {
-    struct agent_object object = {.app = "shop", .key = WEB, .default_namespace = "shop"};
+    struct agent_object object = object_of(WEB, NULL);
     struct fixture *f = *state;
 
     fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
@@ -1020,7 +1042,7 @@ static char *db_at(struct fixture *f, char version, const char *status) {
 
 // apply_db applies a set that is well.
 static void apply_db(struct fixture *f) {
-    struct agent_object object = {.app = "shop", .key = DB, .default_namespace = "shop"};
+    struct agent_object object = object_of(DB, NULL);
 
     f->done = false;
     object.bytes = f->desired;
@@ -1270,8 +1292,7 @@ static bool is_due(void *ctx) {
 }
 
 static void apply_key(struct fixture *f, const char *key) {
-    struct agent_object object = {
-        .app = "shop", .key = key, .default_namespace = "shop", .bytes = f->desired};
+    struct agent_object object = object_of(key, f->desired);
 
     f->done = false;
     f->driver->ops->apply(f->driver, &object, on_applied, f);
@@ -1334,12 +1355,9 @@ static void apply_own(struct fixture *f, int replicas) {
                 replicas);
     cm_buf_unref(f->desired);
     f->desired = cm_buf_copy(json, strlen(json));
-    const struct agent_object object = {.app = "shop",
-                                        .key = OWN,
-                                        .default_namespace = "shop",
-                                        .recreate = true,
-                                        .bytes = f->desired};
+    struct agent_object object = object_of(OWN, f->desired);
 
+    object.recreate = true;
     f->done = false;
     f->driver->ops->apply(f->driver, &object, on_applied, f);
     assert_true(turn_until(f->loop, is_done, f));
@@ -1582,7 +1600,7 @@ static void a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again(vo
 
 static void what_goes_while_it_is_applied_is_made_anew_as_a_whole(void **state) {
     struct fixture *f = *state;
-    struct agent_object object = {.app = "shop", .key = CFG, .default_namespace = "shop"};
+    struct agent_object object = object_of(CFG, NULL);
 
     have_config(f);
     CM_AUTOFREE char *live = config_at(f, 21, "blue");
@@ -1597,6 +1615,92 @@ static void what_goes_while_it_is_applied_is_made_anew_as_a_whole(void **state) 
     assert_int_equal(f->error.code, CM_OK);
     assert_int_equal(fake_api_count(f->api, "PATCH /api/v1/namespaces/shop/configmaps/a"), 3);
     assert_int_equal(fake_api_count(f->api, "\"c\":\"red\""), 2); // first, and last
+}
+
+// ---- In whose name
+
+#define FORCED "PATCH /api/v1/namespaces/shop/configmaps/a?fieldManager=holdfast&force=true"
+#define PLAIN "PATCH /api/v1/namespaces/shop/configmaps/a?fieldManager=holdfast\n"
+#define CFG_DELETE "DELETE /api/v1/namespaces/shop/configmaps/a"
+#define DRY_RUN DB_PATCH "?dryRun=All"
+#define THEIRS                                                                                     \
+    "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\","                  \
+    "\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"9\",\"annotations\":{"            \
+    "\"kubectl.kubernetes.io/last-applied-configuration\":\"{}\"}},\"data\":{\"c\":\"red\"}}"
+
+static void wait_done_in_accounts_name(struct fixture *f, const char *request) {
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(f->error.code, CM_OK);
+    assert_int_equal(fake_api_count_as(f->api, request, AS), 1);
+}
+
+static void what_is_there_already_is_taken_over_in_the_accounts_name(void **state) {
+    struct fixture *f = *state;
+
+    start(f);
+    f->desired = cm_buf_copy(CFG_JSON, strlen(CFG_JSON));
+    struct agent_object object = object_of(CFG, f->desired);
+    object.adopt = true;
+    fake_api_answer(f->api, FORCED, 1, 409, "{}");
+    fake_api_answer(f->api, CFG_GET, 0, 200, THEIRS);
+    fake_api_answer(f->api, PLAIN, 0, 200, THEIRS);
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    wait_done_in_accounts_name(f, PLAIN);
+    assert_int_equal(fake_api_count_as(f->api, FORCED, AS), 2);
+}
+
+static void what_cannot_be_changed_is_made_anew_in_the_accounts_name(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    CM_AUTOFREE char *live = config_at(f, 21, "blue");
+    struct agent_object object = object_of(CFG, f->desired);
+    object.recreate = true;
+    fake_api_answer(
+        f->api, FORCED, 1, 422,
+        "{\"message\":\"data: Forbidden: field is immutable when `immutable` is set\"}");
+    fake_api_answer(f->api, CFG_GET, 1, 200, live);
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    wait_done_in_accounts_name(f, CFG_DELETE);
+    assert_int_equal(fake_api_count_as(f->api, FORCED, AS), 3);
+}
+
+static void an_object_is_let_go_in_the_accounts_name(void **state) {
+    struct fixture *f = *state;
+
+    have_config(f);
+    CM_AUTOFREE char *live = config_at(f, 20, "red");
+    struct agent_owned owned = owned_of(f, CFG);
+    fake_api_answer(f->api, CFG_GET, 0, 200, live);
+    fake_api_answer(f->api, PLAIN, 0, 200, "{}");
+    f->driver->ops->release(f->driver, &owned, on_removed, f);
+    wait_done_in_accounts_name(f, PLAIN);
+}
+
+static void on_proof(void *ctx, enum agent_proof proof, const char *why) {
+    (void)proof;
+    (void)why;
+    ((struct fixture *)ctx)->done = true;
+}
+
+static void what_a_form_would_be_is_asked_in_the_accounts_name(void **state) {
+    static const char form[] =
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"StatefulSet\",\"metadata\":{\"name\":\"db\"},"
+        "\"spec\":" SPEC_OF("one", "") "}";
+    const struct agent_proof_ask ask = {.app = "shop",
+                                        .key = DB,
+                                        .default_namespace = "shop",
+                                        .controller = "statefulset-controller",
+                                        .controller_key = "",
+                                        .good = "db-1",
+                                        .bytes = form,
+                                        .size = sizeof(form) - 1};
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_ALL);
+    start(f);
+    f->driver->ops->prove(f->driver, &ask, on_proof, f);
+    wait_done_in_accounts_name(f, DRY_RUN);
 }
 
 // ---- Removal
@@ -1892,8 +1996,7 @@ static void what_was_in_force_last_is_read_there_and_stays_when_kinds_are_writte
     assert_int_equal(f->mark.generation, 41);
     f->done = false;
     f->desired = cm_buf_copy(CFG_JSON, strlen(CFG_JSON));
-    const struct agent_object object = {
-        .app = "shop", .key = CFG, .default_namespace = "shop", .bytes = f->desired};
+    const struct agent_object object = object_of(CFG, f->desired);
     f->driver->ops->apply(f->driver, &object, on_applied, f);
     assert_true(turn_until(f->loop, is_done, f));
     assert_int_equal(fake_api_count(f->api, "ConfigMap,Gear.example.com"), 1);
@@ -2122,7 +2225,7 @@ static void apply_in(struct hanging *h, const char *app, const char *ns, size_t 
                 words, app, number);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_copy(json, strlen(json));
     const struct agent_object object = {
-        .app = app, .key = key, .default_namespace = ns, .bytes = bytes, .account = ""};
+        .app = app, .key = key, .default_namespace = ns, .bytes = bytes, .account = ACCOUNT};
 
     h->f->driver->ops->apply(h->f->driver, &object, done, ctx);
 }
@@ -2140,7 +2243,7 @@ static void hang(struct hanging *h, size_t apps, size_t text) {
                                                             .default_namespace = "hangs",
                                                             .uid = "u1",
                                                             .note = "",
-                                                            .account = ""},
+                                                            .account = ACCOUNT},
                                       on_removal_hung, h);
         } else {
             apply_in(h, app, "hangs", 0, text, on_hung, h);
@@ -2201,7 +2304,7 @@ static void apply_read(struct hanging *h, const char *ns, size_t count) {
                                             .default_namespace = ns,
                                             .read = on_read,
                                             .size = 70,
-                                            .account = ""};
+                                            .account = ACCOUNT};
 
         h->f->driver->ops->apply(h->f->driver, &object, on_hung, h);
     }
@@ -2395,7 +2498,7 @@ static void a_hook_that_is_being_made_is_not_cut_off(void **state) {
                                       .key = "ConfigMap/hangs/hook",
                                       .default_namespace = "hangs",
                                       .bytes = bytes,
-                                      .account = ""};
+                                      .account = ACCOUNT};
     static struct hanging h;
 
     h = (struct hanging){.f = *state};
@@ -2497,6 +2600,10 @@ static const struct CMUnitTest tests[] = {
     TEST(what_an_autoscaler_does_is_told_with_its_name_until_it_goes),
     TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
     TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
+    TEST(what_is_there_already_is_taken_over_in_the_accounts_name),
+    TEST(what_cannot_be_changed_is_made_anew_in_the_accounts_name),
+    TEST(an_object_is_let_go_in_the_accounts_name),
+    TEST(what_a_form_would_be_is_asked_in_the_accounts_name),
     TEST(a_refused_deletion_is_not_taken_for_done),
     TEST(what_lost_our_label_is_said_to_be_left),
     TEST(a_parent_that_is_gone_is_written_with_all_that_is_tracked),
