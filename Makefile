@@ -84,7 +84,7 @@ faults: deps-test
 soak: deps-test
 	@cmake --preset release -DHOLDFAST_TESTS=ON >/dev/null
 	@cmake --build --preset release
-	@$(FAULTS) --runs $(SOAK) --steps 40
+	@$(FAULTS) --runs $(SOAK) --steps 40 --longest-stop 120
 	@$(FAULTS) --runs $(SOAK) --steps 40 --namespaces || [ $$? = 77 ]
 	@$(FAULTS) --runs $(SOAK) --steps 40 --kube
 	@$(FAULTS) --kills $(KILLS) --steps 40

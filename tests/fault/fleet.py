@@ -30,6 +30,8 @@ DRIFT = {"kept": "correct", "told": "report"}
 CHANGES_MAX = 3  # of an object in one version: after five the agent would leave it alone
 PATIENT = 150  # seconds; a bound for a busy machine
 EVENTS_MAX = 5000
+SLOW_MS = 1000  # that each fsync takes longer
+LONGEST_STOP = 12  # seconds: beyond all patience
 
 REPOSITORIES = """repositories:
 - name: fleet
@@ -62,6 +64,7 @@ class Liar(gitservers.Handler):
 
 class Fleet(Identities, Backups):
     clusters = CLUSTERS
+    longest_stop = LONGEST_STOP
 
     def __init__(self, folder, chance, network):
         self.folder = folder
@@ -437,7 +440,7 @@ class Fleet(Identities, Backups):
     def stop_for_a_while(self, program):
         self.maybe_commit()
         program.pause()
-        self.pause(0.5, 12 if self.random.random() < 0.2 else 3)  # or beyond all patience
+        self.pause(0.5, self.longest_stop if self.random.random() < 0.2 else 3)
         program.resume()
 
     # The network
@@ -466,14 +469,16 @@ class Fleet(Identities, Backups):
                                               (self.sim_faults, self.sim)))
         which, number = self.random.choice((
             (Faults.SYNC, errno.EIO), (Faults.WRITE, errno.ENOSPC), (Faults.WRITE, errno.EROFS),
-            (Faults.WRITE, errno.EIO)))
+            (Faults.WRITE, errno.EIO), (Faults.READ, errno.EIO), (Faults.SYNC_MS, SLOW_MS)))
         faults.set(which, number)
         self.maybe_commit()
         self.change()
         self.pause(0.5, 2.5)
         faults.end()
         if not program.alive():
-            self.note("died", name=program.name, words=f"as its disk said {os.strerror(number)}")
+            slow = which == Faults.SYNC_MS
+            said = "took its time" if slow else f"said {os.strerror(number)}"
+            self.note("died", name=program.name, words=f"as its disk {said}")
 
     def move_clock(self):
         faults = self.random.choice((self.hub_faults, self.sim_faults))

@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 """Runs a hub and a few agents through random faults, and checks what came of it.
 
-    run.py [--seed N] [--runs N] [--seconds N] [--kills N] [--steps N]
+    run.py [--seed N] [--runs N] [--seconds N] [--kills N] [--steps N] [--longest-stop N]
            [--namespaces | --kube]
 
 Each run has a seed, which it prints first: the same seed does the same things again, though not in
 the same moments. All that happens is written down as it happens (checker.py says how), and judged
-afterwards. Runs go on until there were --runs of them, or --seconds are over. With --kills the only
+afterwards. Runs go on until there were --runs of them, or --seconds are over. Some stop a program,
+for so many seconds at most (--longest-stop). With --kills the only
 faults are kill -9 of the hub, of agents and of all of them, at random, in the middle of writes and while
 keys change, and runs go on until there were so many. With --namespaces most faults are of the network, and the
 agents are behind a router in namespaces, which needs the right to make some: without it nothing is
@@ -28,7 +29,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 import checker  # noqa: E402
-from fleet import Fleet  # noqa: E402
+from fleet import LONGEST_STOP, Fleet  # noqa: E402
 from kube import KubeFleet  # noqa: E402
 from network import Namespaces, Proxied  # noqa: E402
 from support import process  # noqa: E402
@@ -43,6 +44,7 @@ class Run:
     def __init__(self, folder, seed, network, asked):
         self.random = random.Random(seed)
         self.fleet = (KubeFleet if asked.kube else Fleet)(folder, self.random, network)
+        self.fleet.longest_stop = asked.longest_stop
         self.kills_only = asked.kills > 0
 
     def changes(self):
@@ -140,6 +142,7 @@ def main():
     arguments.add_argument("--seconds", type=float, default=0)
     arguments.add_argument("--kills", type=int, default=0)
     arguments.add_argument("--steps", type=int, default=STEPS)
+    arguments.add_argument("--longest-stop", type=float, default=LONGEST_STOP)
     where = arguments.add_mutually_exclusive_group()
     where.add_argument("--namespaces", action="store_true")
     where.add_argument("--kube", action="store_true")

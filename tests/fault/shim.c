@@ -1,17 +1,18 @@
 // shim: makes a program's disk and clock misbehave, by LD_PRELOAD.
 //
-// $HOLDFAST_FAULTS names a file of five little-endian numbers of 64 bits, which is mapped, so that
+// $HOLDFAST_FAULTS names a file of seven little-endian numbers of 64 bits, which is mapped, so that
 // who wrote it changes them while the program runs:
 //
 //     errno of fsync and fdatasync | errno of writes to files | ms that the clock is ahead | kill
-//     in | fail in
+//     in | fail in | errno of reads of files | ms that fsync and fdatasync take longer
 //
-// 0 means that all is well. "Kill in" counts calls of the first two kinds down and kills the
-// program with SIGKILL in the middle of the last: those are the points where a crash could lose
-// something. "Fail in" counts these down, and each other call that changes a file or a folder (what
-// stdio does by itself is none), and has the last one alone fail, with EIO. Of files only those of
-// a data directory are meant: descriptors 0 to 2 never are, and nor is an executable file, into
-// which a test has the program write what it did.
+// 0 means that all is well. What is mapped or read by stdio is not read by the program itself.
+// "Kill in" counts calls of the first two kinds down and kills the program with SIGKILL in the
+// middle of the last: those are the points where a crash could lose something. "Fail in" counts
+// these down, and each other call that changes a file or a folder (what stdio does by itself is
+// none), and has the last one alone fail, with EIO. Of files only those of a data directory are
+// meant: descriptors 0 to 2 never are, and nor is an executable file, into which a test has the
+// program write what it did.
 //
 // Where the working folder has a folder `synced`, there stands, in a file named after a file's
 // inode, how long that was when it was last made durable (64 bits, little-endian). What is behind
@@ -37,7 +38,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SYNC_ERRNO, WRITE_ERRNO, CLOCK_MS, KILL_IN, FAIL_IN, COUNT };
+enum { SYNC_ERRNO, WRITE_ERRNO, CLOCK_MS, KILL_IN, FAIL_IN, READ_ERRNO, SYNC_MS, COUNT };
 
 static _Atomic int64_t none[COUNT];
 static _Atomic int64_t *faults = none;
@@ -143,12 +144,14 @@ static int fails(int fd, int which) {
 // sync_with makes a file durable; what is written meanwhile does not count. Two at a time could
 // note in another order than they looked, and set the mark back.
 static int sync_with(int fd, int (*next)(int fd)) {
+    struct timespec longer = {faults[SYNC_MS] / 1000, faults[SYNC_MS] % 1000 * 1000000};
     static pthread_mutex_t mu = PTHREAD_MUTEX_INITIALIZER;
     struct stat st = {0};
 
     if (fails(fd, SYNC_ERRNO) || (is_folder(fd) && fails_once())) {
         return -1;
     }
+    (void)nanosleep(&longer, NULL);
     (void)pthread_mutex_lock(&mu);
     (void)fstat(fd, &st);
     int rc = next(fd);
@@ -202,6 +205,29 @@ ssize_t pwritev(int fd, const struct iovec *parts, int count, off_t at) {
     NEXT(pwritev)
     return fails_to_write(fd) ? -1 : next(fd, parts, count, at);
 }
+
+static int fails_to_read(int fd) {
+    int64_t number = faults[READ_ERRNO];
+
+    if (number == 0 || !is_file(fd)) {
+        return 0;
+    }
+    errno = (int)number;
+    return 1;
+}
+
+// READS makes a call that reads what may be a file.
+#define READS(name, takes, gives)                                                                  \
+    ssize_t name takes {                                                                           \
+        NEXT(name)                                                                                 \
+        return fails_to_read(fd) ? -1 : next gives;                                                \
+    }
+
+READS(read, (int fd, void *bytes, size_t size), (fd, bytes, size))
+READS(pread, (int fd, void *bytes, size_t size, off_t at), (fd, bytes, size, at))
+READS(pread64, (int fd, void *bytes, size_t size, off64_t at), (fd, bytes, size, at))
+READS(readv, (int fd, const struct iovec *parts, int count), (fd, parts, count))
+READS(preadv, (int fd, const struct iovec *parts, int count, off_t at), (fd, parts, count, at))
 
 static int cut(int fd, off_t size, int (*next)(int fd, off_t size)) {
     struct stat st;

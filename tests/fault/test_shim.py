@@ -1,11 +1,13 @@
 #!/usr/bin/env python3
-"""The shim has each call that changes a disk fail, once, and counts no other."""
+"""The shim has each call that changes a disk fail, once, and counts no other; reads fail, and a disk is slow, as
+long as that is asked for."""
 import ctypes
 import errno
 import os
 import pathlib
 import sys
 import tempfile
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -23,6 +25,8 @@ CHANGES = {
     "write": ("file", b"x", 1), "pwrite": ("file", b"x", 1, 0), "pwrite64": ("file", b"x", 1, 0),
     "ftruncate": ("file", 0), "ftruncate64": ("file", 0), "fsync": ("file",), "fdatasync": ("file",),
 }
+READS = {"read": (1,), "pread": (1, 0), "pread64": (1, 0)}
+SLOW_MS = 100
 OTHERS = {"open": (b"there", os.O_RDONLY), "write": ("pipe", b"x", 1), "access": (b"there", 0)}
 
 
@@ -55,6 +59,27 @@ class Shim(unittest.TestCase):
         for name, given in OTHERS.items():
             with self.subTest(name):
                 self.assertEqual(self.call(name, given), (0, False))
+
+    def test_reads_of_files_fail_and_no_others(self):
+        pipe, into = os.pipe()
+        os.write(into, b"text")
+        bytes_read = ctypes.create_string_buffer(1)
+        for name, more in READS.items():
+            with self.subTest(name):
+                for number, gives in ((errno.EIO, -1), (0, 1)):
+                    self.faults.set(faults.Faults.READ, number)
+                    self.assertEqual(getattr(self.libc, name)(self.open["file"], bytes_read, *more), gives)
+        self.faults.set(faults.Faults.READ, errno.EIO)
+        self.assertEqual(self.libc.read(pipe, bytes_read, 1), 1)
+        self.faults.end()
+
+    def test_a_slow_disk_takes_its_time(self):
+        self.faults.set(faults.Faults.SYNC_MS, SLOW_MS)
+        for name in ("fsync", "fdatasync"):
+            began = time.monotonic()
+            self.assertEqual(getattr(self.libc, name)(self.open["file"]), 0)
+            self.assertGreaterEqual(time.monotonic() - began, SLOW_MS / 1000)
+        self.faults.end()
 
     def test_it_fails_once(self):
         self.faults.set(faults.Faults.FAIL_IN, 2)

@@ -7,14 +7,15 @@ SHIM = os.environ.get("HOLDFAST_FAULT_SHIM", "")
 
 
 class Faults:
-    SYNC, WRITE, CLOCK_MS, KILL_IN, FAIL_IN = range(5)
+    SYNC, WRITE, CLOCK_MS, KILL_IN, FAIL_IN, READ, SYNC_MS = range(7)
+    SIZE = 8 * 7
 
     def __init__(self, path):
         if not path.exists():  # else somebody may have it in memory
-            path.write_bytes(bytes(40))
+            path.write_bytes(bytes(self.SIZE))
         self.path = path
         with open(path, "r+b") as file:
-            self.map = mmap.mmap(file.fileno(), 40)
+            self.map = mmap.mmap(file.fileno(), self.SIZE)
 
     def set(self, which, number):
         struct.pack_into("<q", self.map, 8 * which, number)
@@ -29,7 +30,7 @@ class Faults:
         return struct.unpack_from("<q", self.map, 8 * which)[0]
 
     def end(self):
-        for which in (self.SYNC, self.WRITE, self.KILL_IN, self.FAIL_IN):  # the clock stays where it is
+        for which in set(range(7)) - {self.CLOCK_MS}:  # the clock stays where it is
             self.set(which, 0)
 
 
