@@ -46,7 +46,7 @@ static const char rules[] =
     "  outside `clusters/`) is an error, and what it names stays as it was.\n"
     "* Not supported, and refused rather than half read: `kustomization.yaml`, `Chart.yaml`, "
     "documents\n"
-    "  encrypted with SOPS, symbolic links and submodules.\n"
+    "  encrypted with SOPS, symbolic links, submodules and files of Git LFS.\n"
     "\n"
     "Editors complete and check documents by the [JSON Schemas](schemas), which are made from the "
     "same\n"

@@ -199,8 +199,21 @@ static void add_list(struct reading *r, const struct cm_json *list, size_t depth
     }
 }
 
+// is_pointer tells whether it is what Git LFS commits instead of a file.
+// https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md
+static bool is_pointer(const struct cm_json *found) {
+    static const char first[] = "version https://git-lfs.github.com/spec/";
+    const char *text = cm_json_string(found);
+
+    return text != NULL && strncmp(text, first, sizeof(first) - 1) == 0;
+}
+
 static void add_object(struct reading *r, const struct cm_json *object, size_t depth) {
-    if (object->type != CM_OBJECT) {
+    if (is_pointer(object)) {
+        report(r, object,
+               "this is what Git LFS commits instead of the file, which is kept elsewhere and not "
+               "fetched: commit the manifest itself");
+    } else if (object->type != CM_OBJECT) {
         hub_diags_add(&r->source->diags, hub_source_path(r->source), object->line, object->column,
                       "a manifest must be an object with apiVersion, kind and metadata, not %s",
                       cm_json_type_name(object->type));

@@ -548,6 +548,9 @@ static void lists_are_not_nested_for_ever(void **state) {
 static const char *const no_manifests[][2] = {
     {"- a\n", "a.yaml:1:1: a manifest must be an object with apiVersion, kind and metadata, "
               "not a list"},
+    {"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a21\nsize 12345\n",
+     "a.yaml:1:1: this is what Git LFS commits instead of the file, which is kept elsewhere and "
+     "not fetched: commit the manifest itself"},
     {"kind: ConfigMap\nmetadata: {name: x}\n",
      "a.yaml:1:1: apiVersion is missing or no string: add it"},
     {"apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n",
