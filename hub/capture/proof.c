@@ -243,7 +243,7 @@ static enum cm_rc check_was(struct capture_proof *p, struct cm_err *err) {
         if (!says(now, field->was) && !says(now, field->value)) {
             return cm_fail(err, CM_EINVAL,
                            "%s of %s is something else in Git by now than when it was changed by "
-                           "hand: compare the two and edit it there",
+                           "hand, or a Hold sets it: compare the two and edit it there",
                            field->path, p->what->key);
         }
     }

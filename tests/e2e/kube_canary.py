@@ -233,6 +233,7 @@ class Canaries(KubeStory):
             one["weight"] = weight
         self.admin.patch("VirtualService", "routed", {"spec": {"http": routes}}, api_version=ISTIO)
 
+    @row(1, "has the field by right", "another's by right + goes back", "another's by right + Hold")
     def test_2_what_fails_on_one_of_three_clusters_is_one_commit_that_starts_nothing(self):
         self.gate.left.update(web=1, shaky=0)
         type(self).mark = self.cluster.audit_mark()
@@ -257,6 +258,7 @@ class Canaries(KubeStory):
         self.wait_image("web", "test/web:1")
         wait_for(lambda: self.canary()["lastAppliedSpec"] == self.canary()["lastPromotedSpec"],
                  CANARY_SECONDS, "Flagger to take it for what it promoted", 0.5)
+        self.assertEqual((self.replicas("web"), [key for key, _ in self.drift() if key.endswith("/web")]), (0, []))
         mark = self.cluster.audit_mark()
         self.wait_until(self.commit(files("beside", m.config_map("beside", a="2"),
                                           namespace="default", **HERE)))

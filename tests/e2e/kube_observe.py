@@ -129,7 +129,7 @@ class Observe(KubeStory):
         self.assertRegex(self.hub.run("describe", "cluster", CLUSTER).stdout, r"Mode: +observe")
         self.assertIn("1 observed", self.hub.run("fleet", "health", check=False).stdout)
 
-    @row(3, "only observes")
+    @row(3, "only observes", "report + observes")
     def test_2_drift_names_the_manager_and_is_not_corrected(self):
         self.admin.patch("ConfigMap", "words", {"data": {"colour": "red"}}, manager="kubectl-edit")
         row = self.wait_drift("ConfigMap/default/words", "data.colour")

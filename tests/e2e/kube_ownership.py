@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Who owns which field: what others have set is taken or left, as the App says, and told with names."""
+import datetime
 import json
 import pathlib
 import sys
@@ -7,7 +8,8 @@ import sys
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 
 from support import manifests as m, story  # noqa: E402
-from support.kubestory import KubeStory, files, path  # noqa: E402
+from support.agent import Agent  # noqa: E402
+from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.wins import row  # noqa: E402
 
@@ -45,7 +47,6 @@ class Conflicts(KubeStory):
         self.assertEqual((self.colour("takes"), self.colour("leaves")), ("blue", "green"))
         self.assert_written(mark, {("patch", "configmaps"): 2})
 
-    @row(1, "has the field by right")
     def test_3_what_is_taken_is_told_with_who_had_it(self):
         taken = [line for line in self.agent.log_text().splitlines() if "id=agent.taken" in line]
         self.assertTrue(any("painter" in line and "data.colour" in line for line in taken), taken)
@@ -72,6 +73,23 @@ def route(*weights):
         {"destination": {"host": f"web-{i}"}, "weight": w} for i, w in enumerate(weights)]}]})
 
 
+SCALED = {  # what Apps with an autoscaler say, and what that one wants first
+    "kept": ({"drift": "correct"}, 4), "watched": ({"drift": "report", "conflicts": "fail"}, 3),
+    "taken": ({"drift": "capture"}, 3), "excused": ({"drift": "correct"}, 3),
+    "ruled": ({"drift": "correct", "ignoreDifferences": [{"jsonPointers": ["/spec/replicas"]}]}, 3)}
+
+
+def scaled_app(name, replicas=2, **spec):
+    return files(name, m.deployment(name, replicas=replicas), namespace="default", **SCALED[name][0], **spec)
+
+
+def exemption(name):
+    until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
+    return {f"exemptions/{name}.yaml": m.text(m.thing("holdfast/v1alpha1", "Exemption", name, spec={
+        "app": name, "clusters": [CLUSTER], "object": f"Deployment.apps/default/{name}", "field": "spec.replicas",
+        "until": until.strftime("%Y-%m-%dT%H:%M:%SZ"), "reason": "INC-1"}))}
+
+
 class Rights(KubeStory):
 
     def replicas(self, name):
@@ -96,41 +114,53 @@ class Rights(KubeStory):
         live = self.find("VirtualService", "web", "networking.istio.io/v1")
         return [one["weight"] for one in live["spec"]["http"][0]["route"]]
 
+    def scale(self, **least):
+        """Has autoscalers want so many, and waits until that is told as theirs by right."""
+        self.admin.apply(*(autoscaler(name, number) for name, number in least.items()))
+        for name, number in least.items():
+            self.wait_replicas(name, number)
+        self.wait_told(least)
+
+    def wait_told(self, replicas):
+        def told():
+            rows = {row["key"].rpartition("/")[2]: (row["path"], row["class"], row["actual"])
+                    for row in self.hub.get("differences")}
+            wanted = {name: ("spec.replicas", "right", str(number)) for name, number in replicas.items()}
+            assert {name: rows.get(name) for name in wanted} == wanted, rows
+            return True
+        wait_for(told, 30, "it to be told as theirs by right", 0.2)
+        self.assertEqual((self.drift(), self.hub.get("writes")), ({}, []))
+
     def test_1_a_program_that_nobody_scales_is_as_git_says(self):
-        fleet = {}
-        for name, drift in (("kept", "correct"), ("watched", "report")):
-            fleet.update(files(name, m.deployment(name, replicas=2), namespace="default",
-                               drift=drift, conflicts="fail" if name == "watched" else "force"))
-        self.deliver(fleet)
+        self.deliver({name: text for app in SCALED for name, text in scaled_app(app).items()} | exemption("excused"))
 
     def test_2_an_autoscaler_has_the_replicas(self):
-        self.admin.apply(autoscaler("kept", 2), autoscaler("watched", 2))
-        for name in ("kept", "watched"):  # what changes before that is drift
+        self.admin.apply(*(autoscaler(name, 2) for name in SCALED))
+        for name in SCALED:  # what changes before that is drift
             wait_for(lambda again=f"again app={name} object=Deployment": again in self.agent.log_text(), 30,
                      "the agent to know of the autoscaler", 0.05)
-        self.admin.apply(autoscaler("kept", 4), autoscaler("watched", 3))
-        self.wait_replicas("kept", 4)
-        self.wait_replicas("watched", 3)
-        self.cluster.wait_for(lambda: "f:replicas" not in self.ours("kept") | self.ours("watched"),
+        self.scale(**{name: number for name, (_, number) in SCALED.items()})
+        self.cluster.wait_for(lambda: not any("f:replicas" in self.ours(name) for name in SCALED),
                               30, "the agent to give way")
-        self.assertEqual(self.drift(), {})
-        wait_for(lambda: {(row["path"], row["class"]) for row in self.hub.get("differences")} ==
-                 {("spec.replicas", "right")}, 30, "it to be told as theirs by right", 0.2)
 
     def scaled(self, name):
         return [(event["key"], event["actor"], event["message"].split(" replicas")[0],
                  event["message"].split(" for ")[-1])
                 for event in self.events("app.scaled") if event["app"] == name]
 
+    @row(1, "has the field by right", "another's by right + report", "another's by right + correct",
+         "another's by right + capture", "another's by right + ignored", "another's by right + Exemption")
     def test_3_a_change_leaves_them_as_they_are(self):
         fleet = {}
-        for name in ("kept", "watched"):
+        for name in SCALED:
             item = m.deployment(name, image="example.com/web:2", replicas=1)
             fleet[path(name, item)] = m.text(item)
         self.deliver(fleet)
-        self.assertEqual((self.replicas("kept"), self.replicas("watched")), (4, 3))
+        self.assertEqual({name: self.replicas(name) for name in SCALED},
+                         {name: number for name, (_, number) in SCALED.items()})
         self.assertEqual(self.drift(), {})
 
+    @row(23, "the agent is started again", "another's by right + restart")
     def test_4_a_restart_changes_nothing(self):
         mark = self.cluster.audit_mark()
         self.agent.terminate()
@@ -145,22 +175,41 @@ class Rights(KubeStory):
         self.assertEqual((self.replicas("kept"), self.drift()), (4, {}))
 
     def test_4b_what_it_did_is_told_with_its_name_and_once(self):
-        for name, change in (("kept", "2 to 4"), ("watched", "2 to 3")):
+        changes = {name: f"2 to {number}" for name, (_, number) in SCALED.items()}
+        for name, change in changes.items():
             wait_for(lambda: self.scaled(name), 30, "an event")
             self.assertEqual(self.scaled(name), [
                 (f"Deployment.apps/default/{name}", "controller-manager", change,
                  f"HorizontalPodAutoscaler.autoscaling/default/{name}")])
         log = json.loads(self.hub.run("log", "--kind", "scaled", "-o", "json").stdout)["items"]
-        rows = [(row["app"], row["text"]) for row in log]
-        self.assertEqual(sorted(rows), [("kept", "2 to 4 (HorizontalPodAutoscaler kept)"),
-                                        ("watched", "2 to 3 (HorizontalPodAutoscaler watched)")])
+        self.assertEqual({row["app"]: row["text"] for row in log},
+                         {name: f"{change} (HorizontalPodAutoscaler {name})" for name, change in changes.items()})
+        self.assertEqual(len(log), len(changes))
 
-    @row(2, "that controller goes")
+    @row(3, "is suspended or [frozen]", "another's by right + freeze", "another's by right + suspended")
+    @row(22, "there is no hub", "another's by right + no hub")
+    def test_4c_nor_does_a_freeze_a_suspension_or_that_there_is_no_hub(self):
+        mark = self.cluster.audit_mark()
+        self.hub.run("freeze", "app", "excused", "--reason", "stop", "--for", "1h", "--name", "f1")
+        self.commit({"apps/ruled/app.yaml": scaled_app("ruled", suspend=True)["apps/ruled/app.yaml"]})
+        self.wait_status("ruled", applied="suspended")
+        self.hub.terminate()
+        least = {"taken": 5, "excused": 4, "ruled": 4}
+        self.admin.apply(*(autoscaler(name, number) for name, number in least.items()))
+        for name, number in least.items():
+            self.wait_replicas(name, number)
+        self.hub.start_and_wait()
+        self.wait_connected()
+        self.wait_told(least)
+        self.assert_written(mark, {})
+
+    @row(2, "that controller goes", "another's by right + report")
     def test_5_they_come_back_when_the_autoscaler_goes(self):
         self.admin.delete("HorizontalPodAutoscaler", "watched", "autoscaling/v2")
         self.wait_replicas("watched", 1)
         self.assertIn("f:replicas", self.ours("watched"))
 
+    @row(2, "that controller goes", "another's by right + correct")
     def test_6_also_when_nobody_saw_it_go(self):
         self.agent.terminate()
         self.admin.delete("HorizontalPodAutoscaler", "kept", "autoscaling/v2")
@@ -187,6 +236,17 @@ class Rights(KubeStory):
         self.wait_no_drift()
         self.admin.delete("Canary", "web", "flagger.app/v1")
         self.cluster.wait_for(lambda: self.weights() == [90, 10], 30, "Git's weights")
+
+    @row(3, "or the agent only observes", "another's by right + observes")
+    def test_8_who_only_observes_tells_it_the_same(self):
+        self.agent.terminate()
+        type(self).agent = Agent(self.folder, self.hub, CLUSTER, self.hub.join_token(CLUSTER, True), driver="kube",
+                                 kubeconfig=self.cluster.token_kubeconfig("agent"),
+                                 options=("--mode", "observe")).start()
+        self.wait_connected()
+        mark = self.cluster.audit_mark()
+        self.scale(taken=6)
+        self.assert_written(mark, {})
 
 
 def selecting(label, image="example.com/web:1"):

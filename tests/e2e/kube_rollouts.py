@@ -332,7 +332,7 @@ class RealRollouts(KubeStory):
         self.assertEqual(template()["spec"]["containers"][0]["env"], [{"name": "A", "value": "b"}])
         self.assertEqual(self.pods_of("test/old:2"), 0)
 
-    @row(13, "where the agent only observes")
+    @row(13, "where the agent only observes", "goes back + observes", "Hold + observes")
     def test_c_an_agent_that_only_observes_tells_what_is_aborted_and_holds_nothing(self):
         key = "Rollout.argoproj.io/default/seen"
 

@@ -115,7 +115,7 @@ class Decisions(SimStory):
         self.deliver(web("3", A="c"))
         self.wait_runs(("3", "c"), ("3", "c"), ("3", "c"))
 
-    @row(14, "no hub has answered")
+    @row(14, "no hub has answered", "goes back + no hub", "goes back + restart")
     def test_06_what_is_rejected_while_the_hub_is_away_is_kept_out_before_anything_newer(self):
         self.hub.kill()
         self.sim.ask("decide", "c03", KEY, "rejected", WORDS)

@@ -67,7 +67,7 @@ class WhatWins(SimStory):
     def wait_told(self, *which):
         wait_for(lambda: {(c, p) for c, _, p in self.drift()} == set(which), SOON, f"{which}", 0.1)
 
-    @row(3, "or [frozen]")
+    @row(3, "or [frozen]", "correct + freeze")
     def test_1_while_frozen_it_is_told_and_nothing_is_changed(self):
         self.hub.run("freeze", "app", "kept", "--reason", "stop", "--for", "1h", "--name", "f1")
         self.change(KEPT, "data.colour", "red")
@@ -105,7 +105,7 @@ class WhatWins(SimStory):
         self.wait_colour("blue")
         self.wait_told()
 
-    @row(11, "during an Exemption")
+    @row(11, "during an Exemption", "Exemption + goes back")
     def test_5_a_rollback_during_an_exemption_is_taken_and_its_hold_applied(self):
         self.exempt("web", "x5", WEB, "--for", "2h")
         self.change(WEB, "spec.replicas", "5")
@@ -116,7 +116,7 @@ class WhatWins(SimStory):
         self.wait_event("release.held", cluster="c01", app="web")
         self.wait_release("1", 5)
 
-    @row(9, "or a [Hold](holds.md) does")
+    @row(9, "or a [Hold](holds.md) does", "Exemption + Hold")
     def test_6_a_hold_changes_the_very_field_that_is_exempted(self):
         self.deliver(web("3"))
         self.wait_release("3", 5)
@@ -128,7 +128,7 @@ class WhatWins(SimStory):
         self.hub.run("hold", "web", "reg/web:9", "--clusters", "c01", "--wait")
         self.wait_release("9", 5)
 
-    @row(15, "undoes a rollout")
+    @row(15, "undoes a rollout", "correct + goes back")
     def test_7_a_rollout_undone_by_hand_is_a_change_by_hand_and_told(self):
         self.unexempt("x5")
         self.wait_release("9", 1)

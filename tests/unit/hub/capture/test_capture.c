@@ -409,7 +409,9 @@ static void what_was_committed_since_is_not_undone(void **state) {
     (void)state;
     cm_json_write_compact(seen_without(a), &args);
     setup(&w, APP_PARIS);
-    assert_refused(&w, cm_str_get(&args), "is something else in Git by now");
+    assert_refused(
+        &w, cm_str_get(&args),
+        "is something else in Git by now than when it was changed by hand, or a Hold sets it");
     assert_non_null(strstr(cm_str_get(&args), "spec.replicas: <none> -> 5"));
 }
 
