@@ -17,6 +17,10 @@ struct reading {
     struct hub_select *out;
 };
 
+static enum cm_rc no_time(const struct reading *r, struct cm_err *err) {
+    return cm_fail(err, CM_EINVAL, "'%.100s': a time is written as @{2.hours.ago}", r->whole);
+}
+
 static enum cm_rc read_name(struct reading *r, const char *what, const char **out,
                             struct cm_err *err) {
     size_t size = strcspn(r->rest, ":@~");
@@ -27,7 +31,7 @@ static enum cm_rc read_name(struct reading *r, const char *what, const char **ou
     }
     *out = cm_arena_strndup(r->arena, r->rest, size);
     r->rest += size;
-    return CM_OK;
+    return strpbrk(*out, "{}") == NULL ? CM_OK : no_time(r, err);
 }
 
 // @{TIME}
@@ -38,7 +42,7 @@ static enum cm_rc read_time(struct reading *r, struct cm_err *err) {
         return cm_fail(err, CM_EINVAL, "'%.100s' has two times: leave one out", r->whole);
     }
     if (r->rest[1] != '{' || end == NULL) {
-        return cm_fail(err, CM_EINVAL, "'%.100s': a time is written as @{2.hours.ago}", r->whole);
+        return no_time(r, err);
     }
     const char *text = cm_arena_strndup(r->arena, r->rest + 2, (size_t)(end - r->rest - 2));
     r->rest = end + 1;

@@ -81,6 +81,8 @@ static void changes_are_counted_back(void **state) {
 static void what_is_malformed_says_how_to_write_it(void **state) {
     assert_refused(state, "prod@2.hours.ago", "@{2.hours.ago}");
     assert_refused(state, "prod@{2.hours.ago", "@{2.hours.ago}");
+    assert_refused(state, "prod{yesterday}", "@{2.hours.ago}");
+    assert_refused(state, "prod:web}", "@{2.hours.ago}");
     assert_refused(state, "prod@{sometime}", "2.hours.ago");
     assert_refused(state, "prod@{1.hour.ago}~2", "two times");
     assert_refused(state, "prod~2@{1.hour.ago}", "two times");
