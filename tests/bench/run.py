@@ -5,7 +5,7 @@ A bench that cannot run on this machine says why ("skipped"). One that fails doe
 the others run, and the exit code is 1.
 
 usage: run.py [--agents N] [--windows N] [NAME...]
-names: resolve plan past reads state plan_git sim_fleet one_file fleet_10k kube_apps (default: all)
+names: resolve plan past reads state compression plan_git sim_fleet one_file fleet_10k kube_apps (default: all)
 --agents: how many agents fleet_10k has (default: 10000)
 --windows: how many windows of two seconds state has (default: 60; an hour: 1800, as quickly as they go)
 """
@@ -16,19 +16,17 @@ import os
 import pathlib
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
 import traceback
 
 import bench
-from support.hub import program
 from support.kube import CannotRun
 from support.process import stop_all
 
 IN_C = ["resolve", "plan", "past", "reads", "state"]
-NAMES = ["resolve", "plan", "past", "reads", "state", "plan_git", "sim_fleet", "one_file", "fleet_10k", "kube_apps"]
+NAMES = [*IN_C, "compression", "plan_git", "sim_fleet", "one_file", "fleet_10k", "kube_apps"]
 
 
 QUESTION_MS = 100  # each question about the past
@@ -68,12 +66,9 @@ def words_in_c(name, words):
 
 def run_in_c(name, words):
     """A bench with a program of its own: no Git, no network."""
-    built = program(f"bench.{name}")
-    if not built.exists():
-        built = program("x").parents[1] / "tests" / "bench" / f"bench.{name}"
-    done = subprocess.run([built, *words_in_c(name, words)], capture_output=True, text=True, check=True,
+    said = bench.run_json(f"bench.{name}", *words_in_c(name, words),
                           timeout=600 + 10 * (words.windows or 0))
-    return AIMS.get(name, dict)(json.loads(done.stdout))
+    return AIMS.get(name, dict)(said)
 
 
 def options_of(name, words):
