@@ -76,13 +76,27 @@ static enum cm_rc put(struct exempted_job *j, struct hub_db *db,
     return rc;
 }
 
+// The same twice is one: of what one message says of it the first counts.
+static bool came_before(const Holdfast__V1__Exempted *m, size_t at) {
+    const ProtobufCBinaryData *id = &m->exemptions[at]->id;
+
+    for (size_t i = 0; i < at; i++) {
+        const ProtobufCBinaryData *other = &m->exemptions[i]->id;
+
+        if (other->len == id->len && memcmp(other->data, id->data, id->len) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static enum cm_rc run_exempted(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct exempted_job *j = CM_CONTAINER(job, struct exempted_job, job);
     enum cm_rc rc = CM_OK;
 
     j->result = (struct hub_exempted_result){.over = j->over};
     for (size_t i = 0; rc == CM_OK && i < j->message->n_exemptions; i++) {
-        rc = put(j, db, j->message->exemptions[i], err);
+        rc = came_before(j->message, i) ? CM_OK : put(j, db, j->message->exemptions[i], err);
     }
     return rc < 0 ? rc : hub_site_exemptions_end(db, j->cluster, j->now_ms, err);
 }
