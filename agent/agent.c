@@ -41,6 +41,7 @@ struct agent {
 
     // A manifest that waits until it is known what the target holds already (a new disk).
     struct agent_desired *waiting;
+    bool has_been_told; // of a manifest in force
     bool started;
     bool recovering;
     char *recover_error; // why it did not succeed yet; NULL if it has not failed
@@ -250,9 +251,22 @@ static void activate(struct agent *a) {
     }
 }
 
+// note_sent: the process before may have applied what was in force, and not have put that down.
+static void note_sent(struct agent *a, const struct agent_desired *d) {
+    for (size_t i = 0; i < d->claim_count && !a->has_been_told; i++) {
+        const struct agent_claim *c = &d->claims[i];
+
+        if (!c->app->bundle->suspend) {
+            agent_cache_set_sent(a->cache, c->entry->key, &c->entry->sha256);
+        }
+    }
+    a->has_been_told = true;
+}
+
 static void link_in_force(void *ctx, struct agent_desired *desired) {
     struct agent *a = ctx;
 
+    note_sent(a, desired);
     agent_desired_free(a->waiting);
     a->waiting = desired;
     if (a->recover_error != NULL) {

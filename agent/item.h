@@ -19,6 +19,7 @@ struct agent_item {
     const char *note;              // the driver's, opaque
     const char *account;           // in whose name it was applied; "": the agent's own
     struct cm_sha256 sha256;       // desired form that was applied last
+    struct cm_sha256 sent;         // another one that may have been since; zeros: none
     bool keep;                     // it is not pruned; as it said when it was applied
     uint8_t propagation;           // enum agent_propagation, as the App said last
     int32_t wave;                  // in which it was applied: removal goes the other way round

@@ -131,6 +131,16 @@ static struct agent_sparing sparing_of(const struct op *op) {
     };
 }
 
+// form_before is the form that was applied last, as far as that matters: what is gone back to is
+// new where the one that may have come between says something else.
+static const struct cm_sha256 *form_before(const struct op *op, const struct agent_item *item) {
+    static const struct cm_sha256 none;
+    bool back =
+        cm_sha256_equal(&item->sha256, &op->entry->sha256) && !cm_sha256_equal(&item->sent, &none);
+
+    return back ? &item->sent : &item->sha256;
+}
+
 // read_before reads the form that was applied last, if that matters.
 static void read_before(const struct op *op, struct cm_buf **out) {
     struct agent_cache *cache = op->run->owner->cache;
@@ -138,7 +148,8 @@ static void read_before(const struct op *op, struct cm_buf **out) {
     struct cm_err ignored;
 
     if (agent_bundle_rules(op->bundle, op->entry)->count > 0 && item != NULL && item->applied) {
-        enum cm_rc rc = agent_cache_blob(cache, &item->sha256, op->entry->secret, out, &ignored);
+        enum cm_rc rc =
+            agent_cache_blob(cache, form_before(op, item), op->entry->secret, out, &ignored);
         (void)rc; // then it is not known
     }
 }
@@ -167,6 +178,7 @@ static enum cm_rc read_forms(void *ctx, struct agent_read *out, struct cm_err *e
         return rc;
     }
     read_before(op, &out->before);
+    agent_cache_set_sent(op->run->owner->cache, op->key, &entry->sha256);
     if (op->sent_ms == 0) {
         apply_object_sent(op->run);
     }

@@ -78,6 +78,7 @@ enum { ITEM_APPLIED = 1, ITEM_KEEP = 2, ITEM_RELEASE = 4, ITEM_PROPAGATION = 8 }
 enum { PROPAGATION_MASK = 3 };
 
 static void record_item(struct cm_str *out, const struct agent_item *item) {
+    static const struct cm_sha256 none;
     size_t begin = agent_put_begin(out, AGENT_RECORD_ITEM);
 
     agent_put_text(out, item->key);
@@ -91,6 +92,9 @@ static void record_item(struct cm_str *out, const struct agent_item *item) {
                                 item->propagation * ITEM_PROPAGATION));
     agent_put_u32(out, (uint32_t)item->wave);
     agent_put_text(out, item->account);
+    if (!cm_sha256_equal(&item->sent, &none)) {
+        cm_str_add_n(out, item->sent.bytes, sizeof(item->sent.bytes));
+    }
     agent_put_end(out, begin);
 }
 
@@ -132,6 +136,16 @@ void agent_cache_set_release(struct agent_cache *c, const char *key) {
 
     if (h != NULL && !h->item.release) {
         h->item.release = true;
+        record_item(&c->open, &h->item);
+    }
+}
+
+void agent_cache_set_sent(struct agent_cache *c, const char *key, const struct cm_sha256 *form) {
+    struct held *h = cm_map_get(c->items, key);
+
+    if (h != NULL && h->item.applied && !cm_sha256_equal(&h->item.sha256, form) &&
+        !cm_sha256_equal(&h->item.sent, form)) {
+        h->item.sent = *form;
         record_item(&c->open, &h->item);
     }
 }
@@ -658,10 +672,14 @@ static bool read_item(struct agent_cache *c, struct agent_reader *r) {
     item.propagation = bits / ITEM_PROPAGATION & PROPAGATION_MASK;
     item.wave = r->left == 0 ? 0 : (int32_t)agent_get_u32(r); // it came later
     item.account = r->left == 0 ? "" : agent_get_text(r);     // and this later still
+    const uint8_t *sent = r->left == 0 ? NULL : agent_get_raw(r, CM_SHA256_SIZE); // as this
     if (r->bad || c == NULL) {
         return !r->bad;
     }
     memcpy(item.sha256.bytes, hash, sizeof(item.sha256.bytes));
+    if (sent != NULL) {
+        memcpy(item.sent.bytes, sent, sizeof(item.sent.bytes));
+    }
     hold_item(c, &item);
     return true;
 }
@@ -805,12 +823,13 @@ static enum cm_rc put_mark(struct agent_cache *c, bool forgotten, struct cm_err 
     return rc < 0 ? cm_wrap(err, "%s", c->path) : CM_OK;
 }
 
-// take_rest: nobody acted upon what a crash tore. But if the disk is damaged, or another version
-// wrote it, then objects are there that the inventory does not name, and reports were sent under
-// numbers that would be used again: so the target is asked, and a new run of reports begins. And a
-// newer manifest may have been in force than the one that is left. But in which form objects were
-// applied stays known where only the last frame is torn: else what people changed by hand, and the
-// App leaves to them, would be undone.
+// take_rest: nobody acted upon what a crash tore, and what came of acting is asked for anew: what
+// was sent is known (agent_cache_set_sent), or is what the manifest in force says. But if the disk
+// is damaged, or another version wrote it, then objects are there that the inventory does not name,
+// and reports were sent under numbers that would be used again: so the target is asked, and a new
+// run of reports begins. And a newer manifest may have been in force than the one that is left. But
+// in which form objects were applied stays known where only the last frame is torn: else what
+// people changed by hand, and the App leaves to them, would be undone.
 static enum cm_rc take_rest(struct agent_cache *c, const struct agent_log_end *end,
                             struct cm_err *err) {
     char bytes[CM_LOG_INT_MAX];

@@ -123,6 +123,9 @@ void agent_cache_put_item(struct agent_cache *c, const struct agent_item *item);
 void agent_cache_set_wave(struct agent_cache *c, const char *key, int32_t wave);
 void agent_cache_set_propagation(struct agent_cache *c, const char *key, uint8_t propagation);
 void agent_cache_set_release(struct agent_cache *c, const char *key);
+// agent_cache_set_sent notes that what was applied is about to be, or may have been, in this form,
+// before what came of that is known. It waits for no disk: it is there before any later manifest.
+void agent_cache_set_sent(struct agent_cache *c, const char *key, const struct cm_sha256 *form);
 void agent_cache_drop_item(struct agent_cache *c, const char *key);
 
 // agent_cache_each_item visits all items, in any order; the visitor changes none.

@@ -112,6 +112,27 @@ static void scan_done(struct scan *s) {
     cm_free_wiped(s->payload, s->capacity); // it may be of a Secret
 }
 
+// goes_on tells whether what is left can be the begin of a frame's records. Nothing says that the
+// frame's length is right: where it is not, the file ends with these, or no record follows.
+static bool goes_on(const struct scan *s, size_t size) {
+    uint64_t begin = s->at + AGENT_FRAME_HEADER;
+    uint64_t end = begin + size;
+    uint64_t at = begin;
+    uint8_t header[AGENT_RECORD_HEADER];
+
+    while (at + sizeof(header) <= s->size) {
+        ssize_t n = read_some(s->fd, at, header, sizeof(header));
+        struct agent_reader r = {.at = header, .left = sizeof(header)};
+        uint8_t type = agent_get_u8(&r);
+
+        at += sizeof(header) + (uint64_t)agent_get_u32(&r);
+        if (n < (ssize_t)sizeof(header) || type == 0 || type > AGENT_RECORD_LAST || at > end) {
+            return false;
+        }
+    }
+    return at == begin || at != s->size;
+}
+
 // read_frame reads the frame at s->at; false if no whole one is there. What the disk does not give
 // out is not torn: then it fails.
 static enum cm_rc read_frame(struct scan *s, size_t *out_size, bool *out_whole,
@@ -125,8 +146,9 @@ static enum cm_rc read_frame(struct scan *s, size_t *out_size, bool *out_whole,
     }
     enum cm_rc rc = agent_log_read(s->fd, s->at, header, sizeof(header), err);
     size_t size = rc < 0 ? 0 : agent_frame_size(header);
-    s->torn = size <= AGENT_FRAME_MAX && s->at + sizeof(header) + size > s->size;
-    if (rc < 0 || size > AGENT_FRAME_MAX || s->torn) {
+    bool whole = s->at + sizeof(header) + size <= s->size;
+    if (rc < 0 || size > AGENT_FRAME_MAX || !whole) {
+        s->torn = rc == CM_OK && size <= AGENT_FRAME_MAX && goes_on(s, size);
         return rc;
     }
     if (size > s->capacity) {

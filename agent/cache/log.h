@@ -12,7 +12,7 @@
 struct agent_log_end {
     uint64_t at;   // behind the last good frame
     uint64_t rest; // how many bytes are behind that
-    bool torn;     // all that is there is a frame that goes on behind the file's end
+    bool torn;     // all that is there is the begin of a frame that goes on behind the file's end
 };
 
 // agent_log_open opens or makes the log and gives each whole frame to `visit` with the payload and

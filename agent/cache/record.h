@@ -40,6 +40,7 @@ enum agent_record_type {
     AGENT_RECORD_HOLD_GONE = 15,
     AGENT_RECORD_FREEZES = 16,
     AGENT_RECORD_EXEMPTIONS = 17,
+    AGENT_RECORD_LAST = AGENT_RECORD_EXEMPTIONS,
 };
 
 // Writing. agent_put_begin starts a record and returns where it is; agent_put_end closes it.

@@ -3,10 +3,10 @@
 // It goes in two jobs. The first writes the new file from a copy of the index and of the state, and
 // finds out by itself which blobs are needed: those that the manifest in force names, directly or
 // through its bundles or those at which Apps are held back, the decisions for which they are, the
-// forms in which objects were applied last, those in which workloads were, and those that somebody
-// asked for since that manifest came (they may belong to the next one). Back on the loop it is
-// dropped if a blob that it left behind was asked for meanwhile; else the second job renames it. No
-// frame is written in between: commits wait.
+// forms in which objects were applied last or may have been since, those in which workloads were,
+// and those that somebody asked for since that manifest came (they may belong to the next one).
+// Back on the loop it is dropped if a blob that it left behind was asked for meanwhile; else the
+// second job renames it. No frame is written in between: commits wait.
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -308,6 +308,7 @@ static void copy_index(struct agent_snapshot *s) {
 // need_applied: what Git changed of an object is known as long as its last form is.
 static void need_applied(void *ctx, const struct agent_item *item) {
     (void)agent_cache_has(ctx, &item->sha256);
+    (void)agent_cache_has(ctx, &item->sent);
 }
 
 static void copy_held(struct agent_snapshot *s) {

@@ -30,12 +30,18 @@ static int compare_steps(const void *left, const void *right) {
     return strcmp(a->entry->key, b->entry->key);
 }
 
+static bool is_none(const struct cm_sha256 *hash) {
+    static const struct cm_sha256 none;
+
+    return cm_sha256_equal(hash, &none);
+}
+
 // is_current tells whether an object was applied in this form by this App and is still so.
 static bool is_current(const struct agent_plan_world *world, const struct agent_entry *entry,
                        const struct agent_item *item, const struct agent_desired_app *app) {
     return item != NULL && item->applied && !item->release &&
-           cm_sha256_equal(&item->sha256, &entry->sha256) && strcmp(item->app, app->name) == 0 &&
-           strcmp(item->account, app->bundle->account) == 0 &&
+           cm_sha256_equal(&item->sha256, &entry->sha256) && is_none(&item->sent) &&
+           strcmp(item->app, app->name) == 0 && strcmp(item->account, app->bundle->account) == 0 &&
            (strcmp(item->default_namespace, app->bundle->namespace) == 0 ||
             !world->moved(world->ctx, item, app->bundle->namespace)) &&
            !world->wrong(world->ctx, entry->key);

@@ -1974,6 +1974,61 @@ static void what_was_made_anew_behind_a_torn_end_is_applied(void **state) {
     assert_true(turn_until(f->loop, web_says_what, f));
 }
 
+// has_manifest tells whether a frame puts a manifest in force.
+static bool has_manifest(const uint8_t *payload, size_t size) {
+    struct agent_reader r = {.at = payload, .left = size};
+    bool has = false;
+    size_t ignored;
+
+    while (r.left > 0 && !r.bad) {
+        has |= agent_get_u8(&r) == AGENT_RECORD_IN_FORCE;
+        (void)agent_get_bytes(&r, &ignored);
+    }
+    return has;
+}
+
+// tear_behind_manifest has the log end in the middle of what followed the last manifest.
+static void tear_behind_manifest(const struct fixture *f) {
+    CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+    size_t at = AGENT_LOG_MAGIC_SIZE;
+    size_t end = 0;
+    struct cm_err err;
+
+    assert_int_equal(cm_fsys_read(log, (size_t)64 << 20, &bytes, &err), CM_OK);
+    while (at < bytes->size) {
+        size_t size = agent_frame_size(bytes->data + at);
+        bool has = has_manifest(bytes->data + at + AGENT_FRAME_HEADER, size);
+
+        at += AGENT_FRAME_HEADER + size;
+        end = has ? at : end;
+    }
+    assert_true(end > 0 && end < bytes->size);
+    assert_int_equal(truncate(log, (off_t)end + 1), 0);
+}
+
+// What came of applying did not reach the disk, and Git went back before it was applied again.
+static void what_git_goes_back_to_is_applied_behind_a_torn_end(void **state) {
+    struct fixture *f = *state;
+
+    publish(f, &with_second, 1);
+    start_agent(f);
+    assert_true(turn_until(f->loop, shop_is_healthy, f));
+    publish(f, &with_third, 2);
+    f->what = "c2";
+    assert_true(turn_until(f->loop, shop_is_what_and_healthy, f));
+    end_agent(f, false);
+    tear_behind_manifest(f);
+    agent_sim_set_reachable(f->sim, false); // what it owns cannot be looked for
+    publish(f, &with_second, 3);
+    start_agent(f);
+    f->number = 3;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    agent_sim_set_reachable(f->sim, true);
+    f->what = "second";
+    assert_true(turn_until(f->loop, web_says_what, f));
+}
+
 static bool lacks_old(void *ctx) {
     return !sim_has(ctx, OLD);
 }
@@ -2168,6 +2223,7 @@ static const struct CMUnitTest tests[] = {
     TEST(an_app_that_only_an_older_copy_of_the_disk_knows_is_forgotten),
     TEST(a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy),
     TEST(what_was_made_anew_behind_a_torn_end_is_applied),
+    TEST(what_git_goes_back_to_is_applied_behind_a_torn_end),
     TEST(a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows),
     TEST(a_cluster_that_says_nothing_has_the_disk_count),
     TEST(another_manifest_under_the_signed_name_is_not_applied_from_disk),

@@ -9,6 +9,7 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/str.h"
 
 struct request {
     struct cm_list in_requests;
@@ -31,6 +32,7 @@ struct fake_driver {
     size_t releases;
     enum agent_propagation propagation; // of the last removal
     size_t looks;
+    char *before; // that was read last; NULL: there was none
     struct cm_map *tracked;
 };
 
@@ -155,6 +157,7 @@ static void awaits(const struct cm_json *form, const struct agent_forms *forms, 
 
 static void driver_free(struct agent_driver *d) {
     cm_map_free(self(d)->tracked);
+    free(self(d)->before);
     free(self(d));
 }
 
@@ -257,16 +260,27 @@ size_t fake_looks(const struct fake_driver *f) {
 }
 
 // begin reads what a request is about; what cannot be read fails.
-static void begin(struct request *r, struct cm_err *error) {
+static void begin(struct fake_driver *f, struct request *r, struct cm_err *error) {
     struct agent_read forms = {0};
     struct cm_err err;
 
     if (r->read != NULL && r->read(r->ctx, &forms, &err) < 0) {
         *error = err;
     }
+    if (r->read != NULL) {
+        const struct cm_buf *before = forms.before;
+
+        free(f->before);
+        f->before =
+            before == NULL ? NULL : cm_strf("%.*s", (int)before->size, (const char *)before->data);
+    }
     r->read = NULL;
     cm_buf_unref(forms.bytes);
     cm_buf_unref(forms.before);
+}
+
+const char *fake_before(const struct fake_driver *f) {
+    return f->before;
 }
 
 size_t fake_begin(struct fake_driver *f, size_t count) {
@@ -277,7 +291,7 @@ size_t fake_begin(struct fake_driver *f, size_t count) {
         struct cm_err error = {0};
 
         if (r->read != NULL) {
-            begin(r, &error);
+            begin(f, r, &error);
             assert(error.code == CM_OK);
             begun++;
         }
@@ -300,7 +314,7 @@ static bool end(struct fake_driver *f, const char *key, const struct cm_err *err
     cm_list_remove(&r->in_requests);
     f->pending--;
     if (error->code == CM_OK) {
-        begin(r, &result.error);
+        begin(f, r, &result.error);
     }
     if (r->applied != NULL) {
         r->applied(r->ctx, &result);

@@ -35,6 +35,8 @@ size_t fake_looks(const struct fake_driver *f); // observations that were ever a
 // fake_begin has so many of those that wait for their turn begin, the oldest first; it returns how
 // many there were. Until then, or until they succeed, nobody reads what they are about.
 size_t fake_begin(struct fake_driver *f, size_t count);
+// fake_before is the form that the last one that began takes for the one applied last, or NULL.
+const char *fake_before(const struct fake_driver *f);
 
 // fake_succeed and fake_fail end the oldest request of a key, or of any if key is NULL; false if
 // there is none.

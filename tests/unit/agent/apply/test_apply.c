@@ -867,6 +867,44 @@ static void what_fails_is_tried_again_after_a_pause(void **state) {
     assert_true(turn_until(f->loop, shop_is_applied, f));
 }
 
+// set_form gives the App one object, in a form.
+static void set_form(struct fixture *f, const char *form, uint64_t generation) {
+    const struct test_rule rule = {.field = "data.x", .drift = AGENT_DRIFT_OFF};
+    const struct test_object object = {.key = CFG, .json = form, .rules = 1};
+    const struct test_app app = {
+        .name = "shop", .rules = &rule, .rule_count = 1, .objects = &object, .object_count = 1};
+
+    set(f, &app, 1, generation, NULL);
+}
+
+// The answer was lost; a rule that lets data.x be does not keep it from going back.
+static void what_may_have_come_though_it_failed_is_applied_when_git_goes_back(void **state) {
+    static const char one[] = "{\n  \"data\": {\n    \"x\": \"1\"\n  }\n}\n";
+    static const char two[] = "{\n  \"data\": {\n    \"x\": \"2\"\n  }\n}\n";
+    struct fixture *f = *state;
+
+    set_form(f, one, 1);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    set_form(f, two, 2);
+    wait_pending(f, CFG);
+    assert_int_equal(fake_begin(f->fake, 1), 1);
+    assert_string_equal(fake_before(f->fake), one);
+    assert_true(fake_fail(f->fake, CFG, CM_EIO, "it broke off"));
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+    set_form(f, one, 3);
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+    assert_string_equal(fake_before(f->fake), two);
+    set_form(f, two, 4);
+    wait_pending(f, CFG);
+    set_form(f, one, 5); // it had not begun
+    assert_true(fake_fail(f->fake, CFG, CM_EIO, "there is no way"));
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_true(shop_is_applied(f));
+}
+
 // pause_before measures how long a failed object waits, in steps of 100 ms.
 static int64_t pause_before(struct fixture *f, const char *key) {
     int64_t pause_ms = 0;
@@ -2204,6 +2242,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_newer_manifest_overtook_is_not_begun),
     TEST(an_app_of_many_objects_keeps_no_other_from_beginning),
     TEST(what_fails_is_tried_again_after_a_pause),
+    TEST(what_may_have_come_though_it_failed_is_applied_when_git_goes_back),
     TEST(a_pause_that_the_target_asks_for_is_kept),
     TEST(pauses_grow_to_a_minute_and_differ),
     TEST(what_the_target_refuses_is_tried_every_five_minutes),

@@ -225,6 +225,31 @@ static void the_wave_and_the_account_of_an_item_are_remembered(void **state) {
 
 static void snapshot_now(struct fixture *f);
 
+static void what_an_object_may_have_been_applied_in_is_kept_until_it_is_known(void **state) {
+    static const struct cm_sha256 none;
+    const char *key = "ConfigMap/shop/a";
+    struct fixture *f = *state;
+    struct cm_sha256 form = put_text(f, "another form");
+
+    put_item(f, key, "shop", "uid-1");
+    agent_cache_set_sent(f->cache, key, &agent_cache_item(f->cache, key)->sha256);
+    assert_true(cm_sha256_equal(&agent_cache_item(f->cache, key)->sent, &none));
+    agent_cache_set_sent(f->cache, key, &form);
+    for (int i = 0; i < 2; i++) {
+        reopen(f);
+        assert_true(cm_sha256_equal(&agent_cache_item(f->cache, key)->sent, &form));
+        assert_string_equal(agent_cache_item(f->cache, key)->account, "shop/web");
+        commit_and_wait(f);
+        agent_cache_set_in_force(f->cache, &(struct agent_in_force){.epoch = 1, .generation = 1});
+        commit_and_wait(f); // nobody asked for the bytes since
+        snapshot_now(f);
+        assert_blob(f, &form, "another form");
+    }
+    put_item(f, key, "shop", "uid-1");
+    reopen(f);
+    assert_true(cm_sha256_equal(&agent_cache_item(f->cache, key)->sent, &none));
+}
+
 static bool keeps_a(void *ctx, const char *key) {
     (void)ctx;
     return strcmp(key, "Job.batch/shop/a") == 0;
@@ -602,21 +627,26 @@ static void in_which_form_objects_were_applied_is_not_known_of_an_older_disk(voi
     assert_true(has_form(f, "ConfigMap/shop/after"));
 }
 
-// damage changes the last byte of the log.
-static void damage(struct fixture *f) {
+// damage changes a byte of the log.
+static void damage(struct fixture *f, uint64_t at) {
     CM_AUTOFREE char *log = cm_strf("%s/log", f->dir);
-    uint8_t last = 0;
-    struct stat st;
+    uint8_t byte = 0;
 
     close_cache(f, true);
     int fd = open(log, O_RDWR | O_CLOEXEC);
     assert_true(fd >= 0);
-    assert_int_equal(fstat(fd, &st), 0);
-    assert_int_equal(pread(fd, &last, 1, st.st_size - 1), 1);
-    last ^= 1;
-    assert_int_equal(pwrite(fd, &last, 1, st.st_size - 1), 1);
+    assert_int_equal(pread(fd, &byte, 1, (off_t)at), 1);
+    byte ^= 1;
+    assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
     (void)close(fd);
     open_cache(f);
+}
+
+static uint64_t end_of_log(const struct fixture *f) {
+    struct agent_cache_stats stats;
+
+    agent_cache_stats_get(f->cache, &stats);
+    return stats.log_bytes;
 }
 
 static void nor_is_it_when_the_disk_is_damaged(void **state) {
@@ -628,10 +658,29 @@ static void nor_is_it_when_the_disk_is_damaged(void **state) {
     commit_and_wait(f);
     step(f, 2);
     assert_true(has_form(f, "ConfigMap/shop/before"));
-    damage(f);
+    damage(f, end_of_log(f) - 1);
     assert_false(has_form(f, "ConfigMap/shop/before"));
     reopen(f);
     assert_false(has_form(f, "ConfigMap/shop/before"));
+}
+
+// A frame says that it goes on behind the end; one is the last, and of the other more followed.
+static void nor_where_the_length_of_a_frame_is_damaged(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_recovered(f->cache);
+    for (int more = 0; more < 2; more++) {
+        put_item(f, "ConfigMap/shop/before", "shop", "uid-1");
+        commit_and_wait(f);
+        assert_true(has_form(f, "ConfigMap/shop/before"));
+        uint64_t at = end_of_log(f);
+        step(f, 1);
+        if (more != 0) {
+            step(f, 2);
+        }
+        damage(f, at + 2);
+        assert_false(has_form(f, "ConfigMap/shop/before"));
+    }
 }
 
 // Nobody acted upon that frame; and what people changed by hand, where the App lets them, stays.
@@ -1397,6 +1446,7 @@ int main(void) {
         TEST(everything_is_there_after_a_restart),
         TEST(what_is_to_be_kept_or_let_go_is_still_so_after_a_restart),
         TEST(the_wave_and_the_account_of_an_item_are_remembered),
+        TEST(what_an_object_may_have_been_applied_in_is_kept_until_it_is_known),
         TEST(which_hooks_ran_is_remembered),
         TEST(releases_are_remembered_the_newest_eight_and_forgotten_with_the_item),
         TEST(decisions_survive_restarts_and_snapshots_until_they_are_told),
@@ -1427,6 +1477,7 @@ int main(void) {
         TEST(a_manifest_is_doubted_until_the_next_one_is_in_force),
         TEST(in_which_form_objects_were_applied_is_not_known_of_an_older_disk),
         TEST(nor_is_it_when_the_disk_is_damaged),
+        TEST(nor_where_the_length_of_a_frame_is_damaged),
         TEST(it_is_known_still_when_a_crash_tore_the_last_frame),
         TEST(a_log_that_cannot_be_read_is_left_as_it_is),
         TEST(a_snapshot_of_many_items_is_written_in_pieces),
