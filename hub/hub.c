@@ -303,6 +303,7 @@ static enum cm_rc open_store(struct hub *h, struct cm_err *err) {
     }
     rc = rc < 0 ? rc : heed_registry(h, err);
     rc = rc < 0 ? rc : open_epoch(h, err);
+    rc = rc < 0 ? rc : hub_rotation_note_root(hub_store_db(h->store), h->authority, err);
     rc = rc < 0 ? rc
                 : hub_events_trim(hub_store_db(h->store), h->config->events_kept,
                                   cm_clock_unix_ms() - HUB_PAST_MS, err);

@@ -13,6 +13,7 @@
 #include "hub/config/config.h"
 #include "hub/hub.h"
 #include "hub/jobs/reindex.h"
+#include "hub/jobs/rotation.h"
 #include "hub/repo/source.h"
 #include "hub/store/agents.h"
 #include "hub/store/db.h"
@@ -157,15 +158,19 @@ static enum cm_rc check_all_renewed(const struct hub_config *config, const char 
                                     const char *step, struct cm_err *err) {
     CM_CLEANUP(hub_db_closep) struct hub_db *db = NULL;
     CM_AUTOFREE char *path = cm_strf("%s/hub.db", config->data_dir);
+    struct cm_sha256 root;
     int64_t since_ms = 0;
+    int64_t from_ms = 0;
     int64_t renewed_ms = 0;
     uint64_t count = 0;
-    enum cm_rc rc = hub_authority_root_since_ms(keys, &since_ms, err);
+    enum cm_rc rc = hub_authority_root_since_ms(keys, &root, &since_ms, err);
 
     if (rc < 0 || since_ms == 0 || config->anyway) {
         return rc;
     }
     rc = hub_db_open(path, HUB_DB_READER, &db, err);
+    rc = rc < 0 ? rc : hub_rotation_root_from_ms(db, &root, &from_ms, err);
+    since_ms = from_ms > since_ms ? from_ms : since_ms;
     rc = rc < 0 ? rc
                 : hub_agents_count_before(db, since_ms - HUB_CERTIFY_EARLY_MS, HUB_CERTIFY_EARLY_MS,
                                           &count, &renewed_ms, err);

@@ -84,11 +84,12 @@ CM_MUSTUSE enum cm_rc hub_authority_root_finish(const char *dir, const char *key
                                                 struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_authority_root_drop(const char *dir, const char *key, struct cm_err *err);
 
-// hub_authority_root_since_ms tells since when certificates are made under the root in use. Older
-// ones are of the root before; when that one is not the root before any more, nobody who has one
-// gets in. 0: there was no other root, or the change to this one is not over.
-CM_MUSTUSE enum cm_rc hub_authority_root_since_ms(const char *dir, int64_t *out_ms,
-                                                  struct cm_err *err);
+// hub_authority_root_since_ms tells which root a folder has in use (the SHA-256 of its key), and
+// since when it can certify. Older certificates are of the root before; when that one is not the
+// root before any more, nobody who has one gets in. A hub that runs certifies under that one until
+// it reloads. 0: there was no other root, or the change to this one is not over.
+CM_MUSTUSE enum cm_rc hub_authority_root_since_ms(const char *dir, struct cm_sha256 *out_root,
+                                                  int64_t *out_ms, struct cm_err *err);
 
 // The set of roots that agents shall believe.
 struct hub_trust_signature {

@@ -316,7 +316,8 @@ static int64_t made_under_ms(const char *dir, const char *name, const struct cm_
                : 0;
 }
 
-enum cm_rc hub_authority_root_since_ms(const char *dir, int64_t *out_ms, struct cm_err *err) {
+enum cm_rc hub_authority_root_since_ms(const char *dir, struct cm_sha256 *out_root, int64_t *out_ms,
+                                       struct cm_err *err) {
     CM_CLEANUP(cm_cert_freep) struct cm_cert *root = NULL;
     CM_CLEANUP(cm_cert_freep) struct cm_cert *next = NULL;
     struct cm_err none;
@@ -325,6 +326,7 @@ enum cm_rc hub_authority_root_since_ms(const char *dir, int64_t *out_ms, struct 
     if (rc < 0) {
         return rc;
     }
+    *out_root = cm_cert_key_sha256(root);
     *out_ms = 0;
     bool over = keys_read_cert(dir, "root.next", &next, &none) < 0 || !is_same(root, next);
     if (over && keys_exist(dir, "root.before.crt")) {

@@ -2,6 +2,7 @@
 
 #include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/clock.h"
 #include "common/list.h"
@@ -13,10 +14,13 @@
 #include "hub/access/authority.h"
 #include "hub/jobs/store.h"
 #include "hub/store/events.h"
+#include "hub/store/meta.h"
 
 #define LOOK_MS ((int64_t)60 * 1000)
 #define DAY_MS ((int64_t)24 * 3600 * 1000)
 #define AGAIN_MS ((int64_t)3600 * 1000) // after it failed
+#define ROOT "root"
+#define ROOT_FROM "root_from_ms"
 
 struct hub_rotation {
     struct hub_rotation_config config;
@@ -47,6 +51,50 @@ static void note_news(struct hub_rotation *r, const struct hub_authority_news *n
     r->news.roots |= news->roots;
 }
 
+// ---- Since when the root is used
+
+static enum cm_rc find_root(struct hub_db *db, char **out, struct cm_err *err) {
+    enum cm_rc rc = hub_meta_get_text(db, ROOT, out, err);
+
+    return rc == CM_ENOTFOUND ? CM_OK : rc; // a hub of the version before put nothing down
+}
+
+// Whoever certifies has his turn on this thread before or after. The first root that is put down
+// may have been used for long.
+enum cm_rc hub_rotation_note_root(struct hub_db *db, const struct hub_authority *a,
+                                  struct cm_err *err) {
+    CM_AUTOFREE char *before = NULL;
+    struct cm_sha256 root = hub_authority_pin(a);
+    char hex[CM_SHA256_HEX_MAX];
+    enum cm_rc rc = find_root(db, &before, err);
+
+    cm_sha256_hex(&root, hex);
+    if (rc < 0 || (before != NULL && strcmp(before, hex) == 0)) {
+        return rc;
+    }
+    rc = hub_meta_set_int(db, ROOT_FROM, before == NULL ? 0 : cm_clock_unix_ms(), err);
+    return rc < 0 ? rc : hub_meta_set_text(db, ROOT, hex, err);
+}
+
+enum cm_rc hub_rotation_root_from_ms(struct hub_db *db, const struct cm_sha256 *root,
+                                     int64_t *out_ms, struct cm_err *err) {
+    CM_AUTOFREE char *used = NULL;
+    char hex[CM_SHA256_HEX_MAX];
+    enum cm_rc rc = find_root(db, &used, err);
+
+    if (rc < 0 || used == NULL) {
+        *out_ms = rc < 0 ? *out_ms : 0;
+        return rc;
+    }
+    cm_sha256_hex(root, hex);
+    if (strcmp(used, hex) != 0) {
+        return cm_fail(err, CM_EBUSY,
+                       "the hub may still certify under the root before the one in its folder: "
+                       "reload it (SIGHUP) or start it, and try again");
+    }
+    return hub_meta_get_int(db, ROOT_FROM, out_ms, err);
+}
+
 static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_err *err) {
     struct hub_rotation *r = CM_CONTAINER(job, struct hub_rotation, job);
     struct hub_authority_news news = {0};
@@ -54,6 +102,7 @@ static enum cm_rc run(struct hub_store_job *job, struct hub_db *db, struct cm_er
 
     r->loaded = rc == CM_OK;
     note_news(r, &news);
+    rc = rc < 0 ? rc : hub_rotation_note_root(db, r->config.authority, err);
     if (rc < 0 || !is_any(&r->news)) {
         return rc;
     }

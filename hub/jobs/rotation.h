@@ -8,9 +8,15 @@
 // Threads: the loop; files are read and written on the store's thread.
 #pragma once
 
+#include <stdint.h>
+
+#include "common/err.h"
+#include "common/tls/digest.h"
+
 struct cm_loop;
 struct cm_metrics;
 struct hub_authority;
+struct hub_db;
 struct hub_rotation;
 struct hub_store;
 
@@ -32,3 +38,13 @@ void hub_rotation_reload(struct hub_rotation *r);
 // turned.
 void hub_rotation_stop(struct hub_rotation *r);
 void hub_rotation_free(struct hub_rotation *r); // NULL is fine
+
+// hub_rotation_note_root puts down since when a hub certifies under the root that it uses, if that
+// is another one than before. It blocks.
+CM_MUSTUSE enum cm_rc hub_rotation_note_root(struct hub_db *db, const struct hub_authority *a,
+                                             struct cm_err *err);
+
+// hub_rotation_root_from_ms tells since when a hub certifies under this root; 0: for as long as it
+// can. It blocks, and fails with CM_EBUSY if the hub uses another one.
+CM_MUSTUSE enum cm_rc hub_rotation_root_from_ms(struct hub_db *db, const struct cm_sha256 *root,
+                                                int64_t *out_ms, struct cm_err *err);

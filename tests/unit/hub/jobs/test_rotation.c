@@ -135,6 +135,56 @@ static void what_could_not_be_read_is_read_later(void **state) {
     hub_end(&h);
 }
 
+static enum cm_rc root_from(const struct hub *h, int64_t *out_ms, struct cm_err *err) {
+    struct cm_sha256 root;
+    int64_t since_ms;
+
+    assert_int_equal(hub_authority_root_since_ms(h->dir, &root, &since_ms, err), CM_OK);
+    enum cm_rc rc = hub_rotation_root_from_ms(desk_own(h->desk), &root, out_ms, err);
+    desk_give(h->desk);
+    return rc;
+}
+
+static void note_root(const struct hub *h) {
+    struct cm_err err;
+
+    assert_int_equal(hub_rotation_note_root(desk_own(h->desk), h->authority, &err), CM_OK);
+    desk_give(h->desk);
+}
+
+// In between it certifies under the root before, however long ago the new one was made.
+static void a_new_root_counts_from_when_the_hub_uses_it(void **state) {
+    int64_t now_ms = cm_clock_unix_ms();
+    int64_t from_ms = -1;
+    struct hub h;
+    struct cm_err err;
+
+    hub_begin(&h, *state);
+    assert_int_equal(root_from(&h, &from_ms, &err), CM_OK); // a hub of before told nothing
+    assert_int_equal(from_ms, 0);
+    note_root(&h);
+    assert_int_equal(root_from(&h, &from_ms, &err), CM_OK); // it may be used for long
+    assert_int_equal(from_ms, 0);
+    assert_int_equal(hub_authority_root_begin(h.dir, NULL, &err), CM_OK);
+    hub_rotation_reload(h.rotation);
+    desk_settle(h.desk);
+    assert_int_equal(hub_authority_root_finish(h.dir, NULL, &err), CM_OK);
+    assert_int_equal(root_from(&h, &from_ms, &err), CM_EBUSY);
+    assert_non_null(strstr(err.msg, "reload it"));
+    note_root(&h); // nor does it when it is asked for something else
+    assert_int_equal(root_from(&h, &from_ms, &err), CM_EBUSY);
+    hub_rotation_reload(h.rotation);
+    desk_settle(h.desk);
+    assert_int_equal(root_from(&h, &from_ms, &err), CM_OK);
+    assert_true(from_ms >= now_ms);
+    int64_t first_ms = from_ms;
+    hub_rotation_reload(h.rotation);
+    desk_settle(h.desk);
+    assert_int_equal(root_from(&h, &from_ms, &err), CM_OK);
+    assert_int_equal(from_ms, first_ms);
+    hub_end(&h);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(other_keys_are_told_and_put_down_once, desk_open,
@@ -144,6 +194,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(keys_that_are_used_are_told_though_nothing_can_be_written,
                                         desk_open, desk_close),
         cmocka_unit_test_setup_teardown(what_could_not_be_read_is_read_later, desk_open,
+                                        desk_close),
+        cmocka_unit_test_setup_teardown(a_new_root_counts_from_when_the_hub_uses_it, desk_open,
                                         desk_close),
     };
 
