@@ -321,7 +321,9 @@ static void admit(void *ctx, const struct hub_agent_row *row) {
     struct hub_keys keys = hub_renewal_keys(row, h->restored_ms);
 
     hub_sessions_admit(h->sessions, row->cluster, row->id, &keys);
-    if (row->held[0] != '\0') {
+    if (hub_agent_is_pending(row)) {
+        hub_sessions_pend(h->sessions, row->id, row->held_ms);
+    } else if (row->held[0] != '\0') {
         hub_sessions_hold(h->sessions, row->id);
     }
 }
@@ -361,6 +363,7 @@ static enum cm_rc open_sessions(struct hub *h, struct cm_err *err) {
         .epoch = h->epoch,
         .heartbeat_ms = h->config->heartbeat_ms,
         .certificate_life_ms = h->config->certificate_life_ms,
+        .enroll_needs_approval = h->config->enroll_needs_approval,
         .offline_budget_ms = h->config->offline_renewal_ms,
         .tells_actual = h->config->state_window_ms > 0,
         .max_connections = allow_agents((size_t)h->config->max_agents),

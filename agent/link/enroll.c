@@ -142,8 +142,11 @@ static enum cm_rc take_reply(struct agent_link *l, const Holdfast__V1__EnrollRep
 }
 
 static void enrolled(struct agent_link *l) {
+    char key[CM_SHA256_HEX_MAX];
+
+    link_key_hex(l, key);
     cm_log(CM_LOG_INFO, "agent.enrolled", "this agent is enrolled", "cluster",
-           l->identity.cluster_name, "id", l->identity.cluster_id, NULL);
+           l->identity.cluster_name, "id", l->identity.cluster_id, "key", key, NULL);
     explicit_bzero(&l->token, sizeof(l->token));
     l->has_token = false;
     link_set_uris(l);

@@ -45,6 +45,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct agent_link *l = ctx;
     Holdfast__V1__EnrollReply *m = NULL;
+    int64_t asked_ms = 0;
     struct cm_err err;
 
     (void)conn;
@@ -56,6 +57,7 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
                                 frame->payload, frame->size, &m, &err);
     if (rc == CM_OK) {
         link_hear_clock(l, m->now_ms);
+        asked_ms = m->retry_after_ms;
         rc = take_reply(l, m, &err);
     }
     if (rc < 0) {
@@ -63,7 +65,8 @@ static void on_frame(void *ctx, struct cm_net_conn *conn, const struct cm_net_fr
         cm_log(CM_LOG_ERROR, "agent.expired_refused", err.msg, "cluster", agent_link_cluster(l),
                NULL);
         if (link_hub_ms(l) >= cm_cert_not_after_ms(l->identity.chain[0])) {
-            l->retry_after_ms = LINK_REFUSED_MS; // else it needs none, and the link is tried again
+            // Else it needs none, and the link is tried again.
+            l->retry_after_ms = asked_ms > LINK_REFUSED_MS ? asked_ms : LINK_REFUSED_MS;
         }
         link_close(l, err.msg);
         return;

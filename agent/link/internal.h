@@ -140,6 +140,7 @@ bool link_send(struct agent_link *l, uint16_t type, const ProtobufCMessage *mess
 void link_save_identity(struct agent_link *l, void (*done)(struct agent_link *l));
 void link_set_uris(struct agent_link *l);
 void link_close(struct agent_link *l, const char *reason);
+void link_key_hex(const struct agent_link *l, char out[CM_SHA256_HEX_MAX]); // its own key's hash
 void link_complain(struct agent_link *l, const char *why); // why there is no connection
 void link_check_stopped(struct agent_link *l);
 

@@ -284,10 +284,22 @@ static enum cm_rc on_welcome(struct agent_link *l, const Holdfast__V1__Welcome *
     return CM_OK;
 }
 
+void link_key_hex(const struct agent_link *l, char out[CM_SHA256_HEX_MAX]) {
+    struct cm_sha256 key = cm_key_sha256(l->identity.key);
+
+    cm_sha256_hex(&key, out);
+}
+
 static void on_goodbye(struct agent_link *l, const Holdfast__V1__Goodbye *m) {
+    char key[CM_SHA256_HEX_MAX];
+
     l->retry_after_ms = m->retry_after_ms;
-    if (m->reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED ||
-        m->reason == HOLDFAST__V1__GOODBYE__REASON__PROTOCOL) {
+    if (m->reason == HOLDFAST__V1__GOODBYE__REASON__PENDING) {
+        link_key_hex(l, key);
+        cm_log(CM_LOG_WARN, "agent.pending", m->message, "cluster", agent_link_cluster(l), "key",
+               key, NULL);
+    } else if (m->reason == HOLDFAST__V1__GOODBYE__REASON__REVOKED ||
+               m->reason == HOLDFAST__V1__GOODBYE__REASON__PROTOCOL) {
         l->retry_after_ms = l->retry_after_ms > REFUSED_MS ? l->retry_after_ms : REFUSED_MS;
         cm_log(CM_LOG_ERROR, "agent.refused", m->message, "cluster", agent_link_cluster(l), NULL);
     } else {

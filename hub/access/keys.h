@@ -38,6 +38,9 @@
 
 #define HUB_KEYS_OVERLAP_MS ((int64_t)10 * 60 * 1000)
 
+// So much of a key's hash is compared by who accepts it: nobody makes a key whose hash begins so.
+#define HUB_ACCEPT_DIGITS 16
+
 struct hub_keys {
     struct cm_sha256 current;
     struct cm_sha256 next;   // certified and not used yet; zeros: none

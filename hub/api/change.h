@@ -41,6 +41,7 @@ struct hub_change {
     int64_t life_ms;
     int64_t asked_ms; // monotonic
     bool again;
+    bool needs_approval;
     char *kind; // of what is to be written
     char *args; // JSON
     bool dry_run;

@@ -13,6 +13,7 @@
 #include "hub/api/internal.h"
 #include "hub/api/readers.h"
 #include "hub/api/request.h"
+#include "hub/config/config.h"
 #include "hub/jobs/identity.h"
 #include "hub/jobs/renewal.h"
 #include "hub/jobs/sync.h"
@@ -105,6 +106,7 @@ static char *enrollment_text(const struct hub_change *c, const char *token, cons
     cm_json_set_string(a, answer, "cluster", c->cluster);
     cm_json_set_string(a, answer, "token", token);
     cm_json_set_int(a, answer, "expiresMs", cm_clock_unix_ms() + c->life_ms);
+    cm_json_set_bool(a, answer, "needsApproval", c->needs_approval);
     add_texts(a, answer, "enrollAddresses", config->advertise_enroll,
               config->advertise_enroll_count);
     add_texts(a, answer, "addresses", config->advertise, config->advertise_count);
@@ -125,18 +127,24 @@ static void token_made(void *ctx, const struct cm_err *err, const char *token,
         return;
     }
     hub_audit_done(c,
-                   cm_strf("a join token was made%s", c->again ? ", for a cluster built anew" : ""),
+                   cm_strf("a join token was made%s%s",
+                           c->again ? ", for a cluster built anew" : "",
+                           c->needs_approval ? "; the key is to be accepted" : ""),
                    201, enrollment_text(c, token, warning));
 }
 
 static void begin_enrollment(struct hub_change *c) {
-    struct hub_token_ask ask = {
-        .cluster = c->cluster, .life_ms = c->life_ms, .again = c->again, .made_by = c->actor};
+    struct hub_token_ask ask = {.cluster = c->cluster,
+                                .life_ms = c->life_ms,
+                                .again = c->again,
+                                .needs_approval = c->needs_approval,
+                                .made_by = c->actor};
 
     hub_identity_make_token(c->api->config.store, c->api->config.authority, &ask, token_made, c);
 }
 
 enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err) {
+    const struct hub_config *options = r->api->config.options;
     struct hub_change *c = hub_change_new(r, begin_enrollment);
     struct cm_json *body = NULL;
     enum cm_rc rc = hub_check_body(r, &body, err);
@@ -144,6 +152,8 @@ enum cm_rc hub_post_enrollment(struct hub_request *r, struct cm_err *err) {
     c->cluster = copy_text(body, "cluster");
     c->life_ms = cm_json_int(cm_json_get(body, "lifeMs"), LIFE_DEFAULT_MS);
     c->again = cm_json_true(cm_json_get(body, "again"));
+    c->needs_approval = cm_json_true(cm_json_get(body, "needsApproval")) ||
+                        (options != NULL && options->enroll_needs_approval);
     return rc;
 }
 

@@ -147,6 +147,10 @@ static const struct hub_member enrollment_body[] = {
      MINUTE_MS, DAY_MS, NULL, NULL},
     {"again", HUB_MEMBER_BOOL, false, "Also if the cluster is enrolled: it was built anew.", 0, 0,
      NULL, NULL},
+    {"needsApproval", HUB_MEMBER_BOOL, false,
+     "Its agent is let in once a person has accepted its key; always so where the hub says "
+     "`enroll-needs-approval`.",
+     0, 0, NULL, NULL},
     END,
 };
 
@@ -154,8 +158,10 @@ static const struct hub_member approval_body[] = {
     {"cluster", HUB_MEMBER_TEXT, true, "The name of the cluster.", 1, 63, NULL,
      "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$"},
     {"key", HUB_MEMBER_TEXT, false,
-     "How the hash of the key begins with which it goes on; needed where two have the identity.", 4,
-     64, NULL, "^[0-9a-f]*$"},
+     "How the hash of the key begins with which it goes on; needed where two have the identity, "
+     "and, "
+     "with 16 digits at least, of an agent that is `pending`.",
+     4, 64, NULL, "^[0-9a-f]*$"},
     END,
 };
 
@@ -532,6 +538,8 @@ static const struct hub_member enrollment_answer[] = {
     TEXT("cluster", "The cluster."),
     TEXT("token", "The join token, which is never shown again."),
     NUMBER("expiresMs", "Until when it works, in Unix milliseconds."),
+    {"needsApproval", HUB_MEMBER_BOOL, true,
+     "Its agent is let in once a person has accepted its key.", 0, 0, NULL, NULL},
     {"enrollAddresses", HUB_MEMBER_TEXTS, true, "Where to enrol.", 0, 0, NULL, NULL},
     {"addresses", HUB_MEMBER_TEXTS, true, "Where agents connect.", 0, 0, NULL, NULL},
     OPTIONAL_TEXT("warning", "What is odd about it, although it worked."),
@@ -762,7 +770,8 @@ static const struct hub_route routes[] = {
      .path = API "approvals",
      .access = HUB_ACCESS_ADMIN,
      .handle = hub_post_approval,
-     .about = "Lets the agent of a cluster go on that waits because its identity is doubtful.",
+     .about = "Lets the agent of a cluster go on that waits because its identity is doubtful, or "
+              "nobody has accepted its key yet.",
      .body = approval_body,
      .status = 200,
      .answer = approval_answer,

@@ -33,6 +33,7 @@ struct hub_config {
     char *registry;      // that a restore takes in; NULL: none
     char *log_level;
     char *log_format;
+    bool enroll_needs_approval;
     bool api_insecure; // plain HTTP; only on a loopback address
     int64_t heartbeat_ms;
     int64_t max_agents;

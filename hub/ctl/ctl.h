@@ -71,6 +71,7 @@ struct ctl_options {
     int64_t removal_clusters_min;
     bool all;
     bool again;
+    bool needs_approval;
     bool tokens;
     bool manifests;
     bool wait;

@@ -26,6 +26,9 @@ static enum cm_rc make_token(struct ctl *c, const char *cluster, struct cm_json 
     cm_json_set_string(c->arena, body, "cluster", cluster);
     cm_json_set_int(c->arena, body, "lifeMs", life_of(c));
     cm_json_set_bool(c->arena, body, "again", c->options.again);
+    if (c->options.needs_approval) { // a hub that does not know it refuses
+        cm_json_set_bool(c->arena, body, "needsApproval", true);
+    }
     return ctl_call(c, "POST", "/enrollments", NULL, body, out);
 }
 
@@ -40,6 +43,15 @@ static void print_warning(const struct ctl *c, const struct cm_json *answer) {
 
     if (warning != NULL) {
         (void)fprintf(stderr, "holdfast: warning: %s\n", ctl_one_line(c->arena, warning));
+    }
+}
+
+static void print_next(const struct ctl *c, const char *cluster, const struct cm_json *answer) {
+    if (cm_json_true(cm_json_get(answer, "needsApproval"))) {
+        (void)fprintf(stderr,
+                      "holdfast: the agent is let in once its key is accepted; its log shows it "
+                      "(agent.pending): holdfast approve %s --key KEY\n",
+                      ctl_one_line(c->arena, cluster));
     }
 }
 
@@ -92,6 +104,7 @@ static int enroll_one(struct ctl *c, const char *cluster, struct cm_json *answer
         return CTL_ERROR;
     }
     print_warning(c, answer);
+    print_next(c, cluster, answer);
     if (ctl_output_is(c, "table")) {
         return print_command(c, answer) < 0 ? CTL_ERROR : CTL_DONE;
     }
@@ -200,8 +213,8 @@ int ctl_approve(struct ctl *c) {
     if (ctl_call(c, "POST", "/approvals", NULL, body, &answer) < 0) {
         return CTL_ERROR;
     }
-    (void)printf("the agent of %s may connect again, with key %.8s, and renews it at once; it asks "
-                 "once a minute\n",
+    (void)printf("the agent of %s may connect, with key %.8s, and renews it at once; it asks again "
+                 "within minutes\n",
                  c->argv[0], text_of(cm_json_get(answer, "key")));
     return CTL_DONE;
 }

@@ -86,6 +86,8 @@ const struct cm_option ctl_option_table[] = {
     {FLAG("dry-run", dry_run), .help = "Only print what would change."},
     {FLAG("all", all), .help = "All of them."},
     {FLAG("again", again), .help = "Also for a cluster that is enrolled: it was built anew."},
+    {FLAG("needs-approval", needs_approval),
+     .help = "Let the agent in once 'holdfast approve' has accepted its key."},
     {FLAG("tokens", tokens), .help = "Print lines of cluster and token instead of commands."},
     {FLAG("manifests", manifests),
      .help = "Print what brings an agent into that Kubernetes cluster, for 'kubectl apply -f -'."},

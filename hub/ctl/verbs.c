@@ -452,12 +452,15 @@ const struct ctl_verb ctl_verbs[] = {
          "rights for the whole cluster, or as --namespaces and --resources say. With "
          "--impersonate Apps may say serviceAccountName. With --audit-log it runs on the control "
          "plane's node, and says which user changed something. With --mode observe the agent "
-         "changes nothing, and may only read.",
+         "changes nothing, and may only read. With --needs-approval the token alone lets nobody "
+         "in: the agent is sent nothing until 'holdfast approve' has accepted its key.",
      .example = "holdfast enroll eu-west-01\n"
                 "holdfast enroll --all -l env=staging --tokens\n"
+                "holdfast enroll store-007 --needs-approval\n"
                 "holdfast enroll eu-west-01 --manifests --image registry.example.com/agent:1.0 "
                 "--namespaces shop,web | kubectl apply -f -",
-     .options = "output group selector all again tokens life manifests image namespaces resources "
+     .options = "output group selector all again needs-approval tokens life manifests image "
+                "namespaces resources "
                 "audit-log impersonate mode",
      .outputs = "table json yaml",
      .completes = "clusters...",
@@ -465,9 +468,13 @@ const struct ctl_verb ctl_verbs[] = {
     {.name = "approve",
      .group = ACCESS,
      .arguments = "CLUSTER",
-     .summary = "Let an agent go on that waits because its identity is doubtful.",
+     .summary = "Let an agent in that waits for a person; accept a new one's key.",
      .about =
-         "An agent waits if its certificate ended longer ago than the hub renews by itself, or "
+         "An agent that enrolled with --needs-approval waits until somebody accepts its key: say "
+         "--key with the first 16 digits of it, or more, as the agent's own log shows it "
+         "(agent.pending), not as the hub does, for somebody else may have used the join token; "
+         "then revoke it instead. "
+         "Any agent waits if its certificate ended longer ago than the hub renews by itself, or "
          "if two were found to have its key; 'holdfast get agents' says which and why. Where "
          "two have it, stop the wrong one first. If they have one key, it is approved. If they "
          "have two, --key says which: the newest on record if somebody else uses an old copy of "
@@ -476,7 +483,8 @@ const struct ctl_verb ctl_verbs[] = {
          "cluster anew.",
      .example = "holdfast get agents\n"
                 "holdfast approve store-007\n"
-                "holdfast approve store-007 --key 5ff31ab0",
+                "holdfast approve store-007 --key 5ff31ab0\n"
+                "holdfast approve store-008 --key 7c0e4d19a2b85f36",
      .options = "key",
      .completes = "clusters",
      .run = ctl_approve},

@@ -12,6 +12,7 @@
 #include "common/str.h"
 #include "common/tls/keys.h"
 #include "hub/access/authority.h"
+#include "hub/access/keys.h"
 #include "hub/jobs/store.h"
 #include "hub/store/agents.h"
 #include "hub/store/desired.h"
@@ -25,6 +26,7 @@ struct enroll_job {
     const struct hub_authority *authority;
     struct hub_enroll_ask ask;
     uint8_t *csr;
+    char *address;
     hub_enroll_fn done;
     void *ctx;
 
@@ -33,6 +35,7 @@ struct enroll_job {
     char cluster_id[CM_UUID_MAX];
     struct cm_sha256 key;
     struct hub_certificate certificate;
+    int64_t pending_ms; // 0: it may connect
 };
 
 static bool proof_is_right(const struct enroll_job *e, const struct hub_join_claim *claim) {
@@ -50,25 +53,44 @@ static enum cm_rc certify(struct enroll_job *e, const struct cm_key *key, struct
     return hub_authority_certify(e->authority, &ask, &e->certificate, err);
 }
 
+static enum cm_rc add_event(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
+                            const char *kind, const char *message, struct cm_err *err) {
+    return hub_events_add(db,
+                          &(struct hub_event){.at_ms = now_ms,
+                                              .kind = kind,
+                                              .cluster = e->cluster,
+                                              .actor = "hub",
+                                              .message = message},
+                          err);
+}
+
+// say_pending tells a person what is to be accepted.
+static char *say_pending(const struct enroll_job *e) {
+    char key[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&e->key, key);
+    return cm_strf("it enrolled, and waits until somebody accepts its key: %.*s from %s",
+                   HUB_ACCEPT_DIGITS, key, e->address);
+}
+
 static enum cm_rc keep(struct enroll_job *e, struct hub_db *db, int64_t now_ms,
                        struct cm_err *err) {
+    CM_AUTOFREE char *pending = e->pending_ms == 0 ? NULL : say_pending(e);
     struct hub_agent_row row = {.id = e->cluster_id,
                                 .cluster = e->cluster,
                                 .key = e->key,
                                 .begins_ms = e->certificate.begins_ms,
-                                .ends_ms = e->certificate.ends_ms};
+                                .ends_ms = e->certificate.ends_ms,
+                                .held = pending,
+                                .held_ms = e->pending_ms};
+
+    row.held_key = pending == NULL ? row.held_key : row.key;
     enum cm_rc rc = hub_join_tokens_use(db, e->ask.token_id, now_ms, err);
 
     rc = rc < 0 ? rc : hub_agents_enroll(db, &row, now_ms, err);
     rc = rc < 0 ? rc : hub_presence_reset(db, e->cluster, err);
-    return rc < 0 ? rc
-                  : hub_events_add(db,
-                                   &(struct hub_event){.at_ms = now_ms,
-                                                       .kind = "agent.enrolled",
-                                                       .cluster = e->cluster,
-                                                       .actor = "hub",
-                                                       .message = e->cluster_id},
-                                   err);
+    rc = rc < 0 ? rc : add_event(e, db, now_ms, "agent.enrolled", e->cluster_id, err);
+    return rc < 0 || pending == NULL ? rc : add_event(e, db, now_ms, "agent.pending", pending, err);
 }
 
 // A wrong proof is no error of the job: the count must be kept.
@@ -136,6 +158,7 @@ static enum cm_rc run_enroll(struct hub_store_job *job, struct hub_db *db, struc
         return count_failure(e, db, &claim, err);
     }
     memcpy(e->cluster, claim.cluster, sizeof(e->cluster));
+    e->pending_ms = claim.needs_approval || e->ask.needs_approval ? now_ms : 0;
     cm_uuid(e->cluster_id);
     rc = cm_csr_key(e->csr, e->ask.csr_size, &key, err);
     rc = rc < 0 ? rc : certify(e, key, err);
@@ -152,6 +175,7 @@ static void enroll_done(struct hub_store_job *job, const struct cm_err *err) {
         .certificate_size = e->certificate.size,
         .begins_ms = e->certificate.begins_ms,
         .ends_ms = e->certificate.ends_ms,
+        .pending_ms = e->pending_ms,
     };
     struct cm_err answer = *err;
 
@@ -162,6 +186,7 @@ static void enroll_done(struct hub_store_job *job, const struct cm_err *err) {
     e->done(e->ctx, &answer, answer.code == CM_OK ? &enrolled : NULL);
     free(e->certificate.der);
     free(e->csr);
+    free(e->address);
     free(e);
 }
 
@@ -174,6 +199,7 @@ void hub_identity_enroll(struct hub_store *store, const struct hub_authority *au
     e->authority = authority;
     e->ask = *ask;
     e->csr = memcpy(cm_new(1, ask->csr_size + 1), ask->csr, ask->csr_size);
+    e->address = cm_strdup(ask->address);
     e->done = done;
     e->ctx = ctx;
     hub_store_submit(store, &e->job);
@@ -186,6 +212,7 @@ struct token_job {
     char *made_by;
     int64_t life_ms;
     bool again;
+    bool needs_approval;
     char *warning;
     hub_token_fn done;
     void *ctx;
@@ -231,6 +258,7 @@ static enum cm_rc run_token(struct hub_store_job *job, struct hub_db *db, struct
         .secret = cm_sha256(t->token.secret, sizeof(t->token.secret)),
         .expires_ms = cm_clock_unix_ms() + t->life_ms,
         .made_by = t->made_by,
+        .needs_approval = t->needs_approval,
     };
 
     if (!hub_cluster_name_ok(t->cluster)) {
@@ -270,6 +298,7 @@ void hub_identity_make_token(struct hub_store *store, const struct hub_authority
     t->made_by = cm_strdup(ask->made_by);
     t->life_ms = ask->life_ms;
     t->again = ask->again;
+    t->needs_approval = ask->needs_approval;
     t->done = done;
     t->ctx = ctx;
     hub_store_submit(store, &t->job);

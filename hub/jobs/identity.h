@@ -20,7 +20,9 @@ struct hub_enroll_ask {
     struct cm_sha256 proof;
     const uint8_t *csr; // DER; copied
     size_t csr_size;
-    int64_t life_ms; // of the certificate; 0: as long as the issuer's
+    int64_t life_ms;     // of the certificate; 0: as long as the issuer's
+    bool needs_approval; // whatever the token says
+    const char *address; // copied
 };
 
 struct hub_enrolled {
@@ -31,6 +33,7 @@ struct hub_enrolled {
     size_t certificate_size;
     int64_t begins_ms;
     int64_t ends_ms;
+    int64_t pending_ms; // since when its key waits to be accepted; 0: it may connect
 };
 
 typedef void (*hub_enroll_fn)(void *ctx, const struct cm_err *err,
@@ -38,6 +41,8 @@ typedef void (*hub_enroll_fn)(void *ctx, const struct cm_err *err,
 
 // hub_identity_enroll checks a request and, if it is good, uses up the token and certifies the key.
 // Who asks again with the same token and the same key, while the token lives, gets the same id.
+// Where a person is to accept the key first, the agent is held from the very beginning: it has a
+// certificate, which lets nobody in (hub/jobs/renewal.h).
 // CM_EAUTH: refused; the words are for the agent.
 void hub_identity_enroll(struct hub_store *store, const struct hub_authority *authority,
                          const struct hub_enroll_ask *ask, hub_enroll_fn done, void *ctx);
@@ -46,6 +51,7 @@ struct hub_token_ask {
     const char *cluster;
     int64_t life_ms;
     bool again;          // the cluster may be enrolled already: it was built anew
+    bool needs_approval; // of a person, who accepts the key
     const char *made_by; // API token's name, for the record
 };
 

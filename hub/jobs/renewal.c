@@ -137,9 +137,10 @@ static enum cm_rc refuse_held(struct certify_job *c, const struct hub_agent_row 
     assert(row->held != NULL);
     // Which keys there are, and where they came from, is none of this one's business.
     int shown = (int)strcspn(row->held, ";");
-    CM_AUTOFREE char *why = cm_strf("this agent waits for a person's approval (%.*s); 'holdfast "
-                                    "approve %s' lets it go on",
-                                    shown, row->held, row->cluster);
+    CM_AUTOFREE char *why =
+        cm_strf("this agent waits for a person's approval (%.*s); 'holdfast "
+                "approve %s%s' lets it go on",
+                shown, row->held, row->cluster, hub_agent_is_pending(row) ? " --key" : "");
 
     c->result.held = true;
     return refuse(c, why);
@@ -536,11 +537,38 @@ static enum cm_rc choose_of_two(const struct approve_job *a, struct hub_agent_ro
     return CM_OK;
 }
 
+// Somebody else may have used the join token: that the key is the agent's own can only be seen
+// where the agent is.
+static enum cm_rc accept_key(const struct approve_job *a, const struct hub_agent_row *row,
+                             struct cm_err *err) {
+    char known[CM_SHA256_HEX_MAX];
+
+    if (a->key == NULL || strlen(a->key) < HUB_ACCEPT_DIGITS) {
+        return cm_fail(err, CM_EINVAL,
+                       "nobody has accepted the key yet with which an agent enrolled as '%s': say "
+                       "--key with the first %d digits, or more, of the key that its own log shows "
+                       "(agent.enrolled, agent.pending)",
+                       a->cluster, HUB_ACCEPT_DIGITS);
+    }
+    cm_sha256_hex(&row->key, known);
+    return begins(known, a->key)
+               ? CM_OK
+               : cm_fail(
+                     err, CM_EINVAL,
+                     "the agent that enrolled as '%s' has key %.*s, not %.*s; if the log of the "
+                     "right agent shows another one than the hub, somebody else used the join "
+                     "token: 'holdfast revoke %s', and enroll the cluster anew",
+                     a->cluster, HUB_ACCEPT_DIGITS, known, HUB_ACCEPT_DIGITS, a->key, a->cluster);
+}
+
 static enum cm_rc choose_key(const struct approve_job *a, struct hub_agent_row *row, int64_t now_ms,
                              struct cm_err *err) {
     static const struct cm_sha256 none;
     char known[CM_SHA256_HEX_MAX];
 
+    if (hub_agent_is_pending(row)) {
+        return accept_key(a, row, err);
+    }
     if (!cm_sha256_equal(&row->held_key, &none) && !cm_sha256_equal(&row->held_key, &row->key)) {
         return choose_of_two(a, row, now_ms, err);
     }

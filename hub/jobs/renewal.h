@@ -5,7 +5,9 @@
 //
 // An agent is *held* when its identity is doubtful: its certificate ended too long ago, or two use
 // it. It is then let in nowhere and told to wait, and works on from its disk, until a person
-// approves or revokes it.
+// approves or revokes it. One is *pending* that is held since it enrolled, as a person is to accept
+// its key first: it has nothing yet to work from, and it takes the key to approve it, as its own
+// log shows it, for somebody else may have used its join token.
 //
 // Threads: the loop; the functions return at once and call back on the loop after the commit.
 #pragma once
@@ -102,7 +104,8 @@ typedef void (*hub_approve_fn)(void *ctx, const struct cm_err *err, const char *
                                const struct hub_keys *keys);
 
 // hub_renewal_approve lets the held agent of a cluster go on, with the key whose hash begins so
-// (NULL: there is but one to choose). Another one is worth nothing from then on. CM_ENOTFOUND: it
-// is not held. CM_EINVAL: it does not say which of two keys, or one that neither is.
+// (NULL: there is but one to choose, and it is not pending). Another one is worth nothing from then
+// on. CM_ENOTFOUND: it is not held. CM_EINVAL: it does not say which of two keys, or one that
+// neither is, or of a key that is to be accepted less than HUB_ACCEPT_DIGITS digits.
 void hub_renewal_approve(struct hub_store *store, const char *cluster, const char *key,
                          const char *made_by, hub_approve_fn done, void *ctx);

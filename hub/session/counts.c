@@ -4,8 +4,8 @@
 #include "common/metrics.h"
 #include "hub/session/internal.h"
 
-static const char *const goodbyes[HUB_GOODBYES] = {"unspecified", "shutdown", "protocol",
-                                                   "revoked",     "replaced", "overloaded"};
+static const char *const goodbyes[HUB_GOODBYES] = {
+    "unspecified", "shutdown", "protocol", "revoked", "replaced", "overloaded", "pending"};
 static const char *const listeners[HUB_LISTENERS] = {"agents", "enrolment"};
 static const char *const refusals[CM_NET_REFUSALS] = {NULL,     "flood",   "crowded", "slow",
                                                       "no_tls", "garbage", "gone"};

@@ -64,18 +64,19 @@ static const char *origin_of(const struct enrolling *e, char out[CM_NET_ORIGIN_M
     return out;
 }
 
-static void say_refused(struct enrolling *e, const char *why) {
+static void say_refused(struct enrolling *e, const char *why, uint32_t retry_after_ms) {
     Holdfast__V1__EnrollReply reply;
 
     holdfast__v1__enroll_reply__init(&reply);
     reply.refused = (char *)(uintptr_t)why;
     reply.now_ms = cm_clock_unix_ms();
+    reply.retry_after_ms = retry_after_ms;
     answer(e, &reply);
 }
 
 static void refuse(struct enrolling *e, const char *why) {
     cm_log(CM_LOG_WARN, "enroll.refused", why, "address", cm_net_conn_addr(e->conn), NULL);
-    say_refused(e, why);
+    say_refused(e, why, 0);
 }
 
 // Wrong requests are counted by address: beyond so many the next ones are not looked at, nor
@@ -96,7 +97,7 @@ static bool is_throttled(struct enrolling *e) {
     hub_sessions_count_enrolment(e->owner, HUB_ENROL_THROTTLED);
     cm_log(CM_LOG_DEBUG, "enroll.throttled", "too many wrong requests", "address",
            cm_net_conn_addr(e->conn), NULL);
-    say_refused(e, "too many wrong requests came from this address; try again in a while");
+    say_refused(e, "too many wrong requests came from this address; try again in a while", 0);
     return true;
 }
 
@@ -122,6 +123,16 @@ static void accept(struct enrolling *e, const struct hub_enrolled *enrolled) {
     answer(e, &reply);
 }
 
+static void log_pending(const struct hub_enrolled *enrolled) {
+    char key[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(&enrolled->key, key);
+    cm_log(CM_LOG_WARN, "agent.pending",
+           "it is let in once somebody accepts its key: 'holdfast "
+           "approve' with --key",
+           "cluster", enrolled->cluster, "key", key, NULL);
+}
+
 void hub_sessions_enrolled(struct hub_sessions *s, const struct hub_enrolled *enrolled) {
     struct hub_keys keys = {
         .current = enrolled->key, .begins_ms = enrolled->begins_ms, .ends_ms = enrolled->ends_ms};
@@ -133,6 +144,10 @@ void hub_sessions_enrolled(struct hub_sessions *s, const struct hub_enrolled *en
            "id", enrolled->cluster_id, NULL);
     hub_sessions_supersede(s, enrolled->cluster);
     hub_sessions_admit(s, enrolled->cluster, enrolled->cluster_id, &keys);
+    if (enrolled->pending_ms != 0) {
+        log_pending(enrolled);
+        hub_sessions_pend(s, enrolled->cluster_id, enrolled->pending_ms);
+    }
     s->config.enrolled(s->config.ctx, enrolled->cluster, enrolled->cluster_id);
 }
 
@@ -194,8 +209,11 @@ static void count_refused(struct enrolling *e) {
     }
 }
 
-static void say_renewed(struct enrolling *e, const struct hub_renewed *renewed) {
-    if (renewed->held || renewed->unneeded) {
+static void say_renewed(struct enrolling *e, const struct hub_member *member,
+                        const struct hub_renewed *renewed) {
+    if (renewed->held && member != NULL && member->pending_ms != 0) {
+        say_refused(e, renewed->refused, hub_keys_pause_ms(e->owner, member)); // as it should be
+    } else if (renewed->held || renewed->unneeded) {
         refuse(e, renewed->refused);
     } else {
         refuse_wrong(e, renewed->refused == NULL ? "this agent is no longer enrolled"
@@ -235,7 +253,7 @@ static void on_renewed(void *ctx, const struct cm_err *err, const struct hub_ren
     } else if (e->conn != NULL && good) {
         accept_again(e, member, renewed);
     } else if (e->conn != NULL) {
-        say_renewed(e, renewed);
+        say_renewed(e, member, renewed);
     }
     release(e);
 }
@@ -288,6 +306,8 @@ static enum cm_rc read_token(struct enrolling *e, const Holdfast__V1__EnrollRequ
     ask.csr = request->csr_der.data;
     ask.csr_size = request->csr_der.len;
     ask.life_ms = request->renews ? e->owner->config.certificate_life_ms : 0;
+    ask.needs_approval = e->owner->config.enroll_needs_approval;
+    ask.address = cm_net_conn_addr(e->conn);
     e->waiting = true;
     hub_identity_enroll(e->owner->config.store, e->owner->config.authority, &ask, on_decided, e);
     return CM_OK;

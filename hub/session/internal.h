@@ -23,7 +23,7 @@ struct cm_throttle;
 enum hub_session_state { HUB_SESSION_OPENED, HUB_SESSION_HELLO, HUB_SESSION_SERVING };
 
 // Goodbye's reasons, and what became of a request to enrol; see counts.c.
-enum { HUB_GOODBYES = 6 };
+enum { HUB_GOODBYES = 7 };
 enum hub_listener { HUB_LISTENER_AGENTS, HUB_LISTENER_ENROL, HUB_LISTENERS };
 enum hub_enrolment {
     HUB_ENROLLED,
@@ -52,6 +52,7 @@ struct hub_member {
     char cluster_id[CM_UUID_MAX];
     struct hub_keys keys;
     bool held;           // until a person approves
+    int64_t pending_ms;  // since when its key waits to be accepted; 0: it does not
     int64_t revoking_ms; // since when (monotonic) it is being put on record that it is revoked; 0
     struct cm_timer cut; // then
     int64_t skew_ms;     // its clock minus ours, if that is more than a minute
@@ -182,6 +183,7 @@ struct hub_sessions {
     struct cm_throttle *told_turned_away; // likewise, in the log; "": of all without an id
     size_t connected;
     int64_t held;
+    int64_t pending; // of these
     size_t looking;  // agents that are asked
     uint32_t looks;  // that were ever asked for
     uint32_t proofs; // likewise
@@ -212,6 +214,7 @@ struct hub_sessions {
     struct cm_metric *metric_renewed;
     struct cm_metric *metric_expired;
     struct cm_metric *metric_held;
+    struct cm_metric *metric_pending;
     struct cm_metric *metric_revoked;
     struct cm_metric *metric_revocations;
     struct cm_metric *metric_approvals;
@@ -289,8 +292,18 @@ extern const char hub_revoking_words[];
 void hub_keys_make_metrics(struct hub_sessions *s);
 void hub_keys_forget(struct hub_sessions *s, struct hub_member *member); // before it is freed
 void hub_keys_cut_off(void *member);                                     // hub_member.cut
+
+// hub_keys_authenticate returns whose connection it is; NULL: nobody's, or he is not let in, and
+// why.
+struct hub_refusal {
+    const char *why;
+    int reason;              // of Goodbye
+    uint32_t retry_after_ms; // 0: as the reason says
+};
 struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_net_conn *conn,
-                                         const char **why); // NULL: why not
+                                         struct hub_refusal *out);
+// hub_keys_pause_ms tells when one that is pending shall ask again.
+uint32_t hub_keys_pause_ms(const struct hub_sessions *s, const struct hub_member *member);
 
 // What a certificate costs of an agent's allowance: a signature, two commits, an event.
 #define HUB_RENEW_COST ((size_t)256 * 1024)

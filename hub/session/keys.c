@@ -25,6 +25,9 @@
 #define RENEW_LONG_MS ((uint32_t)60 * 60 * 1000) // a certificate that lives longer than it should
 #define RETRY_MS ((uint32_t)60 * 1000)
 #define RECORD_WITHIN_MS 250 // that an agent is revoked; else it is cut off before
+#define PENDING_LEAST_MS 5000
+#define PENDING_MOST_MS ((int64_t)5 * 60 * 1000)
+#define PENDING_EACH_MS 20 // so long are two of those that are pending apart, or longer
 #define RETURNS_MAX 3
 #define RETURNS_WITHIN_MS ((int64_t)10 * 60 * 1000)
 
@@ -35,6 +38,9 @@ static const char waits_words[] = "this agent waits for a person's approval; 'ho
                                   "it go on";
 const char hub_revoking_words[] = "the hub is busy with what it was asked about this agent; it may "
                                   "come again later";
+static const char pending_words[] = "this agent is enrolled, and waits until somebody accepts its "
+                                    "key: 'holdfast approve', the name of its cluster, and --key "
+                                    "with the key as this log shows it";
 static const char unknown_words[] = "this agent is not enrolled here; enroll it anew";
 
 void hub_keys_make_metrics(struct hub_sessions *s) {
@@ -47,6 +53,9 @@ void hub_keys_make_metrics(struct hub_sessions *s) {
                            "Certificates that had ended and were renewed for the same key.");
     s->metric_held = cm_metrics_gauge(m, "holdfast_agents_held", NULL,
                                       "Agents that wait for a person's approval.");
+    s->metric_pending = cm_metrics_gauge(
+        m, "holdfast_agents_pending", NULL,
+        "Agents that enrolled and whose key nobody has accepted yet; they are held, too.");
     s->metric_revoked = cm_metrics_histogram(
         m, "holdfast_agents_revoked_seconds", NULL,
         "From the request to revoke an agent until its connection was closed.");
@@ -69,7 +78,16 @@ void hub_keys_make_metrics(struct hub_sessions *s) {
 
 // ---- Holding
 
+static void set_pending(struct hub_sessions *s, struct hub_member *member, int64_t since_ms) {
+    s->pending += (since_ms != 0 ? 1 : 0) - (member->pending_ms != 0 ? 1 : 0);
+    member->pending_ms = since_ms;
+    cm_metric_set(s->metric_pending, s->pending);
+}
+
 static void set_held(struct hub_sessions *s, struct hub_member *member, bool held) {
+    if (!held) {
+        set_pending(s, member, 0);
+    }
     if (member->held != held) {
         member->held = held;
         s->held += held ? 1 : -1;
@@ -134,6 +152,15 @@ void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id) {
     }
 }
 
+void hub_sessions_pend(struct hub_sessions *s, const char *cluster_id, int64_t since_ms) {
+    struct hub_member *member = hub_member_find(s, cluster_id);
+
+    if (member != NULL) {
+        set_held(s, member, true);
+        set_pending(s, member, since_ms);
+    }
+}
+
 void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
                           const struct hub_keys *keys) {
     struct hub_member *member = hub_member_find(s, cluster_id);
@@ -195,8 +222,30 @@ static void use_key(struct hub_sessions *s, struct hub_member *member, const str
            member->cluster, NULL);
 }
 
+// Who has waited for an hour is not let in within the minute. However many wait, turning them away
+// takes a twentieth of a processor.
+uint32_t hub_keys_pause_ms(const struct hub_sessions *s, const struct hub_member *member) {
+    int64_t waited_ms = cm_clock_unix_ms() - member->pending_ms;
+    int64_t crowd_ms = s->pending * PENDING_EACH_MS;
+    int64_t pause = waited_ms / 4 > PENDING_LEAST_MS ? waited_ms / 4 : PENDING_LEAST_MS;
+
+    pause = pause < PENDING_MOST_MS ? pause : PENDING_MOST_MS;
+    return (uint32_t)(pause > crowd_ms ? pause : crowd_ms);
+}
+
+static struct hub_refusal keep_waiting(const struct hub_sessions *s,
+                                       const struct hub_member *member) {
+    if (member->pending_ms == 0) {
+        return (struct hub_refusal){.why = waits_words,
+                                    .reason = HOLDFAST__V1__GOODBYE__REASON__REVOKED};
+    }
+    return (struct hub_refusal){.why = pending_words,
+                                .reason = HOLDFAST__V1__GOODBYE__REASON__PENDING,
+                                .retry_after_ms = hub_keys_pause_ms(s, member)};
+}
+
 static struct hub_member *judge(struct hub_sessions *s, struct hub_member *member,
-                                const struct cm_net_conn *conn, const char **why) {
+                                const struct cm_net_conn *conn, struct hub_refusal *no) {
     const struct cm_tls_peer *peer = cm_net_conn_peer(conn);
     const char *address = cm_net_conn_addr(conn);
     enum hub_key_verdict verdict =
@@ -212,7 +261,7 @@ static struct hub_member *judge(struct hub_sessions *s, struct hub_member *membe
         doubt(s, member, hub_renewal_ahead, &peer->key_sha256, address);
     }
     if (member->held) {
-        *why = waits_words;
+        *no = keep_waiting(s, member);
         return NULL;
     }
     if (verdict == HUB_KEY_NEXT || verdict == HUB_KEY_LOST) {
@@ -222,17 +271,18 @@ static struct hub_member *judge(struct hub_sessions *s, struct hub_member *membe
 }
 
 struct hub_member *hub_keys_authenticate(struct hub_sessions *s, const struct cm_net_conn *conn,
-                                         const char **why) {
+                                         struct hub_refusal *out) {
     const struct cm_tls_peer *peer = cm_net_conn_peer(conn);
     const char *id =
         peer->has_cert ? hub_authority_cluster_id(s->config.authority, peer->uri) : NULL;
     struct hub_member *member = id == NULL ? NULL : hub_member_find(s, id);
 
-    *why = unknown_words;
+    *out = (struct hub_refusal){.why = unknown_words,
+                                .reason = HOLDFAST__V1__GOODBYE__REASON__REVOKED};
     if (id != NULL && member == NULL && cm_throttle_take(s->told_refused, id, cm_clock_now_ms())) {
         hub_renewal_refused(s->config.store, id);
     }
-    return member == NULL ? NULL : judge(s, member, conn, why);
+    return member == NULL ? NULL : judge(s, member, conn, out);
 }
 
 // ---- Two of one identity

@@ -156,21 +156,22 @@ void hub_session_release(struct hub_session *session) {
 }
 
 // Says goodbye to a connection that becomes no session.
-static void turn_away(struct hub_sessions *all, struct cm_net_conn *conn, int reason,
-                      const char *why) {
+static void turn_away(struct hub_sessions *all, struct cm_net_conn *conn,
+                      const struct hub_refusal *no) {
     Holdfast__V1__Goodbye goodbye;
     struct cm_err err;
 
     holdfast__v1__goodbye__init(&goodbye);
-    goodbye.reason = (Holdfast__V1__Goodbye__Reason)reason;
-    goodbye.message = (char *)(uintptr_t)why;
-    goodbye.retry_after_ms = retry_after_ms(all, reason);
+    goodbye.reason = (Holdfast__V1__Goodbye__Reason)no->reason;
+    goodbye.message = (char *)(uintptr_t)no->why;
+    goodbye.retry_after_ms =
+        no->retry_after_ms != 0 ? no->retry_after_ms : retry_after_ms(all, no->reason);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&goodbye.base);
     if (cm_net_send(conn, WIRE_GOODBYE, 0, payload, &err) < 0) {
         cm_log(CM_LOG_DEBUG, "agent.refused", err.msg, NULL);
     }
     cm_net_conn_set_ctx(conn, NULL);
-    cm_net_close(conn, true, why);
+    cm_net_close(conn, true, no->why);
 }
 
 // is_news: whoever is turned away comes again as often as it likes, and shall not fill the log.
@@ -181,12 +182,15 @@ static bool is_news(struct hub_sessions *s, const struct cm_net_conn *conn) {
     return cm_throttle_take(s->told_turned_away, id == NULL ? "" : id, cm_clock_now_ms());
 }
 
-static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const char *why) {
-    cm_metric_add(s->metric_refused, 1);
-    hub_sessions_count_goodbye(s, HOLDFAST__V1__GOODBYE__REASON__REVOKED);
-    cm_log(is_news(s, conn) ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.refused", why, "address",
-           cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
-    turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__REVOKED, why);
+// Who is pending does what he should.
+static void refuse(struct hub_sessions *s, struct cm_net_conn *conn, const struct hub_refusal *no) {
+    bool pending = no->reason == HOLDFAST__V1__GOODBYE__REASON__PENDING;
+
+    cm_metric_add(s->metric_refused, pending ? 0 : 1);
+    hub_sessions_count_goodbye(s, no->reason);
+    cm_log(!pending && is_news(s, conn) ? CM_LOG_WARN : CM_LOG_DEBUG, "agent.refused", no->why,
+           "address", cm_net_conn_addr(conn), "uri", cm_net_conn_peer(conn)->uri, NULL);
+    turn_away(s, conn, no);
 }
 
 // take_place makes a session the agent's. What the database shows of the one before is the new
@@ -205,20 +209,24 @@ static void take_place(struct hub_session *session) {
 }
 
 static void on_opened(void *ctx, struct cm_net_conn *conn) {
+    static const struct hub_refusal stopping = {.reason = HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN,
+                                                .why = "the hub is stopping"};
+    static const struct hub_refusal revoking = {.reason = HOLDFAST__V1__GOODBYE__REASON__OVERLOADED,
+                                                .why = hub_revoking_words};
     struct hub_sessions *s = ctx;
-    const char *why = NULL;
-    struct hub_member *member = s->stopping ? NULL : hub_keys_authenticate(s, conn, &why);
+    struct hub_refusal no = {0};
+    struct hub_member *member = s->stopping ? NULL : hub_keys_authenticate(s, conn, &no);
 
     if (s->stopping) {
-        turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__SHUTDOWN, "the hub is stopping");
+        turn_away(s, conn, &stopping);
         return;
     }
     if (member == NULL) {
-        refuse(s, conn, why);
+        refuse(s, conn, &no);
         return;
     }
     if (member->revoking_ms != 0) {
-        turn_away(s, conn, HOLDFAST__V1__GOODBYE__REASON__OVERLOADED, hub_revoking_words);
+        turn_away(s, conn, &revoking);
         return;
     }
     struct hub_session *session = cm_new(1, sizeof(*session));

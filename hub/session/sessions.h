@@ -47,7 +47,8 @@ struct hub_sessions_config {
     size_t advertise_enroll_count;
     int64_t heartbeat_ms;
     int64_t certificate_life_ms;
-    int64_t offline_budget_ms; // so long after its end a certificate is renewed without a person
+    bool enroll_needs_approval; // whatever a join token says
+    int64_t offline_budget_ms;  // so long after its end a certificate is renewed without a person
     size_t max_connections;
     bool tells_actual; // agents shall tell whole objects as they are
 
@@ -87,8 +88,10 @@ void hub_sessions_revoking(struct hub_sessions *s, const char *cluster, int64_t 
 void hub_sessions_spare(struct hub_sessions *s, const char *cluster);
 
 // hub_sessions_hold closes an agent's connection and lets it in no more, hub_sessions_approve lets
-// it in again, with these keys, which it shall replace at once.
+// it in again, with these keys, which it shall replace at once. hub_sessions_pend is told of one
+// that was never let in, since when (Unix time) its key waits to be accepted.
 void hub_sessions_hold(struct hub_sessions *s, const char *cluster_id);
+void hub_sessions_pend(struct hub_sessions *s, const char *cluster_id, int64_t since_ms);
 void hub_sessions_approve(struct hub_sessions *s, const char *cluster_id,
                           const struct hub_keys *keys);
 

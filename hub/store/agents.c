@@ -50,6 +50,10 @@ static struct hub_agent_row row_of(struct hub_stmt *stmt) {
                                   .skew_ms = hub_stmt_int(stmt, 12)};
 }
 
+bool hub_agent_is_pending(const struct hub_agent_row *row) {
+    return row->held != NULL && row->held[0] != '\0' && cm_sha256_equal(&row->held_key, &row->key);
+}
+
 enum cm_rc hub_agents_each(struct hub_db *db,
                            void (*visit)(void *ctx, const struct hub_agent_row *row), void *ctx,
                            struct cm_err *err) {
@@ -180,8 +184,7 @@ enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent_row *row, 
         return rc;
     }
     ++*out_added;
-    rc = hub_agents_enroll(db, row, enrolled_ms, err);
-    return rc < 0 ? rc : keep_waiting(db, row, &done.held, err);
+    return hub_agents_enroll(db, row, enrolled_ms, err);
 }
 
 static enum cm_rc find_by(struct hub_db *db, const char *sql, const char *what,
@@ -258,9 +261,12 @@ enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
     rc = rc < 0 ? rc
                 : hub_db_run(db, err,
                              "INSERT INTO agent (id, cluster, state, key_sha256, enrolled_ms,"
-                             " begins_ms, ends_ms) VALUES (?1, ?2, 'active', ?3, ?4, ?5, ?6)",
-                             "ttbiii", row->id, row->cluster, row->key.bytes,
-                             sizeof(row->key.bytes), now_ms, row->begins_ms, row->ends_ms);
+                             " begins_ms, ends_ms, held, held_ms, held_key)"
+                             " VALUES (?1, ?2, 'active', ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+                             "ttbiiitib", row->id, row->cluster, row->key.bytes,
+                             sizeof(row->key.bytes), now_ms, row->begins_ms, row->ends_ms,
+                             row->held == NULL ? "" : row->held, row->held_ms, row->held_key.bytes,
+                             sizeof(row->held_key.bytes));
     return rc < 0 ? cm_wrap(err, "enroll cluster '%s'", row->cluster) : CM_OK;
 }
 
@@ -312,9 +318,16 @@ enum cm_rc hub_agents_revoke(struct hub_db *db, const char *cluster, char out_id
 }
 
 static enum cm_rc check_not_enrolled(struct hub_db *db, const char *cluster, struct cm_err *err) {
-    char id[CM_UUID_MAX];
-    enum cm_rc rc = find_active(db, cluster, id, err);
+    struct hub_agent_found found;
+    enum cm_rc rc = hub_agents_find_named(db, cluster, &found, err);
 
+    if (rc == CM_OK && hub_agent_is_pending(&found.row)) {
+        return cm_fail(err, CM_EEXISTS,
+                       "an agent enrolled as '%s' already and waits until somebody accepts its "
+                       "key: 'holdfast approve' or 'holdfast revoke' it, or say --again for "
+                       "another one in its place",
+                       cluster);
+    }
     if (rc == CM_OK) {
         return cm_fail(err, CM_EEXISTS,
                        "cluster '%s' is enrolled already; if it was built anew, say --again",
@@ -334,10 +347,11 @@ enum cm_rc hub_join_tokens_add(struct hub_db *db, const struct hub_join_token *t
     rc = void_join_tokens(db, token->cluster, &voided, err);
     rc = rc < 0 ? rc
                 : hub_db_run(db, err,
-                             "INSERT INTO join_token (id, cluster, secret, expires_ms, made_by)"
-                             " VALUES (?1, ?2, ?3, ?4, ?5)",
-                             "ttbit", token->id, token->cluster, token->secret.bytes,
-                             sizeof(token->secret.bytes), token->expires_ms, token->made_by);
+                             "INSERT INTO join_token (id, cluster, secret, expires_ms, made_by,"
+                             " needs_approval) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                             "ttbiti", token->id, token->cluster, token->secret.bytes,
+                             sizeof(token->secret.bytes), token->expires_ms, token->made_by,
+                             (int64_t)token->needs_approval);
     return rc < 0 ? cm_wrap(err, "make a join token for cluster '%s'", token->cluster) : CM_OK;
 }
 
@@ -351,7 +365,8 @@ enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_m
                                 struct hub_join_claim *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT cluster, secret, failures FROM join_token WHERE id = ?1"
+                                 "SELECT cluster, secret, failures, needs_approval"
+                                 " FROM join_token WHERE id = ?1"
                                  " AND used_ms IS NULL AND expires_ms > ?2 AND failures < ?3",
                                  "tii", id, now_ms, (int64_t)HUB_TOKEN_FAILURES_MAX);
 
@@ -365,6 +380,7 @@ enum cm_rc hub_join_tokens_find(struct hub_db *db, const char *id, int64_t now_m
     (void)snprintf(out->cluster, sizeof(out->cluster), "%s", hub_stmt_text(stmt, 0));
     out->secret = column_sha256(stmt, 1);
     out->failures = hub_stmt_int(stmt, 2);
+    out->needs_approval = hub_stmt_int(stmt, 3) != 0;
     return CM_OK;
 }
 

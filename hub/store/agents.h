@@ -41,6 +41,10 @@ struct hub_agent_row {
     int64_t skew_ms;           // its clock minus ours, if that is more than a minute
 };
 
+// hub_agent_is_pending tells whether it waits because nobody has accepted yet the key that it
+// enrolled with: that is the key that it is held for.
+bool hub_agent_is_pending(const struct hub_agent_row *row);
+
 // hub_agents_each visits the active agents.
 CM_MUSTUSE enum cm_rc hub_agents_each(struct hub_db *db,
                                       void (*visit)(void *ctx, const struct hub_agent_row *row),
@@ -80,7 +84,8 @@ CM_MUSTUSE enum cm_rc hub_agents_merge(struct hub_db *db, const struct hub_agent
                                        const char *state, int64_t enrolled_ms, size_t *out_revoked,
                                        size_t *out_added, struct cm_err *err);
 
-// hub_agents_enroll makes `id` the active agent of its cluster; the one before is superseded.
+// hub_agents_enroll makes `id` the active agent of its cluster, held or not; the one before is
+// superseded.
 CM_MUSTUSE enum cm_rc hub_agents_enroll(struct hub_db *db, const struct hub_agent_row *row,
                                         int64_t now_ms, struct cm_err *err);
 
@@ -122,6 +127,7 @@ struct hub_join_token {
     struct cm_sha256 secret; // SHA-256 of it
     int64_t expires_ms;
     const char *made_by;
+    bool needs_approval; // who enrolls with it is held until a person accepts its key
 };
 
 // hub_join_tokens_add keeps a token. Other tokens for the cluster that were not used become void.
@@ -133,6 +139,7 @@ struct hub_join_claim {
     char cluster[HUB_CLUSTER_NAME_MAX + 1];
     struct cm_sha256 secret;
     int64_t failures; // so far
+    bool needs_approval;
 };
 
 // hub_join_tokens_find looks up a token that could be used now. It fails with CM_EAUTH, in words

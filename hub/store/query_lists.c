@@ -65,6 +65,9 @@ static const struct hub_filter cluster_filters[] = {
 
 // ---- Agents: who may connect
 
+// As hub_agent_is_pending.
+#define HUB_AGENT_PENDING "(g.held <> '' AND g.held_key = g.key_sha256)"
+
 static const struct hub_column agent_columns[] = {
     {"cluster", "g.cluster", HUB_COLUMN_TEXT, "Its cluster."},
     {"id", "g.id", HUB_COLUMN_TEXT, "Its identity, which no other agent ever has."},
@@ -76,6 +79,8 @@ static const struct hub_column agent_columns[] = {
     {"key", "g.key_sha256", HUB_COLUMN_HEX, "SHA-256 of the key that it uses."},
     {"heldKey", "nullif(g.held_key, zeroblob(32))", HUB_COLUMN_HEX,
      "SHA-256 of the key that came and made it wait; empty: it was not about a key."},
+    {"pending", HUB_AGENT_PENDING, HUB_COLUMN_BOOL,
+     "It enrolled, and waits until a person accepts its key."},
     {"enrolledMs", "g.enrolled_ms", HUB_COLUMN_TIME, "When it was enrolled."},
     {"certifiedMs", "g.begins_ms", HUB_COLUMN_TIME,
      "When its newest certificate begins; 0: not known, from before this was kept."},
@@ -91,6 +96,8 @@ static const struct hub_filter agent_filters[] = {
     GROUP_FILTER("g.cluster"),
     SELECTOR_FILTER,
     {"held", HUB_FILTER_BOOL, "(g.held != '')", "Only those that wait for a person, or do not."},
+    {"pending", HUB_FILTER_BOOL, HUB_AGENT_PENDING,
+     "Only those whose key waits to be accepted, or does not."},
     END_OF_FILTERS,
 };
 

@@ -102,6 +102,15 @@ class Access(Api):
             self.assertEqual(answer.status, 400, body)
             self.assertIn(words, answer.detail)
 
+    def test_a_join_token_says_whether_a_person_has_the_last_word(self):
+        for more, needs in (({}, False), ({"needsApproval": True}, True)):
+            answer = self.ask("POST", "/api/v1/enrollments", {"cluster": "paris-7", "again": True, **more})
+            self.assertEqual((answer.status, answer.json["needsApproval"]), (201, needs))
+        self.assertIn("the key is to be accepted",
+                      self.get("/events", kind="api.changed")["items"][0]["message"])
+        answer = self.ask("POST", "/api/v1/enrollments", {"cluster": "paris-7", "needsApproval": "yes"})
+        self.assertIn("needsApproval:", answer.detail)
+
     def test_an_expired_token_is_as_good_as_none(self):
         answer = self.ask("GET", "/api/v1/version", token=EXPIRED)
         self.assertEqual(answer.status, 401)

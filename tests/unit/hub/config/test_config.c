@@ -27,6 +27,7 @@ static void defaults_are_good(void **state) {
     assert_int_equal(c.certificate_life_ms, INT64_C(7) * 86400000);
     assert_int_equal(c.offline_renewal_ms, INT64_C(90) * 86400000);
     assert_false(c.api_insecure);
+    assert_false(c.enroll_needs_approval);
     hub_config_done(&c);
 }
 

@@ -397,6 +397,7 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
         break;
     case WIRE_ENROLL_REPLY:
         take_certificate(p, reply->refused, reply->certificates_der, reply->n_certificates_der);
+        p->retry_after = reply->retry_after_ms;
         break;
     case WIRE_WELCOME:
         p->full_report = ((const Holdfast__V1__Welcome *)m)->full_report;
@@ -434,6 +435,7 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
         break;
     case WIRE_GOODBYE:
         p->goodbye = (int)((const Holdfast__V1__Goodbye *)m)->reason;
+        p->retry_after = ((const Holdfast__V1__Goodbye *)m)->retry_after_ms;
         break;
     default:
         break;

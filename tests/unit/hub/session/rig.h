@@ -75,6 +75,7 @@ struct peer {
     uint32_t look;         // id of the last one
     uint32_t prove;        // likewise
     int goodbye;           // its reason
+    uint32_t retry_after;  // that the last Goodbye, or refusal to renew what ended, asked for
     bool full_report;      // asked for by Welcome
     bool journal_reports;  // said by Welcome
     uint32_t protocol;     // said by Welcome
