@@ -23,6 +23,11 @@
 //                                                       newer than that, too (a clock was ahead),
 //                                                       a person has to look
 //
+// A key was on the agent's disk before its first use. So only a process that still has the one
+// before in its memory may need that for the ten minutes, and it needs no new one: who renewed with
+// it would own the agent from then on, and could go on so without ever using a stale one. It gets
+// none, and is stale in time.
+//
 // A key that is none of these is stale if its certificate is older than the newest on record,
 // however often the agent has renewed since. It means that two have the identity: the agent went on
 // and somebody kept an old disk. Both are held until a person has looked. What was certified before

@@ -26,6 +26,10 @@ const char hub_renewal_stale[] = "a key that was replaced is used again: two hav
 const char hub_renewal_ahead[] = "its certificate is of after the hub was restored, and not on "
                                  "record: the clock was ahead, or another hub runs";
 
+static const char replaced_words[] =
+    "the key that asks was replaced minutes ago, so it gets no new one: either this disk was set "
+    "back, or somebody else has a copy of it; a person has to say which key is right";
+
 enum cm_rc hub_renewal_restored_ms(struct hub_db *db, int64_t *out, struct cm_err *err) {
     enum cm_rc rc = hub_meta_get_int(db, "restored_ms", out, err);
 
@@ -181,7 +185,10 @@ static enum cm_rc run_certify(struct hub_store_job *job, struct hub_db *db, stru
     if (found.row.held[0] != '\0') {
         return refuse_held(c, &found.row);
     }
-    if (verdict != HUB_KEY_CURRENT && verdict != HUB_KEY_BEFORE) {
+    if (verdict == HUB_KEY_BEFORE) {
+        return refuse(c, replaced_words);
+    }
+    if (verdict != HUB_KEY_CURRENT) {
         return refuse(c, "the key that asks is not the agent's any more");
     }
     if (cm_csr_key(c->bytes->data, c->bytes->size, &key, err) < 0) {
@@ -243,6 +250,9 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
     if (verdict == HUB_KEY_STALE || verdict == HUB_KEY_AHEAD) {
         return hold_expired(c, db, row,
                             verdict == HUB_KEY_STALE ? hub_renewal_stale : hub_renewal_ahead, err);
+    }
+    if (verdict == HUB_KEY_BEFORE) {
+        return refuse(c, replaced_words);
     }
     if (now_ms >= cm_cert_not_before_ms(cert) && now_ms <= ended_ms) {
         c->result.unneeded = true;

@@ -390,8 +390,7 @@ uint32_t hub_keys_renew_within_ms(const struct hub_session *session) {
     int64_t latest_ms =
         cm_clock_unix_ms() + session->owner->config.certificate_life_ms + HUB_CERTIFY_EARLY_MS;
 
-    // A person let it go on; or it came with the key before, so that it seems to lack its new one.
-    if (made_ms < keys->approved_ms || !cm_sha256_equal(&keys->current, &session->key)) {
+    if (made_ms < keys->approved_ms) { // a person let it go on
         return RENEW_NOW_MS;
     }
     return cm_net_conn_peer(session->conn)->not_after_ms > latest_ms ? RENEW_LONG_MS : 0;

@@ -121,15 +121,52 @@ static void a_new_key_counts_from_its_first_connection_too(void **state) {
     assert_false(is_let_in(old));
 }
 
-static void an_agent_that_comes_with_the_key_before_is_asked_to_renew_at_once(void **state) {
+static struct cm_cert *copy_cert(const struct cm_cert *cert) {
+    CM_AUTOFREE uint8_t *der = NULL;
+    struct cm_cert *copy = NULL;
+    struct cm_err err;
+    size_t size;
+
+    cm_cert_to_der(cert, &der, &size);
+    assert_int_equal(cm_cert_from_der(der, size, &copy, &err), CM_OK);
+    return copy;
+}
+
+// Else two could take turns with it: the one who has a copy of the key, and the agent itself.
+static void the_key_before_gets_no_new_one_and_holds_both_once_its_time_is_over(void **state) {
     struct rig *r = *state;
     struct peer *now = enroll(r);
     struct peer *old = renew(now, true);
+    struct cm_key *key = cm_key_new();
 
-    assert_int_equal(now->renew_within, 0);
     old->instance = 1;
     greet(old);
-    assert_int_equal(old->renew_within, 1);
+    assert_int_equal(old->renew_within, 0);
+    rig_renew(old, key);
+    assert_non_null(strstr(old->refused, "was replaced minutes ago"));
+    assert_int_equal(events(r, "agent.held"), 0);
+    cm_clock_advance(11 * MINUTE_MS);
+    rig_ping(old);
+    RIG_UNTIL(r, old->closed);
+    assert_int_equal(events(r, "agent.held"), 1);
+    assert_false(is_let_in(now));
+    cm_key_free(key);
+}
+
+static void the_key_before_gets_none_where_its_certificate_has_ended_either(void **state) {
+    struct rig *r = *state;
+    struct peer *p = enroll(r);
+    struct peer *old = rig_copy(p);
+
+    cm_clock_advance(8 * DAY_MS);
+    RIG_UNTIL(r, p->closed);
+    old->fresh = copy_cert(p->fresh);
+    rig_expired(p, true);
+    greet(p);
+    (void)renew(p, true);
+    rig_expired(old, true);
+    assert_non_null(strstr(old->refused, "was replaced minutes ago"));
+    assert_true(is_let_in(p));
 }
 
 static void an_agent_with_a_long_certificate_is_asked_to_renew_in_an_hour(void **state) {
@@ -628,17 +665,6 @@ static void a_key_that_the_hub_forgot_before_it_ended_is_none_of_two(void **stat
     (void)forget_renewal(r, now, INT64_C(9000000000000));
     cm_clock_advance(98 * DAY_MS);
     assert_goes_on_without_a_key(now);
-}
-
-static struct cm_cert *copy_cert(const struct cm_cert *cert) {
-    CM_AUTOFREE uint8_t *der = NULL;
-    struct cm_cert *copy = NULL;
-    struct cm_err err;
-    size_t size;
-
-    cm_cert_to_der(cert, &der, &size);
-    assert_int_equal(cm_cert_from_der(der, size, &copy, &err), CM_OK);
-    return copy;
 }
 
 static void without_the_key_there_is_nothing(void **state) {
@@ -1186,7 +1212,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_new_key_counts_once_it_is_confirmed_and_the_old_one_for_ten_minutes_more),
     TEST(an_agent_that_lost_its_new_key_comes_with_the_old_one),
     TEST(a_new_key_counts_from_its_first_connection_too),
-    TEST(an_agent_that_comes_with_the_key_before_is_asked_to_renew_at_once),
+    TEST(the_key_before_gets_no_new_one_and_holds_both_once_its_time_is_over),
+    TEST(the_key_before_gets_none_where_its_certificate_has_ended_either),
     TEST(an_agent_with_a_long_certificate_is_asked_to_renew_in_an_hour),
     TEST(an_agent_that_does_not_know_how_is_not_asked),
     TEST(a_confirmation_with_a_wrong_signature_ends_the_connection),
