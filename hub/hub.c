@@ -98,8 +98,9 @@ static void on_evicted(void *ctx) {
     hub_registry_touch(((struct hub *)ctx)->registry);
 }
 
-static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation) {
-    hub_sync_behind(((struct hub *)ctx)->sync, cluster, epoch, generation);
+static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation,
+                      bool new_disk) {
+    hub_sync_behind(((struct hub *)ctx)->sync, cluster, epoch, generation, new_disk);
 }
 
 static void on_removed(void *ctx, const char *cluster, const char *const *apps, size_t count) {

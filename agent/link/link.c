@@ -99,6 +99,7 @@ static void say_goodbye(struct agent_link *l, Holdfast__V1__Goodbye__Reason reas
 // claim_lost says what was in force last if the disk has only an older one.
 static void claim_lost(const struct agent_link *l, Holdfast__V1__Hello *m) {
     m->disk_generation = l->lost_untold;
+    m->new_disk = m->generation == 0 && l->lost_generation > 0;
     if (m->epoch < l->lost_epoch || m->generation < l->lost_generation) {
         m->epoch = m->epoch < l->lost_epoch ? l->lost_epoch : m->epoch;
         m->generation = m->generation < l->lost_generation ? l->lost_generation : m->generation;

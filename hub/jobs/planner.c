@@ -181,7 +181,7 @@ static void hold_others(struct hub_planner *p) {
 }
 
 struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,
-                                      uint64_t generation) {
+                                      uint64_t generation, bool new_disk) {
     struct hub_outcome *o = hub_outcome_new();
     struct hub_cluster_state *state = hub_planner_cluster(p, cluster);
 
@@ -189,7 +189,7 @@ struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster
     state->epoch = epoch > state->epoch ? epoch : state->epoch;
     state->generation = generation > state->generation ? generation : state->generation;
     state->manifest = (struct cm_sha256){0};
-    if (!state->held) {
+    if (!state->held && !new_disk) {
         hold_others(p);
     }
     state->held = true; // until all is fetched, which it may be already

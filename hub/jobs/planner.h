@@ -238,8 +238,10 @@ struct hub_outcome *hub_planner_enroll(struct hub_planner *p, const char *cluste
                                        const struct hub_proven_list *proven);
 
 // hub_planner_raise takes in what the agent of a cluster holds, which is more than the hub knew.
+// The agent of a new disk holds nothing, and goes by its target: that says nothing of other
+// clusters.
 struct hub_outcome *hub_planner_raise(struct hub_planner *p, const char *cluster, uint64_t epoch,
-                                      uint64_t generation);
+                                      uint64_t generation, bool new_disk);
 void hub_planner_forget_gone(struct hub_planner *p, const char *cluster, const char *app);
 
 // hub_planner_is_ready tells whether no repository holds publishing back any more.

@@ -232,7 +232,8 @@ static void run_plan(struct cm_job *job) {
         step->outcome = hub_planner_enroll(p, step->name, step->text, step->proven);
         break;
     case HUB_STEP_RAISE:
-        step->outcome = hub_planner_raise(p, step->name, step->epoch, step->generation);
+        step->outcome =
+            hub_planner_raise(p, step->name, step->epoch, step->generation, step->new_disk);
         break;
     case HUB_STEP_DECIDE:
         step->outcome = hub_planner_decide(p, CM_TAKE(step->decided));

@@ -279,8 +279,8 @@ static bool is_news(struct hub_sync *s, const char *cluster) {
     return true;
 }
 
-void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation) {
-    struct hub_step *step = hub_step_add(s, HUB_STEP_RAISE, cluster, NULL);
+static void tell_ahead(struct hub_sync *s, const char *cluster, uint64_t epoch,
+                       uint64_t generation) {
     CM_AUTOFREE char *words =
         cm_strf("the agent holds a newer manifest (epoch %llu, generation %llu) than this hub "
                 "made; was an older database restored, or did Git not name the cluster for a "
@@ -292,8 +292,18 @@ void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, ui
         cm_log(CM_LOG_WARN, "agent.ahead", words, "cluster", cluster, NULL);
         hub_presence_tell(s->config.store, cluster, "agent.ahead", words);
     }
+}
+
+void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation,
+                     bool new_disk) {
+    struct hub_step *step = hub_step_add(s, HUB_STEP_RAISE, cluster, NULL);
+
+    if (!new_disk) {
+        tell_ahead(s, cluster, epoch, generation);
+    }
     step->epoch = epoch;
     step->generation = generation;
+    step->new_disk = new_disk;
     hub_steps_go(s);
 }
 

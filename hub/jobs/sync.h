@@ -70,7 +70,8 @@ CM_MUSTUSE enum cm_rc hub_sync_now(struct hub_sync *s, const char *repository, s
 // hub_sync_enrolled: an agent enrolled, or what it has proven is another. cluster_id "": whichever
 // the cluster has.
 void hub_sync_enrolled(struct hub_sync *s, const char *cluster, const char *cluster_id);
-void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation);
+void hub_sync_behind(struct hub_sync *s, const char *cluster, uint64_t epoch, uint64_t generation,
+                     bool new_disk);
 void hub_sync_decided(struct hub_sync *s);
 void hub_sync_overruled(struct hub_sync *s, const char *app, const char *path); // the writer tells
 void hub_sync_reverted(struct hub_sync *s, const char *app, const char *path);  // likewise

@@ -59,6 +59,7 @@ struct hub_step {
                 // trouble, or path of a Hold
     uint64_t epoch;
     uint64_t generation;
+    bool new_disk;
     struct hub_decided_list *decided;
     struct hub_found *found;
     struct hub_proven_list *proven; // NULL: nothing is known

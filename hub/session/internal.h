@@ -77,8 +77,9 @@ struct hub_outgoing {
 
 // What the agent said that it holds on its disk. Generation 0: nothing.
 struct hub_claim {
-    bool whole; // all of it is there
-    bool known; // sha256 is
+    bool whole;    // all of it is there
+    bool known;    // sha256 is
+    bool new_disk; // none of it is: it is what the target says was in force last
     uint64_t epoch;
     uint64_t generation;
     struct cm_sha256 sha256;

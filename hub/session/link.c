@@ -296,7 +296,8 @@ static bool needs_full_report(const Holdfast__V1__Hello *hello,
 }
 
 static struct hub_claim claim_of(const Holdfast__V1__Hello *hello) {
-    struct hub_claim claim = {.epoch = hello->epoch, .generation = hello->generation};
+    struct hub_claim claim = {
+        .new_disk = hello->new_disk, .epoch = hello->epoch, .generation = hello->generation};
 
     claim.whole = hello->manifest_sha256.len == sizeof(claim.sha256.bytes);
     const ProtobufCBinaryData *seen = claim.whole ? &hello->manifest_sha256 : &hello->seen_sha256;

@@ -354,7 +354,7 @@ void hub_session_offer(struct hub_session *session) {
     forget_outgoing(session);
     if (is_ahead(&session->claim, p)) {
         config->behind(config->ctx, session->member->cluster, session->claim.epoch,
-                       session->claim.generation);
+                       session->claim.generation, session->claim.new_disk);
         return; // the next publication is above what the agent holds
     }
     bool news = !is_same(session->held, p);

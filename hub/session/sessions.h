@@ -53,9 +53,11 @@ struct hub_sessions_config {
     bool tells_actual; // agents shall tell whole objects as they are
 
     // enrolled: a cluster has a new agent. behind: an agent holds a newer generation than the hub
-    // knows (the hub was restored). removed: an agent reported Apps with tombstones as gone.
+    // knows (the hub was restored), or only its target knows of one, as its disk is new. removed:
+    // an agent reported Apps with tombstones as gone.
     void (*enrolled)(void *ctx, const char *cluster, const char *cluster_id);
-    void (*behind)(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation);
+    void (*behind)(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation,
+                   bool new_disk);
     void (*removed)(void *ctx, const char *cluster, const char *const *apps, size_t count);
     // frozen: the agent of a cluster has stopped what is frozen there.
     void (*frozen)(void *ctx, const char *cluster);

@@ -469,6 +469,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     h->counts.hello_generation = hello->generation;
     h->counts.disk_generation =
         hello->disk_generation != 0 ? hello->disk_generation : h->counts.disk_generation;
+    h->counts.new_disks += hello->new_disk ? 1 : 0;
     h->counts.trust = hello->trust;
     h->refers = hello->signer_sha256.len == sizeof(h->known.bytes);
     if (h->refers) {

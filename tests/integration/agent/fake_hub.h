@@ -122,6 +122,7 @@ struct fake_counts {
     size_t full_reports;        // that came to their end
     size_t goodbyes;            // from the agent
     uint64_t hello_generation;  // of the last one
+    size_t new_disks;           // Hellos that said the disk is new
     uint64_t disk_generation;   // that an agent said it has only, last; 0: none did
     size_t told_entries;        // of the journal that a report told, too
     size_t decisions;           // that were told

@@ -1909,6 +1909,7 @@ static void what_an_older_copy_of_the_disk_does_not_know_is_found_and_removed(vo
     assert_true(turn_until(f->loop, is_current, f));
     assert_int_equal(fake_hub_counts(f->hub).hello_generation, 2);
     assert_int_equal(fake_hub_counts(f->hub).disk_generation, 1);
+    assert_int_equal(fake_hub_counts(f->hub).new_disks, 0);
     assert_false(sim_has(f, OLD));
 }
 
@@ -2115,6 +2116,7 @@ static void a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows(void **
     assert_true(turn_until(f->loop, hub_was_told, f));
     assert_false(is_outdated(f)); // it is new
     assert_int_equal(fake_hub_counts(f->hub).disk_generation, 0);
+    assert_true(fake_hub_counts(f->hub).new_disks > 0);
     assert_true(sim_has(f, OLD));
     fake_hub_publish(f->hub, &manifests[2]);
     assert_true(turn_until(f->loop, has_what_came_after, f));

@@ -187,7 +187,11 @@ struct hub_outcome *rig_prove(struct rig *r, const struct hub_proven_row *row) {
 }
 
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation) {
-    return record(r, hub_planner_raise(r->planner, cluster, 1, generation));
+    return record(r, hub_planner_raise(r->planner, cluster, 1, generation, false));
+}
+
+struct hub_outcome *rig_raise_new(struct rig *r, const char *cluster, uint64_t generation) {
+    return record(r, hub_planner_raise(r->planner, cluster, 1, generation, true));
 }
 
 struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row) {

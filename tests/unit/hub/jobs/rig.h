@@ -41,6 +41,8 @@ struct hub_outcome *rig_tree(struct rig *r, const char *repository, const char *
                              const char *script);
 struct hub_outcome *rig_enroll(struct rig *r, const char *cluster, const char *id);
 struct hub_outcome *rig_raise(struct rig *r, const char *cluster, uint64_t generation);
+// rig_raise_new: its disk is new, and only its target knows that.
+struct hub_outcome *rig_raise_new(struct rig *r, const char *cluster, uint64_t generation);
 
 // rig_decide takes in one decision, which is put on record first.
 struct hub_outcome *rig_decide(struct rig *r, const struct hub_decision_row *row);

@@ -1080,6 +1080,22 @@ static void two_that_are_ahead_let_all_wait(void **state) {
     assert_offered_above(o, 41);
 }
 
+static void one_that_is_ahead_with_a_new_disk_lets_no_other_wait(void **state) {
+    struct rig *r = *state;
+
+    begin_both(r);
+    (void)rig_enroll(r, "oslo-1", OTHER);
+    (void)rig_commit(r, "fleet", "cluster oslo-1; cluster rome-1");
+    begin_restored(r, fleet_and_team);
+    (void)rig_raise_new(r, "rome-1", 41); // itself it waits
+    (void)rig_resume(r, "fleet");
+    (void)rig_resume(r, "team");
+    struct hub_outcome *o = rig_commit(r, "fleet", "config web colours blue");
+    assert_non_null(rig_change(o, "oslo-1")->publication);
+    assert_null(rig_change(o, "paris-1"));
+    assert_offered_above(rig_commit(r, "team", "true"), 41);
+}
+
 static void a_fetch_that_brings_nothing_new_ends_the_wait(void **state) {
     struct hub_repo_id id;
     struct rig *r = *state;
@@ -1559,6 +1575,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(after_a_restore_nothing_is_offered_until_all_is_fetched),
     RIG_TEST(after_a_restore_what_is_as_it_was_is_offered_anew_in_the_new_epoch),
     RIG_TEST(two_that_are_ahead_let_all_wait),
+    RIG_TEST(one_that_is_ahead_with_a_new_disk_lets_no_other_wait),
     RIG_TEST(it_waits_also_if_the_mirror_was_read_before),
     RIG_TEST(a_fetch_that_brings_nothing_new_ends_the_wait),
     RIG_TEST(it_waits_for_every_repository_that_was_known),

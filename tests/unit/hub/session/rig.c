@@ -59,12 +59,14 @@ static void on_enrolled(void *ctx, const char *cluster, const char *cluster_id) 
     (void)cluster_id;
 }
 
-static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation) {
+static void on_behind(void *ctx, const char *cluster, uint64_t epoch, uint64_t generation,
+                      bool new_disk) {
     struct rig *r = ctx;
 
     (void)cluster;
     (void)epoch;
     r->behind++;
+    r->behind_new += new_disk ? 1 : 0;
     r->behind_generation = generation;
 }
 
@@ -652,6 +654,7 @@ static void say_hello(struct peer *p, const struct hub_publication *held_now, bo
         (ProtobufCBinaryData){.len = p->instance == 0 ? 0 : sizeof(instance), .data = instance};
     m.renews = p->instance != 0;
     m.disk_generation = p->disk_generation;
+    m.new_disk = p->new_disk;
     m.now_ms = p->clock_ms;
     m.trust = p->trust;
     m.signer_sha256 = (ProtobufCBinaryData){.len = p->keeps_signer ? sizeof(p->signer.bytes) : 0,
@@ -661,7 +664,7 @@ static void say_hello(struct peer *p, const struct hub_publication *held_now, bo
         m.epoch = held_now->epoch;
         m.generation = held_now->generation;
     }
-    if (held_now != NULL) {
+    if (held_now != NULL && !p->new_disk) {
         *(whole ? &m.manifest_sha256 : &m.seen_sha256) =
             (ProtobufCBinaryData){.len = 32, .data = (uint8_t *)(uintptr_t)held_now->sha256.bytes};
     }

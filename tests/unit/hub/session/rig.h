@@ -34,6 +34,7 @@ struct rig {
     struct hub_sessions *sessions;
     struct cm_list peers;
     size_t behind;
+    size_t behind_new; // of these, with a new disk
     size_t removed;
     size_t proven;  // times that a cluster which was built anew had something promoted
     size_t decided; // times that Apps were said to be held back
@@ -89,6 +90,7 @@ struct peer {
     struct cm_sha256 signer;
     size_t signers;           // certificates of signers that it was sent
     uint64_t disk_generation; // that it says its disk holds; 0: it says nothing of it
+    bool new_disk;            // it says that only its target knows of what it holds
     uint8_t instance;         // of its process; 0: it does not say
     bool enrolls;             // it dials the enrolment listener
     struct cm_map *blobs;     // by name in hex: of each, its bytes so far; NULL: missing

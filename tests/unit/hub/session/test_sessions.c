@@ -343,6 +343,23 @@ static void an_agent_that_is_ahead_and_lost_a_part_is_told_of_too(void **state) 
     assert_int_equal(paris->frames[WIRE_DESIRED], 0);
 }
 
+static void one_that_is_ahead_because_its_disk_is_new_is_known_for_it(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 3, red);
+    PUBLICATION *above = rig_publication(r, paris, 9, blue);
+
+    hub_sessions_publish(r->sessions, p);
+    paris->new_disk = true;
+    rig_dial(paris);
+    rig_hello(paris, above);
+    RIG_UNTIL(r, r->behind == 1);
+    rig_ping(paris);
+    assert_int_equal(r->behind_new, 1);
+    assert_int_equal(r->behind_generation, 9);
+    assert_int_equal(paris->frames[WIRE_DESIRED], 0);
+}
+
 static void one_that_lost_a_part_of_another_manifest_of_that_number_is_ahead(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
@@ -1347,6 +1364,7 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(an_older_publication_is_dropped),
     RIG_TEST(an_agent_that_is_ahead_is_told_of_and_sent_nothing),
     RIG_TEST(an_agent_that_is_ahead_and_lost_a_part_is_told_of_too),
+    RIG_TEST(one_that_is_ahead_because_its_disk_is_new_is_known_for_it),
     RIG_TEST(one_that_lost_a_part_of_another_manifest_of_that_number_is_ahead),
     RIG_TEST(a_higher_epoch_does_not_make_up_for_a_lower_generation),
     RIG_TEST(an_agent_that_lost_a_part_of_what_is_in_force_is_sent_it_again),
