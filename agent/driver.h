@@ -189,6 +189,7 @@ struct agent_health_options {
     uint32_t timeout_s;           // what does not come up for so long is late; 0: no bound
     bool goes_back;               // a release that is late is gone back from, by a commit; false
                                   // while nothing may be changed
+    bool holds_undo;              // a release that somebody goes back from is to be kept out
     const char *account;          // in whose name objects are changed; "": the agent's own
     bool yields;                  // fields that somebody else has set stay his
     bool corrects;                // drift is put right
@@ -246,11 +247,14 @@ enum agent_proof {
     AGENT_PROOF_DIFFERENT, // it is another one: a release
 };
 
+// Whose decision it was, of a release that somebody went back from by hand.
+#define AGENT_PROOF_UNDONE "undone"
+
 struct agent_proof_ask {
     const char *app;
     const char *key;
     const char *default_namespace;
-    const char *controller;     // as in a decision; "": not known
+    const char *controller;     // as in a decision, or AGENT_PROOF_UNDONE; "": not known
     const char *controller_key; // of a Rollout that refers to it; "": the workload itself
     const char *good;           // token of what was promoted last; "": not known
     const char *bytes;          // canonical form; borrowed until the call returns
@@ -299,6 +303,7 @@ struct agent_observation {
     // compared.
     const char *actual;
     size_t actual_size;
+    int64_t undone_ms; // since when its pod template is as an undo by hand left it; 0: it is not
     bool drift_stands; // of drift and actual nothing is said yet: what was told last stands
     bool due;          // to be applied again, though nobody changed what was applied: see apply
     bool ended;        // missing, because it had run to its end and goes by itself then; no drift

@@ -354,6 +354,7 @@ struct kube_entry {
     struct kube_releases *releases;    // NULL: nothing is known of any
     struct kube_stuck *stuck;          // waits for the pods of a StatefulSet; NULL: for none
     size_t condition_count;
+    int64_t undone_ms; // since when its template is as an undo by hand left it; 0: it is not
     enum agent_health health;
     bool tracked;
     bool known;      // health and version are from the server

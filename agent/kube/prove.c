@@ -2,7 +2,8 @@
 //
 // A dry run of the apply says what the API server would make of it; the controller's own object
 // says what it runs: Flagger's primary, the stable ReplicaSet of a Rollout, the ReplicaSet or the
-// ControllerRevision of what came up last of a Deployment or StatefulSet. If the pod templates are
+// ControllerRevision of what came up last of a Deployment or StatefulSet, the workload itself if
+// somebody went back by hand. If the pod templates are
 // the same one, the form starts nothing: Flagger and Argo Rollouts promote it as it is, and the
 // other two go back to what they have. The dry run takes fields from others only if an apply does;
 // where a rule may let fields of the template be, nobody can tell.
@@ -35,6 +36,7 @@ struct proving {
     const char *key;
     const char *good;
     bool flagger;
+    bool undone;  // somebody went back by hand: what runs is the workload itself
     bool rollout; // which refers to the workload
     const char *ns;
     const char *path;
@@ -192,6 +194,12 @@ static void ask_primary(struct proving *p) {
     ask(p, path);
 }
 
+static void ask_itself(struct proving *p) {
+    CM_AUTOFREE char *path = cm_strf("%.*s", (int)strcspn(p->path, "?"), p->path);
+
+    ask(p, path);
+}
+
 static void ask_revision(struct proving *p) {
     CM_AUTOFREE char *space = cm_http_escape(p->ns);
     CM_AUTOFREE char *name = cm_http_escape(p->good);
@@ -206,7 +214,9 @@ static void ask_reference(struct proving *p, const struct cm_json *live) {
     const char *stable = cm_json_string(cm_json_path(live, "status", "stableRS", NULL));
     const char *selector = kube_causes_selector(p->arena, live);
 
-    if (p->flagger) {
+    if (p->undone) {
+        ask_itself(p);
+    } else if (p->flagger) {
         ask_primary(p);
     } else if (p->rollout && p->good[0] != '\0') { // whose tokens are these hashes
         ask_sets(p, cm_arena_strf(p->arena, STABLE_LABEL "=%.100s", p->good));
@@ -315,7 +325,8 @@ static struct proving *begin(struct agent_kube *k, const struct agent_proof_ask 
     p->key = cm_arena_strdup(p->arena, what->key);
     p->rollout =
         strcmp(what->controller, "argo-rollouts") == 0 && is_kind(p->key, "Deployment.apps");
-    p->good = cm_arena_strdup(p->arena, what->good);
+    p->good = cm_arena_strndup(p->arena, what->good, strcspn(what->good, ":"));
+    p->undone = strcmp(what->controller, AGENT_PROOF_UNDONE) == 0;
     return p;
 }
 

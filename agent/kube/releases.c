@@ -196,22 +196,25 @@ static bool knows_leader(struct kube_entry *e, bool *led) {
     return true;
 }
 
-static void saw_deployment(struct kube_entry *e, const struct cm_json *live) {
+static void saw_deployment(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
     bool led = false;
 
     if (knows_leader(e, &led)) {
         kube_rollout_deployment(live, led, &releases_of(e)->own, &r);
+        kube_rollout_add_form(a, live, &r);
         tell(e, &r, "");
     }
 }
 
-static void saw_daemon_set(struct kube_entry *e, const struct cm_json *live) {
+static void saw_daemon_set(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     struct kube_rollout r;
     bool led = false;
 
     if (knows_leader(e, &led)) {
         kube_rollout_daemon_set(live, &releases_of(e)->own, &r);
+        r.promoted = r.promoted && !led;
+        kube_rollout_add_form(a, live, &r);
         tell(e, &r, "");
     }
 }
@@ -233,6 +236,7 @@ static void saw_stateful_set(struct kube_entry *e, struct cm_arena *a, const str
         time.timeout_s = STATEFUL_SET_S;
     }
     kube_rollout_stateful_set(a, live, &time, &releases_of(e)->own, &r);
+    kube_rollout_add_form(a, live, &r);
     r.stuck = r.stuck && options.goes_back && !e->k->driver.observes && !e->retouched;
     kube_stuck_follow(e, a, live, &r);
     tell(e, &r, "");
@@ -274,9 +278,9 @@ void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm
     if (is_rollout(e->key)) {
         saw_rollout(e, a, live);
     } else if (is_kind(e, "Deployment.apps")) {
-        saw_deployment(e, live);
+        saw_deployment(e, a, live);
     } else if (is_kind(e, "DaemonSet.apps")) {
-        saw_daemon_set(e, live);
+        saw_daemon_set(e, a, live);
     } else if (is_kind(e, "StatefulSet.apps")) {
         saw_stateful_set(e, a, live);
     }

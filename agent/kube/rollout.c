@@ -6,6 +6,7 @@
 #include "common/arena.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/mem.h"
 #include "common/str.h"
 
 const char *kube_rollout_text(const struct cm_json *object, const char *name) {
@@ -163,6 +164,26 @@ uint64_t kube_rollout_print(const char *token) {
     return token[0] == '\0' ? 0 : kube_hash(0, token, strlen(token));
 }
 
+void kube_rollout_add_form(struct cm_arena *a, const struct cm_json *workload,
+                           struct kube_rollout *out) {
+    const struct cm_json *template = cm_json_path(workload, "spec", "template", NULL);
+    bool undone = out->decided && out->decision.verdict == AGENT_VERDICT_UNDONE;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    if (template == NULL || (!out->promoted && !undone)) {
+        return;
+    }
+    cm_json_write_canonical(template, &text);
+    const char *form =
+        cm_arena_strf(a, ":%016llx", (unsigned long long)kube_rollout_print(cm_str_get(&text)));
+    if (out->promoted) {
+        out->token = cm_arena_strf(a, "%s%s", out->token, form);
+    }
+    if (undone) {
+        out->decision.good = form;
+    }
+}
+
 // ---- What kubectl does with any workload
 
 // Where it says since when, and in managedFields who said it: `kubectl rollout restart`, and that
@@ -229,9 +250,18 @@ void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
     seen->known = true;
 }
 
+static bool has_come_up(const struct cm_json *set) {
+    const struct cm_json *status = cm_json_get(set, "status");
+    int64_t wanted = cm_json_int(cm_json_get(status, "desiredNumberScheduled"), 0);
+
+    return wanted > 0 && kube_rollout_is_current(set) &&
+           cm_json_int(cm_json_get(status, "updatedNumberScheduled"), 0) == wanted &&
+           cm_json_int(cm_json_get(status, "numberAvailable"), 0) == wanted;
+}
+
 void kube_rollout_daemon_set(const struct cm_json *set, struct kube_rollout_seen *seen,
                              struct kube_rollout *out) {
-    *out = (struct kube_rollout){.token = ""};
+    *out = (struct kube_rollout){.token = "", .promoted = has_come_up(set)};
     kube_rollout_undo(set, "daemonset", seen, out);
     out->decision.first = !seen->known && out->decided;
     seen->known = true;

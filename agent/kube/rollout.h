@@ -67,9 +67,16 @@ void kube_rollout_deployment(const struct cm_json *deployment, bool led,
 void kube_rollout_stateful_set(struct cm_arena *a, const struct cm_json *set,
                                const struct kube_rollout_time *time, struct kube_rollout_seen *seen,
                                struct kube_rollout *out);
-// kube_rollout_daemon_set: its controller says nothing of releases, but people go back.
+// kube_rollout_daemon_set: its controller says nothing of releases, but people go back. Its token
+// is all that kube_rollout_add_form adds.
 void kube_rollout_daemon_set(const struct cm_json *set, struct kube_rollout_seen *seen,
                              struct kube_rollout *out);
+// kube_rollout_add_form says of a Deployment, StatefulSet or DaemonSet which pod template it is
+// that came up, behind ':' in the token, and which one somebody went back to, as the good one's:
+// their controllers call the same template by another name when it comes back, or by none. Of a
+// template that the server would fill in otherwise by now it is another one.
+void kube_rollout_add_form(struct cm_arena *a, const struct cm_json *workload,
+                           struct kube_rollout *out);
 // kube_rollout_restart tells of pods of any workload that somebody had replaced by hand.
 void kube_rollout_restart(struct cm_arena *a, const struct cm_json *workload,
                           struct kube_rollout_seen *seen, struct kube_rollout *out);

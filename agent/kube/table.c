@@ -16,6 +16,7 @@
 #include "agent/kube/health.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
+#include "agent/kube/rollout.h"
 #include "agent/kube/status.h"
 #include "common/arena.h"
 #include "common/buf.h"
@@ -153,6 +154,7 @@ static uint64_t hash_of(const struct agent_observation *o) {
                      (char)o->drift_stands};
     uint64_t hash = kube_hash(0, fixed, sizeof(fixed));
 
+    hash = kube_hash(hash, &o->undone_ms, sizeof(o->undone_ms));
     hash = hash_text(hash_text(hash, o->uid), o->message);
     for (size_t i = 0; i < o->drift_count; i++) {
         const struct agent_field_drift *f = &o->drift[i];
@@ -197,6 +199,7 @@ static void tell(struct kube_entry *e, const struct kube_drift *drift, bool stan
         .drift_more = drift != NULL && drift->more,
         .actual = drift == NULL ? NULL : drift->actual,
         .actual_size = drift == NULL ? 0 : drift->actual_size,
+        .undone_ms = e->undone_ms,
         .drift_stands = stands,
         .due = e->due,
         .ended = e->ended && e->health == AGENT_HEALTH_MISSING,
@@ -503,6 +506,12 @@ void kube_entry_gone_ahead(struct kube_entry *e, uint64_t version) {
     e->doubtful = true; // after the operation somebody looks
 }
 
+static int64_t undone_ms_of(const struct cm_json *live) {
+    int64_t at_ms = 0;
+
+    return kube_rollout_undoer(live, &at_ms) != NULL ? at_ms : 0;
+}
+
 // see takes in how an object is. The core may untrack it when it hears: the caller pins it.
 static void see(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live, bool anyhow) {
     uint64_t version = kube_object_version(live);
@@ -524,6 +533,7 @@ static void see(struct kube_entry *e, struct cm_arena *a, const struct cm_json *
     follow_mark(e);
     set_text(&e->uid, kube_object_uid(live));
     read_health(e, a, live);
+    e->undone_ms = undone_ms_of(live);
     judge(e, a, live, anyhow);
     kube_releases_saw(e, a, live);
 }

@@ -104,6 +104,7 @@ static void read_health(struct agent_bundle *b, const Holdfast__V1__HealthOption
     b->health.addresses = m->addresses;
     b->health.logs = m->logs;
     b->health.goes_back = m->goes_back;
+    b->health.holds_undo = m->holds_undo;
     b->health.timeout_s = m->timeout_s;
     if (m->rules.len > 0 &&
         cm_rules_parse((const char *)m->rules.data, m->rules.len, &b->rules, &err) == CM_OK) {
@@ -115,6 +116,7 @@ static void read_health(struct agent_bundle *b, const Holdfast__V1__HealthOption
 bool agent_bundle_same_health(const struct agent_bundle *a, const struct agent_bundle *b) {
     return a->health.addresses == b->health.addresses && a->health.logs == b->health.logs &&
            a->health.goes_back == b->health.goes_back &&
+           a->health.holds_undo == b->health.holds_undo &&
            a->health.timeout_s == b->health.timeout_s &&
            cm_sha256_equal(&a->rules_sha256, &b->rules_sha256);
 }

@@ -207,14 +207,20 @@ bool sim_has_releases(const struct sim_object *o) {
     return false;
 }
 
-// begin_release gives what was just applied its token.
-static void begin_release(struct sim_object *o) {
-    struct cm_sha256 hash = cm_sha256(o->applied->data, o->applied->size);
+void sim_token(const struct cm_buf *form, char out[SIM_TOKEN_MAX]) {
+    struct cm_sha256 hash = cm_sha256(form->data, form->size);
     char hex[CM_SHA256_HEX_MAX];
-    char token[SIM_TOKEN_MAX];
 
     cm_sha256_hex(&hash, hex);
-    (void)snprintf(token, sizeof(token), "%.16s", hex);
+    (void)snprintf(out, SIM_TOKEN_MAX, "%.16s", hex);
+}
+
+// begin_release gives what was just applied its token.
+static void begin_release(struct sim_object *o) {
+    char token[SIM_TOKEN_MAX];
+
+    sim_token(o->applied, token);
+    o->undone_ms = 0;
     if (!sim_has_releases(o) || strcmp(token, o->token) == 0) {
         return;
     }
@@ -817,12 +823,13 @@ static struct cm_json *value_of(struct cm_arena *a, const char *text) {
 }
 
 // tell_undone: as `kubectl rollout undo` does.
-static void tell_undone(struct agent_sim *sim, const struct sim_object *o, const char *path,
+static void tell_undone(struct agent_sim *sim, struct sim_object *o, const char *path,
                         const char *manager) {
     static const char template[] = "spec.template.spec";
 
     if (strcmp(manager, "kubectl") == 0 && o->token[0] != '\0' && sim->driver != NULL &&
         strncmp(path, template, strlen(template)) == 0) {
+        o->undone_ms = cm_clock_unix_ms();
         (void)sim_driver_decide(
             sim->driver, o,
             &(struct agent_sim_decision){

@@ -702,26 +702,32 @@ bool sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
     const struct tracked *t = cm_map_get(d->by_key, o->key);
     const char *controller = what->controller != NULL ? what->controller : "flagger";
     bool promoted = what->verdict == AGENT_VERDICT_PROMOTED;
+    bool undone = what->verdict == AGENT_VERDICT_UNDONE;
+    char runs[SIM_TOKEN_MAX];
 
     if (t == NULL || d->stopping) {
         return false;
     }
+    sim_token(o->live, runs);
     tell_release(d, t, o);
-    d->host.decided(d->host.ctx, &(struct agent_decision){
-                                     .key = t->core_key,
-                                     .uid = o->uid,
-                                     .controller = controller,
-                                     .controller_key = "",
-                                     .leader = "",
-                                     .verdict = what->verdict,
-                                     .bad = promoted ? "" : o->token,
-                                     .good = promoted ? o->token : o->good,
-                                     .text = what->text,
-                                     .weight = what->weight,
-                                     .at_ms = cm_clock_unix_ms(),
-                                     .actor = what->verdict == AGENT_VERDICT_UNDONE ? "kubectl"
-                                              : what->actor != NULL                 ? what->actor
-                                                                                    : controller});
+    d->host.decided(d->host.ctx,
+                    &(struct agent_decision){
+                        .key = t->core_key,
+                        .uid = o->uid,
+                        .controller = controller,
+                        .controller_key = "",
+                        .leader = "",
+                        .verdict = what->verdict,
+                        .bad = promoted ? "" : o->token,
+                        .good = promoted ? o->token
+                                : undone ? runs
+                                         : o->good,
+                        .text = what->text,
+                        .weight = what->weight,
+                        .at_ms = undone && o->undone_ms != 0 ? o->undone_ms : cm_clock_unix_ms(),
+                        .actor = undone                ? "kubectl"
+                                 : what->actor != NULL ? what->actor
+                                                       : controller});
     return true;
 }
 
@@ -744,6 +750,7 @@ static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     struct cm_buf *desired = d->host.desired(d->host.ctx, t->core_key);
     out.uid = o->uid;
     out.health = sim_health(o, &out.message);
+    out.undone_ms = o->undone_ms;
     if (!t->once && may_differ(d, o, desired)) {
         struct look l = {.a = a, .sim = d->sim, .object = o, .fields = fields, .out = &out};
 

@@ -43,6 +43,7 @@ struct sim_object {
     char token[SIM_TOKEN_MAX];
     char good[SIM_TOKEN_MAX]; // the last one before that was not rejected; "": none
     bool rejected;            // the present one is
+    int64_t undone_ms;        // when somebody went back by hand; 0: nobody did since it was applied
 };
 
 struct agent_sim {
@@ -121,6 +122,9 @@ bool sim_has_releases(const struct sim_object *o);
 
 // sim_is_site tells whether an object is one by which somebody allows a change by hand.
 bool sim_is_site(const char *key);
+
+// sim_token is what the simulated controller calls a form.
+void sim_token(const struct cm_buf *form, char out[SIM_TOKEN_MAX]);
 
 struct sim_object *sim_find(const struct agent_sim *sim, const char *key);
 enum agent_health sim_health(const struct sim_object *o, const char **why);

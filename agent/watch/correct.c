@@ -188,7 +188,7 @@ static void correct_one(struct agent_watch *w, struct correction *c, int64_t now
 
     if (!shall_correct(w, s)) {
         cm_list_remove(&c->due);
-    } else if (agent_apply_correct(w->apply, s->key, s->due)) {
+    } else if (!watch_leaves_undone(w, s) && agent_apply_correct(w->apply, s->key, s->due)) {
         cm_list_remove(&c->due);
         c->last_ms = now;
         if (!s->due) {

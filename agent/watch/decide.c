@@ -31,6 +31,7 @@ enum {
     BYTES_MAX = 700 * 1024, // of one Decisions
     WORD_MAX = 128,
     AUTHOR_PAUSE_MS = 100,
+    UNDONE_MS = 60000,      // until it is decided what an undo by hand is
     AUTHOR_HOLDS_MS = 2000, // what the hub does something about, and reports, are held back for it
 };
 
@@ -71,10 +72,16 @@ static const struct agent_item *find_item(const struct agent_watch *w, const cha
     return observed;
 }
 
-// is_called tells whether a token is meant by a name, which may leave open what is behind ':'.
+// is_called tells whether a token is meant by a name, which may leave open what is behind ':', or
+// be that alone.
 static bool is_called(const char *token, const char *name) {
     size_t size = strlen(name);
 
+    if (name[0] == ':') {
+        const char *form = strchr(token, ':');
+
+        return form != NULL && strcmp(form, name) == 0;
+    }
     return strncmp(token, name, size) == 0 && (token[size] == '\0' || token[size] == ':');
 }
 
@@ -161,7 +168,8 @@ static bool is_rejection(enum agent_verdict verdict) {
     return verdict == AGENT_VERDICT_REJECTED || verdict == AGENT_VERDICT_CONFIG_REJECTED;
 }
 
-// is_news_at_first: of what people do, programs before this one did not take everything down.
+// is_news_at_first: of what people do, programs before this one did not take everything down. Who
+// went back to what this agent has seen come up has done it since.
 static bool is_news_at_first(const struct agent_releases *all, const struct agent_decision *what) {
     int64_t newest_ms = 0;
 
@@ -170,6 +178,9 @@ static bool is_news_at_first(const struct agent_releases *all, const struct agen
     }
     if (what->verdict == AGENT_VERDICT_RESTARTED) {
         return newest_ms != 0 && what->at_ms > newest_ms;
+    }
+    if (what->verdict == AGENT_VERDICT_UNDONE && newest_ms == 0) {
+        return what->good[0] != '\0' && find_release(all, what->good) != NULL;
     }
     return newest_ms != 0 ? what->at_ms > all->edges[edge_of(what->verdict)]
                           : what->verdict == AGENT_VERDICT_REJECTED ||
@@ -264,6 +275,8 @@ struct known {
     struct agent_release bad;
     const struct agent_release *good; // NULL: nothing is known
     bool observed;                    // nothing is done about it
+    bool holds;                       // the App is held back for it
+    const char *text;                 // the decision's own, and what becomes of it
     struct cm_sha256 id;
 };
 
@@ -296,11 +309,11 @@ static struct cm_buf *pack(const struct agent_watch *w, const struct known *k) {
     m.controller = watch_clip(a, what->controller, WORD_MAX);
     m.controller_key = watch_clip(a, what->controller_key, strlen(what->controller_key));
     m.verdict = verdict_of(what->verdict);
-    m.text = watch_clip(a, what->text, WIRE_MESSAGE_MAX);
+    m.text = watch_clip(a, k->text, WIRE_MESSAGE_MAX);
     m.weight = what->weight;
     m.at_ms = what->at_ms;
     m.observed = k->observed;
-    m.provisional = is_rejection(what->verdict) && !k->observed;
+    m.provisional = k->holds;
     m.actor = watch_clip(a, what->actor, WORD_MAX);
     m.actor_ms = what->actor_ms;
     add_releases(w, a, k, &m);
@@ -320,12 +333,21 @@ static bool begin_hold(const struct agent_watch *w, const struct known *k, struc
     return (app != NULL || !loaded) && !is_none(&out->bundle) && !agent_cache_is_doubted(w->cache);
 }
 
+// why_held is the caller's to free.
+static char *why_held(const struct known *k) {
+    const char *of = k->bad.revision[0] == '\0' ? "a commit that is not known" : k->bad.revision;
+
+    return k->what->verdict == AGENT_VERDICT_UNDONE
+               ? cm_strf("held back: somebody went back by hand from %s of %s: %.500s",
+                         k->item->key, of, k->text)
+               : cm_strf("held back: %s rejected %s of %s: %.500s", k->what->controller,
+                         k->item->key, of, k->text);
+}
+
 static void hold_back(struct agent_watch *w, const struct known *k, struct cm_buf *bytes) {
     const struct agent_hold *before = agent_cache_hold(w->cache, k->item->app);
     struct agent_hold hold;
-    CM_AUTOFREE char *why = cm_strf(
-        "held back: %s rejected %s of %s: %.500s", k->what->controller, k->item->key,
-        k->bad.revision[0] == '\0' ? "a commit that is not known" : k->bad.revision, k->what->text);
+    CM_AUTOFREE char *why = why_held(k);
 
     if (before != NULL) {
         hold = *before;
@@ -364,7 +386,7 @@ static void log_decision(const struct known *k) {
 
     cm_log(is_rejection(k->what->verdict) ? CM_LOG_WARN : CM_LOG_INFO, "agent.decided",
            words[k->what->verdict], "app", k->item->app, "object", k->what->key, "controller",
-           k->what->controller, "says", k->what->text, NULL);
+           k->what->controller, "says", k->text, NULL);
 }
 
 static void on_disk(void *ctx, const struct cm_err *error) {
@@ -385,9 +407,57 @@ static struct known learn_observed(const struct agent_watch *w, const struct age
 
     return (struct known){.item = item,
                           .what = what,
+                          .text = what->text,
                           .id = id_of(w, what),
                           .observed = true,
                           .bad = {.token = "", .revision = app == NULL ? "" : app->revision}};
+}
+
+// ---- What people undo
+
+// holds_undo tells whether it is one, of an App that wants it to be a decision.
+static bool holds_undo(const struct agent_desired_app *app, const struct agent_decision *what) {
+    return what->verdict == AGENT_VERDICT_UNDONE && app != NULL && app->bundle != NULL &&
+           app->bundle->health.holds_undo;
+}
+
+// is_known_undo tells whether somebody went back to another form that this agent has applied and
+// seen come up: only of that can a Hold be made.
+static bool is_known_undo(const struct known *k) {
+    return k->what->good[0] != '\0' && k->good != NULL && !is_none(&k->bad.sha256) &&
+           !cm_sha256_equal(&k->good->sha256, &k->bad.sha256);
+}
+
+// words_of is what is told of a decision; the caller frees it.
+static char *words_of(const struct agent_watch *w, const struct known *k) {
+    bool unknown = k->good == NULL || k->what->good[0] == '\0';
+
+    return holds_undo(in_force(w, k->item->app), k->what) && !k->observed && unknown
+               ? cm_strf("%s; it is no decision but a change by hand, for this agent has not seen "
+                         "come up what that is",
+                         k->what->text)
+               : cm_strdup(k->what->text);
+}
+
+void watch_note_undone(struct seen *s, int64_t at_ms) {
+    if (at_ms != 0 && at_ms != s->undone_ms) {
+        s->undone_ms = at_ms;
+        s->undone_seen_ms = cm_clock_now_ms();
+    }
+}
+
+// Its controller may take up later what somebody has done; then the App is held back, or not.
+bool watch_leaves_undone(const struct agent_watch *w, const struct seen *s) {
+    const struct agent_desired_app *app = in_force(w, s->app->name);
+    const struct agent_releases *all = agent_cache_releases(w->cache, s->key);
+
+    if (s->undone_ms == 0 || app == NULL || app->bundle == NULL ||
+        !app->bundle->health.holds_undo) {
+        return false;
+    }
+    bool decided = all != NULL && all->edges[AGENT_EDGE_UNDONE] >= s->undone_ms;
+    return decided ? agent_cache_hold(w->cache, s->app->name) != NULL
+                   : cm_clock_now_ms() - s->undone_seen_ms < UNDONE_MS;
 }
 
 // learn finds out which releases a decision is about. What was good before this agent was there is
@@ -396,7 +466,7 @@ static struct known learn(const struct agent_watch *w, const struct agent_item *
                           const struct agent_decision *what) {
     const struct agent_releases *all = agent_cache_releases(w->cache, what->key);
     const struct agent_release *bad = what->bad[0] == '\0' ? NULL : find_release(all, what->bad);
-    struct known k = {.item = item, .what = what, .id = id_of(w, what)};
+    struct known k = {.item = item, .what = what, .text = what->text, .id = id_of(w, what)};
     const struct agent_desired_app *app = in_force(w, item->app);
 
     k.bad = bad != NULL ? *bad : present(w, item);
@@ -405,6 +475,7 @@ static struct known learn(const struct agent_watch *w, const struct agent_item *
         k.bad.bundle = app->bundle_sha256;
         k.bad.revision = app->revision;
     }
+    k.holds = is_rejection(what->verdict) || (holds_undo(app, what) && is_known_undo(&k));
     return k;
 }
 
@@ -448,7 +519,7 @@ static void write_down(struct agent_watch *w, const struct known *k) {
     bool weighty = verdict != AGENT_VERDICT_STARTED && verdict != AGENT_VERDICT_WEIGHT &&
                    verdict != AGENT_VERDICT_PROMOTED;
 
-    if (is_rejection(verdict) && !k->observed && is_answered(w)) {
+    if (k->holds && is_answered(w)) {
         hold_back(w, k, bytes);
     }
     agent_cache_decided_add(w->cache, weighty, bytes->data, bytes->size);
@@ -466,7 +537,9 @@ static void tell(struct agent_watch *w, const struct agent_item *item,
         return;
     }
     struct known k = observed ? learn_observed(w, item, what) : learn(w, item, what);
+    CM_AUTOFREE char *words = words_of(w, &k);
 
+    k.text = words;
     log_decision(&k);
     write_down(w, &k);
     if (w->author_until_ms == 0) { // what comes meanwhile makes nobody wait longer
@@ -507,6 +580,14 @@ static void note_wait(struct agent_watch *w, const struct agent_decision *what) 
     }
 }
 
+static void note_undone(struct agent_watch *w, const struct agent_decision *what) {
+    struct seen *s = cm_map_get(w->objects, what->key);
+
+    if (s != NULL && what->verdict == AGENT_VERDICT_UNDONE) {
+        watch_note_undone(s, what->at_ms);
+    }
+}
+
 void agent_watch_decided(void *watch, const struct agent_decision *what) {
     struct agent_watch *w = watch;
     struct agent_item observed;
@@ -516,6 +597,7 @@ void agent_watch_decided(void *watch, const struct agent_decision *what) {
         return;
     }
     note_wait(w, what);
+    note_undone(w, what);
     if (is_news(w, what)) {
         tell(w, item, what);
     } else {

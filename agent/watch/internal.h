@@ -132,6 +132,8 @@ struct seen {
     bool applied_again;            // since this drift was seen, or just now
     enum drift_end ended;          // the last drift there was
     bool due;                      // the driver wants it applied again
+    int64_t undone_ms;             // when somebody went back with it by hand; 0: nobody did
+    int64_t undone_seen_ms;        // since when that is known; monotonic
     struct correction *correction; // NULL until the first
     struct scaling *scaling;       // NULL until its replicas are known
     struct happening *happened;    // by enum happened; NULL: nothing to tell
@@ -323,6 +325,11 @@ void watch_lately_end(struct agent_watch *w, bool write);
 void watch_begin_decisions(struct agent_watch *w, bool takes);
 void watch_tell_decisions(struct agent_watch *w);
 void watch_tell_share(void *watch, const struct agent_decision *what); // that was kept
+// watch_note_undone notes since when somebody has gone back with an object by hand; 0: nothing is
+// known of that. watch_leaves_undone tells whether that may be a decision, so that it is not put
+// right before a manifest answers it.
+void watch_note_undone(struct seen *s, int64_t at_ms);
+bool watch_leaves_undone(const struct agent_watch *w, const struct seen *s);
 bool watch_waits_for_decisions(const struct agent_watch *w);
 
 // good.c: watch_add_good adds what runs to a rejection of which nothing is known that was good;

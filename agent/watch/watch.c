@@ -336,6 +336,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     count(s, false);
     enum watch_news news = what->drift_stands ? WATCH_NO_NEWS : watch_take_drift(w, s, what);
     s->due = what->due;
+    watch_note_undone(s, what->undone_ms);
     s->health = health;
     s->waits = s->waits && health != AGENT_HEALTH_MISSING;
     count(s, true);

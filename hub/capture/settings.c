@@ -20,10 +20,10 @@ static void note_app(void *ctx, const struct hub_app_info *info) {
     const char *key = cm_arena_strf(n->arena, "App '%s'", info->name);
 
     cm_map_put(n->out, key,
-               cm_arena_strf(n->arena, "%s %s %d %d %d %d %d %d %s %d %s %s", info->drift,
+               cm_arena_strf(n->arena, "%s %s %d %d %d %d %d %d %d %s %d %s %s", info->drift,
                              info->capture, info->prune, info->suspend, info->adopt,
                              info->prune_on_loss, info->plain_secrets, info->goes_back,
-                             info->on_reject, info->reverts,
+                             info->holds_undo, info->on_reject, info->reverts,
                              info->release_group != NULL ? info->release_group : "",
                              info->source != NULL ? info->source : ""));
 }

@@ -80,6 +80,7 @@ static const struct line app_lines[] = {
     {"Release group", "releaseGroup", CTL_TEXT},
     {"On reject", "onReject", CTL_TEXT},
     {"On failure", "onFailure", CTL_TEXT},
+    {"Undo", "undo", CTL_TEXT},
     {"Write back", "writeBack", CTL_TEXT},
     {"Drift mode", "driftMode", CTL_TEXT},
     {"Capture", "capture", CTL_TEXT},

@@ -72,6 +72,7 @@ static const struct ctl_column apps[] = {
     {"CAPTURE", "capture", CTL_TEXT, CTL_IF_WIDE},
     {"ON REJECT", "onReject", CTL_TEXT, CTL_IF_WIDE},
     {"ON FAILURE", "onFailure", CTL_TEXT, CTL_IF_WIDE},
+    {"UNDO", "undo", CTL_TEXT, CTL_IF_WIDE},
     {"WRITE BACK", "writeBack", CTL_TEXT, CTL_IF_WIDE},
     {"PRUNE", "prune", CTL_YES, CTL_IF_WIDE},
     {"SUSPENDED", "suspend", CTL_YES, CTL_IF_WIDE},

@@ -5,7 +5,8 @@
 // instead. That lasts until a controller there has promoted something; whatever Git says comes
 // after that, through its own canary, and is its own decision. Decisions alone count: what people
 // hold on some clusters is for these, and a hub that lost its record knows of no cluster whether
-// it is new. What holdfast itself went back from has no controller that would promote. What went
+// it is new. What holdfast itself went back from has no controller that would promote, and what a
+// person undid on one cluster is for that one. What went
 // back with another App of its release group goes by that one, if it begins there as well. A
 // release with a Secret that Git has no more cannot be begun with: there it is what Git says.
 //
@@ -233,7 +234,8 @@ static void begin(const struct hub_fleet *f, struct hub_link *link,
         const struct hub_hold_entry *entry = holds->decisions.items[i];
         const struct hub_hold *hold = entry->hold;
 
-        if (hub_hold_is_own(hold) || (hub_hold_joins(hold) && strcmp(joined, hold->name) == 0)) {
+        if (hub_hold_is_own(hold) || hub_hold_is_undone(hold) ||
+            (hub_hold_joins(hold) && strcmp(joined, hold->name) == 0)) {
             continue;
         }
         const struct hub_hold_entry *leader = leader_of(f, entry);

@@ -368,6 +368,8 @@ static void read_app(struct cm_arena *a, const struct cm_json *document, struct 
     out->prune_on_loss = strcmp(word(spec, "onTargetLoss", "orphan"), "prune") == 0;
     out->goes_back = strcmp(word(spec, "onFailure", "report"), "rollback") == 0;
     out->health.goes_back = out->goes_back;
+    out->holds_undo = strcmp(word(spec, "undo", "report"), "hold") == 0;
+    out->health.holds_undo = out->holds_undo;
     out->plain_secrets = strcmp(word(spec, "plainSecrets", "deny"), "allow") == 0;
     out->depends_on = read_mentions(a, cm_json_get(spec, "dependsOn"), &out->depends_on_count);
     out->release_group = mention(cm_json_get(spec, "releaseGroup"));

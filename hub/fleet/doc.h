@@ -108,6 +108,7 @@ struct hub_app_doc {
     bool suspend;
     bool prune_on_loss;
     bool goes_back;        // onFailure: rollback
+    bool holds_undo;       // undo: hold
     const char *on_reject; // a literal: "alone", "group" or "report"
     bool reverts;          // writeBack: revert
     bool plain_secrets;

@@ -327,6 +327,9 @@ const char *hub_fleet_goes_back(const struct hub_fleet *f, const char *app);
 // hub_fleet_only_reports tells whether an App says `onReject: report`.
 bool hub_fleet_only_reports(const struct hub_fleet *f, const char *app);
 
+// hub_fleet_holds_undo tells whether an App says `undo: hold`.
+bool hub_fleet_holds_undo(const struct hub_fleet *f, const char *app);
+
 // hub_fleet_reverts tells whether an App says `writeBack: revert`.
 bool hub_fleet_reverts(const struct hub_fleet *f, const char *app);
 
@@ -420,6 +423,7 @@ struct hub_app_info {
     bool prune_on_loss;        // onTargetLoss: prune
     bool plain_secrets;        // plainSecrets: allow
     bool goes_back;            // onFailure: rollback
+    bool holds_undo;           // undo: hold
     const char *on_reject;     // a literal: "alone", "group" or "report"
     bool reverts;              // writeBack: revert
     const char *release_group; // NULL: none

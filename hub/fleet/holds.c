@@ -287,6 +287,12 @@ bool hub_fleet_only_reports(const struct hub_fleet *f, const char *app) {
     return named != NULL && named->doc != NULL && strcmp(named->doc->app.on_reject, "report") == 0;
 }
 
+bool hub_fleet_holds_undo(const struct hub_fleet *f, const char *app) {
+    const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
+
+    return named != NULL && named->doc != NULL && named->doc->app.holds_undo;
+}
+
 bool hub_fleet_reverts(const struct hub_fleet *f, const char *app) {
     const struct hub_named *named = cm_map_get(f->names[HUB_APP], app);
 

@@ -121,6 +121,7 @@ static void visit_app(void *ctx, struct hub_named *named) {
         .prune_on_loss = doc->prune_on_loss,
         .plain_secrets = doc->plain_secrets,
         .goes_back = doc->goes_back,
+        .holds_undo = doc->holds_undo,
         .on_reject = doc->on_reject,
         .reverts = doc->reverts,
         .release_group = doc->release_group.name,

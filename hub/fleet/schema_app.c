@@ -551,6 +551,16 @@ static const struct hub_field app_spec[] = {
             "else ten minutes: it is told (`report`), or the hub also writes a Hold into Git, by "
             "which the release that came up before runs again on that cluster "
             "([how](holds.md#deployments-and-statefulsets-that-do-not-come-up))."},
+    {.name = "undo",
+     .type = HUB_FIELD_CHOICE,
+     .otherwise = "report",
+     .choices = WORDS("report", "hold"),
+     .doc =
+         "What a `rollout undo` by hand is, of a Deployment, StatefulSet, DaemonSet or Rollout: a "
+         "change by hand like any other (`report`), or a decision that keeps the release which "
+         "was left out of that cluster by a Hold, whatever `drift` says "
+         "([how](holds.md#what-people-undo)).",
+     .also_called = "onUndo rollbackByHand"},
     {.name = "onTargetLoss",
      .type = HUB_FIELD_CHOICE,
      .otherwise = "orphan",

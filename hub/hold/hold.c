@@ -392,6 +392,38 @@ bool hub_hold_is_own(const struct hub_hold *hold) {
     return strcmp(hold->cause.controller, HUB_HOLD_OWN) == 0;
 }
 
+bool hub_hold_is_undone(const struct hub_hold *hold) {
+    return strcmp(hold->cause.phase, HUB_HOLD_UNDONE) == 0 && !hub_hold_is_own(hold);
+}
+
+static bool restores(const struct hub_hold *hold, const struct hub_hold_identity *id) {
+    const struct hub_hold_delta *d = hub_hold_delta_of(hold, id);
+    char hex[CM_SHA256_HEX_MAX];
+
+    if (d == NULL) {
+        return false;
+    }
+    if (id->sha256 == NULL) {
+        return d->use == NULL || id->value == NULL ? d->use == id->value
+                                                   : hub_merge_same(d->use, id->value);
+    }
+    if (d->use == NULL || d->use->type != CM_STRING) {
+        return false;
+    }
+    struct cm_sha256 digest = cm_sha256(d->use->text, strlen(d->use->text));
+    cm_sha256_hex(&digest, hex);
+    return strcmp(hex, id->sha256) == 0;
+}
+
+bool hub_hold_meets(const struct hub_hold *hold, const struct hub_hold *other) {
+    bool all = other->identity_count > 0;
+
+    for (size_t i = 0; all && i < other->identity_count; i++) {
+        all = restores(hold, &other->identity[i]);
+    }
+    return all;
+}
+
 bool hub_hold_changes(const struct hub_hold *hold, const char *workload) {
     static const char template[] = "/spec/template";
 

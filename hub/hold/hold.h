@@ -121,6 +121,14 @@ bool hub_hold_lists(const struct hub_hold *hold, const char *cluster);
 // then: it counts only once Git says it.
 bool hub_hold_is_own(const struct hub_hold *hold);
 
+// hub_hold_is_undone tells whether somebody went back from its release by hand, and the App takes
+// that for a decision.
+#define HUB_HOLD_UNDONE "undone" // the phase of such a cause
+bool hub_hold_is_undone(const struct hub_hold *hold);
+
+// hub_hold_meets tells whether what a Hold restores, or some of it, is what another one rejects.
+bool hub_hold_meets(const struct hub_hold *hold, const struct hub_hold *other);
+
 // hub_hold_changes tells whether it puts another pod template into the workload of that key.
 bool hub_hold_changes(const struct hub_hold *hold, const char *workload);
 

@@ -181,6 +181,7 @@ static void copy_app(void *ctx, const struct hub_app_info *info) {
         .on_reject = info->on_reject,
         .reverts = info->reverts,
         .goes_back = info->goes_back,
+        .holds_undo = info->holds_undo,
         .capture = info->capture,
     };
 }
@@ -405,9 +406,10 @@ static bool same_group(const struct hub_app_row *a, const struct hub_app_row *b)
 static bool same_app(const struct hub_app_row *a, const struct hub_app_row *b) {
     return same_group(a, b) && a->prune == b->prune && a->suspend == b->suspend &&
            a->reverts == b->reverts && a->goes_back == b->goes_back &&
-           strcmp(a->capture, b->capture) == 0 && strcmp(a->repo, b->repo) == 0 &&
-           strcmp(a->path, b->path) == 0 && strcmp(a->namespace, b->namespace) == 0 &&
-           strcmp(a->drift, b->drift) == 0 && strcmp(a->depends_on, b->depends_on) == 0;
+           a->holds_undo == b->holds_undo && strcmp(a->capture, b->capture) == 0 &&
+           strcmp(a->repo, b->repo) == 0 && strcmp(a->path, b->path) == 0 &&
+           strcmp(a->namespace, b->namespace) == 0 && strcmp(a->drift, b->drift) == 0 &&
+           strcmp(a->depends_on, b->depends_on) == 0;
 }
 
 static enum cm_rc put_app(struct hub_db *db, const void *before, const void *now,

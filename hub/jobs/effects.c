@@ -98,12 +98,14 @@ static struct hub_hold_effect *new_effect(struct gathering *g, const struct cm_b
     struct hub_hold_effect *e = &g->effects[g->ask->effect_count++];
     uint8_t *copy = cm_arena_get(g->arena, form->size);
     memcpy(copy, form->data, form->size);
-    *e = (struct hub_hold_effect){
-        .key = g->key,
-        .controller =
-            hub_hold_is_own(g->hold) ? "" : cm_arena_strdup(g->arena, g->hold->cause.controller),
-        .bytes = copy,
-        .size = form->size};
+    *e = (struct hub_hold_effect){.key = g->key,
+                                  .controller =
+                                      hub_hold_is_own(g->hold) ? ""
+                                      : hub_hold_is_undone(g->hold)
+                                          ? HUB_HOLD_UNDONE
+                                          : cm_arena_strdup(g->arena, g->hold->cause.controller),
+                                  .bytes = copy,
+                                  .size = form->size};
     return e;
 }
 

@@ -303,6 +303,7 @@ static struct hub_hold_ask ask_of(struct cm_arena *a, const struct hub_hold *hol
         .names = names_of(a, hold),
         .clusters = hold->cluster_count,
         .own = hub_hold_is_own(hold),
+        .undone = hub_hold_is_undone(hold),
     };
 }
 

@@ -152,8 +152,10 @@ static struct cm_json *add_message(struct cm_arena *a, struct cm_json *args,
     cm_json_set_string(a, args, "subject",
                        cm_arena_strf(a, "%s on %zu cluster%s, %s %s%s", ask->restored,
                                      ask->clusters, plural(ask->clusters),
-                                     ask->own ? "where" : "which rejected", ask->rejected,
-                                     ask->own ? " did not come up" : ""));
+                                     ask->own      ? "where"
+                                     : ask->undone ? "undone by hand from"
+                                                   : "which rejected",
+                                     ask->rejected, ask->own ? " did not come up" : ""));
     cm_json_set_string(a, args, "body",
                        cm_arena_strf(a, "First: %s %s on %s: %s.%s", ask->controller, ask->object,
                                      ask->cluster, ask->words, again));

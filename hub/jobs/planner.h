@@ -127,6 +127,7 @@ struct hub_hold_ask {
     bool revert;                           // a document is to say it instead, if one can
     bool back;                             // that was done before, and Git says it once more
     bool own;                              // holdfast goes back itself
+    bool undone;                           // somebody did, by hand
     bool found;                            // all of it was found on the branch of Holds
     const struct hub_hold_effect *effects; // what it makes of the workload, each form once
     size_t effect_count;

@@ -16,6 +16,7 @@
 #include "hub/jobs/problems.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/rollback.h"
+#include "hub/jobs/undone.h"
 #include "hub/render/bundle.h"
 #include "hub/store/db.h"
 #include "hub/store/decisions.h"
@@ -289,6 +290,14 @@ static enum cm_rc put_mark(struct hub_db *db, const struct hub_hold_mark *mark,
     return rc < 0 || mark->hold == NULL ? rc : hub_decisions_renew(db, &id, mark->hold, err);
 }
 
+static const char *words_of_undone(struct cm_arena *a, const struct hub_settlement *s) {
+    return s->settled == HUB_SETTLED_HELD
+               ? "undo: hold: what somebody went back from is kept out of this cluster; all else "
+                 "that Git says is applied"
+               : cm_arena_strf(a, "undo: hold: what somebody undid stays a change by hand: %s",
+                               s->why);
+}
+
 static const char *words_of_settlement(struct cm_arena *a, const struct hub_settlement *s) {
     bool held = s->settled == HUB_SETTLED_HELD;
 
@@ -299,6 +308,9 @@ static const char *words_of_settlement(struct cm_arena *a, const struct hub_sett
                                     "onFailure: rollback: what did not come up stays, somebody "
                                     "must look: %s",
                                     s->why);
+    }
+    if (hub_undone_is(s->row) && !s->fresh) {
+        return words_of_undone(a, s);
     }
     if (held && s->fresh) {
         return cm_arena_strf(a, "what it has of the release is kept out of this cluster %s",
@@ -321,7 +333,9 @@ static enum cm_rc put_need(struct hub_db *db, const struct hub_settlement *s, co
     if (s->settled == HUB_SETTLED_HELD) {
         return hub_needs_end(db, s->row->cluster, s->row->app, s->row->key, err);
     }
-    return s->settled == HUB_SETTLED_NEVER ? hub_needs_note(db, s->row, words, err) : CM_OK;
+    return s->settled == HUB_SETTLED_NEVER && !hub_undone_is(s->row)
+               ? hub_needs_note(db, s->row, words, err)
+               : CM_OK;
 }
 
 static const char *event_of_settlement(const struct hub_settlement *s) {

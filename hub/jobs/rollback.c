@@ -31,8 +31,8 @@ static bool is_none(const struct cm_sha256 *hash) {
     return cm_sha256_equal(hash, &none);
 }
 
-static enum cm_rc check_ban(const struct hub_fleet *f, const struct hub_decided *d,
-                            struct cm_err *err) {
+enum cm_rc hub_rollback_check_ban(const struct hub_fleet *f, const struct hub_decided *d,
+                                  struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const struct hub_object *good = hub_bundle_find_key(d->good, d->row.key);
     const char *ban = "";
@@ -60,7 +60,7 @@ enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decide
                        "it came up here before, so the release is not what is wrong: see to the "
                        "cluster");
     }
-    return check_ban(f, d, err);
+    return hub_rollback_check_ban(f, d, err);
 }
 
 // ---- Once for a release
@@ -86,7 +86,7 @@ enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided
 
 enum cm_rc hub_rollback_joins(const struct hub_fleet *f, const struct hub_decided *d,
                               const struct hub_hold *hold, struct cm_err *err) {
-    enum cm_rc rc = check_ban(f, d, err);
+    enum cm_rc rc = hub_rollback_check_ban(f, d, err);
 
     return rc < 0 ? rc : check_once(f, d, hold, err);
 }

@@ -37,6 +37,11 @@ bool hub_rollback_is_over(const struct hub_decision_row *row);
 CM_MUSTUSE enum cm_rc hub_rollback_check(const struct hub_fleet *f, const struct hub_decided *d,
                                          struct cm_err *err);
 
+// hub_rollback_check_ban tells whether what is gone back to is known, and no Ban forbids it; as
+// above.
+CM_MUSTUSE enum cm_rc hub_rollback_check_ban(const struct hub_fleet *f, const struct hub_decided *d,
+                                             struct cm_err *err);
+
 // hub_rollback_fits tells whether the Hold that was made of it is to be; as above.
 CM_MUSTUSE enum cm_rc hub_rollback_fits(const struct hub_fleet *f, const struct hub_decided *d,
                                         const struct hub_hold *hold, struct cm_err *err);

@@ -26,6 +26,7 @@
 #include "hub/jobs/planner_state.h"
 #include "hub/jobs/problems.h"
 #include "hub/jobs/rollback.h"
+#include "hub/jobs/undone.h"
 #include "hub/render/bundle.h"
 
 static const struct hub_pair *find_pair(const struct hub_desired *desired, const char *app) {
@@ -206,8 +207,25 @@ static enum cm_rc make_own(struct hub_planner *p, struct cm_arena *a, const stru
     return rc;
 }
 
+// make_undone makes what somebody did by hand, as hub_settle_make.
+static enum cm_rc make_undone(struct hub_planner *p, struct cm_arena *a,
+                              const struct hub_decided *d, struct hub_hold **out,
+                              struct cm_err *err) {
+    CM_CLEANUP(hub_hold_freep) struct hub_hold *made = NULL;
+    enum cm_rc rc = make(a, d, &made, err);
+
+    rc = rc < 0 ? rc : hub_undone_check(p->fleet, d, made, err);
+    if (rc == CM_OK) {
+        *out = CM_TAKE(made);
+    }
+    return rc;
+}
+
 enum cm_rc hub_settle_make(struct hub_planner *p, struct cm_arena *a, const struct hub_decided *d,
                            struct hub_hold **out, struct cm_err *err) {
+    if (hub_undone_is(&d->row)) {
+        return make_undone(p, a, d, out, err);
+    }
     return hub_rollback_is_late(&d->row) ? make_own(p, a, d, out, err) : make(a, d, out, err);
 }
 
@@ -310,10 +328,14 @@ static bool take_word(struct hub_planner *p, struct hub_outcome *o, const struct
     return hold_all(p, o, d) == HUB_SETTLED_HELD;
 }
 
-// hold_or_tell: that it was rejected is told already, and that may be all that an App wants.
+// hold_or_tell: that it was rejected is told already, and that may be all that an App wants; of
+// what somebody undid unless it says otherwise.
 static enum hub_settled hold_or_tell(struct hub_planner *p, struct hub_outcome *o,
                                      const struct hub_decided *d) {
-    if (hub_fleet_only_reports(p->fleet, d->row.app)) {
+    bool wanted = hub_undone_is(&d->row) ? hub_fleet_holds_undo(p->fleet, d->row.app)
+                                         : !hub_fleet_only_reports(p->fleet, d->row.app);
+
+    if (!wanted) {
         settle(o, &d->row, HUB_SETTLED_NEVER, "", "");
         return HUB_SETTLED_NEVER;
     }

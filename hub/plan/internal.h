@@ -41,12 +41,13 @@ struct plan_settings {
     bool prune_on_loss;
     bool plain_secrets;
     bool goes_back;
+    bool holds_undo;
     const char *on_reject;
     bool reverts;
     const char *drift;   // a constant: "report", "correct", "capture", "off"
     const char *capture; // likewise: "pull-request", "commit", ""
 };
-#define HUB_PLAN_SETTINGS 8
+#define HUB_PLAN_SETTINGS 9
 
 struct hub_plan_before {
     struct cm_arena *arena;

@@ -26,6 +26,7 @@ static void remember_app(void *ctx, const struct hub_app_info *info) {
                                .prune_on_loss = info->prune_on_loss,
                                .plain_secrets = info->plain_secrets,
                                .goes_back = info->goes_back,
+                               .holds_undo = info->holds_undo,
                                .on_reject = info->on_reject,
                                .reverts = info->reverts,
                                .drift = info->drift,
@@ -91,6 +92,7 @@ static void compare_choices(struct plan_making *m, const struct plan_settings *o
     const struct choice choices[] = {
         {"onTargetLoss", {"orphan", "prune"}, old->prune_on_loss, now->prune_on_loss},
         {"onFailure", {"report", "rollback"}, old->goes_back, now->goes_back},
+        {"undo", {"report", "hold"}, old->holds_undo, now->holds_undo},
         {"writeBack", {"hold", "revert"}, old->reverts, now->reverts},
         {"plainSecrets", {"deny", "allow"}, old->plain_secrets, now->plain_secrets},
     };
@@ -162,8 +164,9 @@ static bool is_wanted(struct telling *t, const struct hub_app_info *info) {
 static bool are_same(const struct plan_settings *old, const struct hub_app_info *now) {
     return same_group(old, now) && old->prune_on_loss == now->prune_on_loss &&
            old->plain_secrets == now->plain_secrets && old->goes_back == now->goes_back &&
-           strcmp(old->on_reject, now->on_reject) == 0 && old->reverts == now->reverts &&
-           same_capture(old, now) && strcmp(old->capture, now->capture) == 0;
+           old->holds_undo == now->holds_undo && strcmp(old->on_reject, now->on_reject) == 0 &&
+           old->reverts == now->reverts && same_capture(old, now) &&
+           strcmp(old->capture, now->capture) == 0;
 }
 
 static void look_at_app(void *ctx, const struct hub_app_info *info) {
@@ -218,6 +221,11 @@ const char *hub_plan_setting_words(const struct hub_plan_change *setting) {
         return strcmp(after, "rollback") == 0
                    ? "from then on a Hold brings back what came up before a release that does not"
                    : "from then on a release that does not come up is only told";
+    }
+    if (strcmp(setting->path, "undo") == 0) {
+        return strcmp(after, "hold") == 0
+                   ? "from then on a release that somebody goes back from by hand is kept out"
+                   : "from then on what somebody undoes is a change by hand like any other";
     }
     if (strcmp(setting->path, "onReject") == 0) {
         return on_reject_words(after);

@@ -30,11 +30,11 @@ static void encode_health(const struct hub_bundle_spec *spec, Holdfast__V1__Heal
     out->addresses = h->addresses;
     out->logs = h->logs;
     out->goes_back = h->goes_back;
+    out->holds_undo = h->holds_undo;
     out->rules.len = strlen(rules);
     out->rules.data = (uint8_t *)unconst(rules);
-    message->health =
-        h->timeout_s > 0 || h->addresses || h->logs || h->goes_back || out->rules.len > 0 ? out
-                                                                                          : NULL;
+    bool any = h->timeout_s > 0 || h->addresses || h->logs || h->goes_back || h->holds_undo;
+    message->health = any || out->rules.len > 0 ? out : NULL;
 }
 
 static Holdfast__V1__DriftRule *encode_rule(struct cm_arena *a, const struct hub_drift_rule *r) {
@@ -312,6 +312,7 @@ static struct hub_health decode_health(struct cm_arena *a,
         .addresses = message->addresses,
         .logs = message->logs,
         .goes_back = message->goes_back,
+        .holds_undo = message->holds_undo,
         .rules = message->rules.len == 0
                      ? ""
                      : cm_arena_strndup(a, (const char *)message->rules.data, message->rules.len)};

@@ -92,6 +92,7 @@ struct hub_health {
     bool addresses;     // what is given an address is healthy only once it has one
     bool logs;          // why a container crashes may be told with its last lines
     bool goes_back;     // a release that does not come up is gone back from
+    bool holds_undo;    // one that somebody goes back from is kept out
     const char *rules;  // of kinds, as JSON (common/object/rules.h); "" or NULL: none
 };
 

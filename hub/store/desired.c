@@ -258,13 +258,14 @@ enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *ro
                                  struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO app (name, repo, path, namespace, drift,"
-        " prune, suspend, depends_on, reverts, goes_back, capture) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
-        " ?7, ?8, ?9, ?10, ?11)";
+        " prune, suspend, depends_on, reverts, goes_back, capture, holds_undo) VALUES (?1, ?2, ?3,"
+        " ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
 
-    enum cm_rc rc = hub_db_run(db, err, sql, "tttttiitiit", row->name, row->repo, row->path,
-                               row->namespace, row->drift, (int64_t)row->prune,
-                               (int64_t)row->suspend, row->depends_on, (int64_t)row->reverts,
-                               (int64_t)row->goes_back, row->capture != NULL ? row->capture : "");
+    enum cm_rc rc =
+        hub_db_run(db, err, sql, "tttttiitiiti", row->name, row->repo, row->path, row->namespace,
+                   row->drift, (int64_t)row->prune, (int64_t)row->suspend, row->depends_on,
+                   (int64_t)row->reverts, (int64_t)row->goes_back,
+                   row->capture != NULL ? row->capture : "", (int64_t)row->holds_undo);
 
     return rc < 0 ? rc : hub_groups_put(db, row->name, row->release_group, row->on_reject, err);
 }

@@ -186,6 +186,7 @@ struct hub_app_row {
     const char *on_reject;
     bool reverts;        // writeBack: revert
     bool goes_back;      // onFailure: rollback
+    bool holds_undo;     // undo: hold
     const char *capture; // "pull-request", "commit"; "" and NULL: it says nothing
 };
 CM_MUSTUSE enum cm_rc hub_documents_put_app(struct hub_db *db, const struct hub_app_row *row,

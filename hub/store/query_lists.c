@@ -155,6 +155,9 @@ static const struct hub_column app_columns[] = {
     {"onFailure", "iif(a.goes_back, 'rollback', 'report')", HUB_COLUMN_TEXT,
      "What happens where a release of a Deployment or StatefulSet does not come up: it is told "
      "(report), or gone back from by a commit (rollback)."},
+    {"undo", "iif(a.holds_undo, 'hold', 'report')", HUB_COLUMN_TEXT,
+     "What a rollout undo by hand is: a change by hand like any other (report), or a decision that "
+     "keeps the release out (hold)."},
     {"writeBack", "iif(a.reverts, 'revert', 'hold')", HUB_COLUMN_TEXT,
      "What is written into Git of a release that is kept out: a Hold (hold), or the document as it "
      "was before where that is proven to do the same (revert)."},
@@ -668,7 +671,7 @@ static const struct hub_list lists[] = {
      .about = "Apps.",
      // One that left Git is told of while its removal waits.
      .from = "(SELECT * FROM app UNION ALL SELECT DISTINCT app, repo, '', '', '', 0, 0, '[]', 0, 0,"
-             " '' FROM pair WHERE waits <> '' AND app NOT IN (SELECT name FROM app)) a",
+             " '', 0 FROM pair WHERE waits <> '' AND app NOT IN (SELECT name FROM app)) a",
      .counts = "FROM tally t WHERE t.app = a.name",
      .columns = app_columns,
      .column_count = COUNT(app_columns),

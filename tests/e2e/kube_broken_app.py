@@ -2,7 +2,7 @@
 """Apps that cannot work, beside good ones: an image that crashes, an object that the API server
 refuses, a field that cannot change. The good ones go on, each error is shown in its own words, and
 a later commit mends it. What does not come up is gone back from by a commit, where its App says so.
-What people go back from themselves is told.
+What people go back from themselves is told, and held where the App says so.
 """
 import pathlib
 import sys
@@ -15,6 +15,9 @@ from support.process import wait_for  # noqa: E402
 
 
 WORKLOADS = (m.deployment, m.daemon_set, m.stateful_set)
+
+
+KINDS = ("Deployment", "DaemonSet", "StatefulSet")
 
 
 def workloads(version):
@@ -164,6 +167,37 @@ class BrokenApp(KubeStory):
         wait_for(lambda: [row["actual"] for row in self.hub.get("drift", "--app", "back")]
                  .count('"example.com/web:3"') == len(kinds), SOON, "what was set to be told", 0.2)
         self.assertEqual(sorted(undone()), wanted)
+
+    def images(self):
+        """By kind, of what all three are to run, with the variable of their pods."""
+        pods = {kind: self.find(kind, "back")["spec"]["template"]["spec"]["containers"][0]
+                for kind in KINDS}
+        return {kind: (pod["image"].split(":")[1], pod["env"][0]["value"]) for kind, pod in pods.items()}
+
+    def deliver_kept(self, version, value):
+        items = workloads(version)
+        for item in items:
+            item["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": value}]
+        self.repo.git("pull", "--quiet", "--rebase", "origin", "main")
+        self.deliver(files("back", *items, namespace="default", undo="hold", drift="correct"))
+
+    def test_where_the_app_says_so_what_people_go_back_from_is_held(self):
+        for version in ("4", "5"):
+            self.deliver_kept(version, "a")
+        for kind in KINDS:
+            self.cluster.kubectl("rollout", "undo", f"{kind}/back")
+        holds = wait_for(lambda: [rows for rows in [[row for row in self.hub.get("holds")
+                                                     if row["app"] == "back" and row["path"]]]
+                                  if len(rows) == len(KINDS)], SOON, "the Holds in Git", 0.2)[0]
+        self.assertEqual({row["rejected"] for row in holds}, {"5"})
+        self.assertEqual(self.images(), {kind: ("4", "a") for kind in KINDS})
+        self.repo.git("fetch", "--quiet", "origin")
+        said = self.repo.git("log", "-1", "--format=%an%n%B", "origin/main", "--",
+                             f"holds/back/{holds[0]['name'].partition('back-')[2]}.yaml")
+        self.assertTrue(said.startswith("kubectl (claimed)\n"), said)
+        self.assertIn(f"Holdfast-Proof: same ({CLUSTER})", said)
+        self.deliver_kept("5", "b")
+        self.assertEqual(self.images(), {kind: ("4", "b") for kind in KINDS})
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from support.wins import row  # noqa: E402
 
 KEPT = "ConfigMap/default/kept"
 WEB = "Deployment.apps/default/web"
+IMAGE = "spec.template.spec.containers[name=main].image"
 WORDS = "Failed checks threshold reached 5"
 
 
@@ -23,8 +24,10 @@ def kept(**data):
     return files("kept", m.config_map("kept", **data), drift="correct")
 
 
-def web(image):
-    return files("web", m.deployment("web", f"reg/web:{image}"), drift="correct")
+def web(image, value="a", **spec):
+    item = m.deployment("web", f"reg/web:{image}")
+    item["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": value}]
+    return files("web", item, drift="correct", **spec)
 
 
 def site_object():
@@ -60,6 +63,16 @@ class WhatWins(SimStory):
 
     def wait_release(self, image, replicas):
         wait_for(lambda: self.release() == (image, replicas), SOON, f"{image}, {replicas}", 0.1)
+
+    def value(self, cluster):
+        pods = self.sim.object(cluster, WEB)["spec"]["template"]["spec"]
+        return pods["containers"][0]["env"][0]["value"]
+
+    def undo(self, image):
+        self.change(WEB, IMAGE, f"reg/web:{image}", manager="kubectl")
+
+    def said(self, kind, words):
+        return [row for row in self.events(kind, cluster="c01", app="web") if words in row["message"]]
 
     def wait_colour(self, colour, cluster="c01"):
         wait_for(lambda: self.data(cluster, KEPT)["colour"] == colour, SOON, colour, 0.1)
@@ -120,7 +133,7 @@ class WhatWins(SimStory):
     def test_6_a_hold_changes_the_very_field_that_is_exempted(self):
         self.deliver(web("3"))
         self.wait_release("3", 5)
-        self.change(WEB, "spec.template.spec.containers[name=main].image", "reg/web:hot")
+        self.change(WEB, IMAGE, "reg/web:hot")
         wait_for(lambda: ("c01", WEB) in {row[:2] for row in self.drift()
                                           if row[2] != "spec.replicas"}, SOON, "it to be told", 0.1)
         self.assertEqual(self.release(), ("hot", 5))
@@ -132,11 +145,40 @@ class WhatWins(SimStory):
     def test_7_a_rollout_undone_by_hand_is_a_change_by_hand_and_told(self):
         self.unexempt("x5")
         self.wait_release("9", 1)
-        self.change(WEB, "spec.template.spec.containers[name=main].image", "reg/web:3",
-                    manager="kubectl")
+        self.change(WEB, IMAGE, "reg/web:3", manager="kubectl")
         self.wait_event("release.undone", cluster="c01", app="web")
         self.wait_release("9", 1)
         self.wait_told()
+
+    @row(26, "says `undo: hold`")
+    def test_7_b_where_the_app_says_so_it_is_a_decision_that_wins(self):
+        self.deliver(web("10", undo="hold"))
+        self.wait_release("10", 1)
+        self.deliver(web("11", undo="hold"))
+        self.wait_written()
+        self.undo("10")
+        wait_for(lambda: self.said("release.held", "somebody went back from"), SOON, "the Hold", 0.1)
+        self.wait_told()
+        self.assertEqual(self.release(), ("10", 1))
+        hold, = wait_for(lambda: [row for row in self.hub.get("holds")
+                                  if row["rejected"] == "11" and row["path"]], SOON, "its file", 0.1)
+        self.assertEqual(hold["clusters"], ["c01"])
+        self.follow()
+        said = self.git("log", "-1", "--format=%an%n%B", "origin/main", "--", hold["path"])
+        self.assertTrue(said.startswith("kubectl (claimed)\n"), said)
+        self.assertIn("10 on 1 cluster, undone by hand from 11", said)
+        self.assertIn("Holdfast-Proof: same (c01)", said)
+
+    @row(26, "somebody undoes a rollout by hand")
+    def test_7_c_to_undo_that_is_a_change_by_hand_and_it_is_said_how_to_try_again(self):
+        self.undo("11")
+        wait_for(lambda: self.said("release.not_held", "holdfast retry web --clusters c01"), SOON,
+                 "it to be told", 0.1)
+        self.wait_release("10", 1)
+        self.wait_told()
+        self.deliver(web("11", "b", undo="hold"))  # all else lands on what somebody went back to
+        self.assertEqual(self.release(), ("10", 1))
+        self.assertEqual([self.value(name) for name in ("c01", "c02")], ["b", "b"])
 
     @row(21, "lists more clusters")
     def test_8_a_site_s_file_that_lists_more_clusters_counts_there_and_outlives_the_object(self):

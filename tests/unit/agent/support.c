@@ -187,6 +187,7 @@ static struct cm_buf *bundle_of(struct cm_arena *a, struct test_release *r,
     m.recreate = app->recreate;
     m.propagation = (Holdfast__V1__Propagation)app->propagation;
     health.timeout_s = app->health_timeout_s;
+    health.holds_undo = app->holds_undo;
     health.rules.data = (uint8_t *)text_in(a, app->health_rules);
     health.rules.len = strlen((const char *)health.rules.data);
     m.health = &health;

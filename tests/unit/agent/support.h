@@ -61,6 +61,7 @@ struct test_app {
     enum agent_propagation propagation;
     bool yields;
     bool recreate;
+    bool holds_undo;
     uint32_t health_timeout_s;
     const char *health_rules; // JSON; NULL: none
     const char *account;

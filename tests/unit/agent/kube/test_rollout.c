@@ -510,6 +510,49 @@ static void what_is_put_in_place_of_what_was_undone_is_not_undone(void **state) 
     assert_null(kube_rollout_undoer(parse(a, later), &at_ms));
 }
 
+// A Deployment gives what comes back a new revision, and a DaemonSet knows none.
+static void what_is_gone_back_to_is_known_by_its_template(void **state) {
+    static const char *const up =
+        "{\"spec\":{\"template\":{\"spec\":{\"containers\":[]}}},\"status\":{"
+        "\"desiredNumberScheduled\":1,\"updatedNumberScheduled\":1,\"numberAvailable\":1}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE char *here = cm_strdup(DEPLOYMENT("", "2", "NewReplicaSetAvailable", "01"));
+    struct kube_rollout r = {.token = "5", .promoted = true};
+    struct kube_rollout_seen seen = {0};
+
+    (void)state;
+    kube_rollout_add_form(a, parse(a, here), &r);
+    assert_string_equal(r.token, "5"); // it has no template
+    kube_rollout_add_form(a, parse(a, up), &r);
+    const char *form = strchr(r.token, ':');
+    assert_non_null(form);
+    assert_int_equal(form - r.token, 1);
+    r = (struct kube_rollout){
+        .token = "", .decided = true, .decision = {.verdict = AGENT_VERDICT_UNDONE, .good = ""}};
+    kube_rollout_add_form(a, parse(a, up), &r);
+    assert_string_equal(r.decision.good, form);
+    assert_string_equal(r.token, "");
+    r = (struct kube_rollout){
+        .token = "", .decided = true, .decision = {.verdict = AGENT_VERDICT_TIMED_OUT, .good = ""}};
+    kube_rollout_add_form(a, parse(a, up), &r);
+    assert_string_equal(r.decision.good, "");
+    kube_rollout_daemon_set(parse(a, up), &seen, &r);
+    assert_false(r.promoted); // the status is not known to be of this one
+    kube_rollout_daemon_set(
+        parse(a, "{\"metadata\":{\"generation\":2},\"spec\":{\"template\":{\"spec\":{"
+                 "\"containers\":[]}}},\"status\":{\"observedGeneration\":2,"
+                 "\"desiredNumberScheduled\":1,\"updatedNumberScheduled\":1,"
+                 "\"numberAvailable\":1}}"),
+        &seen, &r);
+    assert_true(r.promoted && !r.decided);
+    kube_rollout_daemon_set(
+        parse(a, "{\"metadata\":{\"generation\":2},\"status\":{\"observedGeneration\":2,"
+                 "\"desiredNumberScheduled\":2,\"updatedNumberScheduled\":1,"
+                 "\"numberAvailable\":2}}"),
+        &seen, &r);
+    assert_false(r.promoted);
+}
+
 static void what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same(void **state) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     const char *late = DEPLOYMENT("", "1", "ProgressDeadlineExceeded", "01");
@@ -822,6 +865,7 @@ int main(void) {
         cmocka_unit_test(the_person_who_aborts_or_undoes_is_named),
         cmocka_unit_test(deployments_time_out_and_are_undone),
         cmocka_unit_test(what_is_put_in_place_of_what_was_undone_is_not_undone),
+        cmocka_unit_test(what_is_gone_back_to_is_known_by_its_template),
         cmocka_unit_test(sets_that_people_go_back_with_are_told_of_once),
         cmocka_unit_test(what_comes_up_after_its_deadline_is_told_once_if_it_is_still_the_same),
         cmocka_unit_test(pods_that_people_have_replaced_are_told_once),

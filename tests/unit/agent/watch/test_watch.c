@@ -3147,6 +3147,148 @@ static void what_was_only_observed_is_news_once_the_agent_applies(void **state) 
     assert_non_null(agent_cache_hold(f->cache, "shop"));
 }
 
+// ---- What people undo
+
+static const struct test_object newer[] = {{.key = CFG}, {.key = SVC, .json = "{\"two\":2}"}};
+
+// undo has one form come up, then another, with which somebody goes back while the agent puts right
+// what differs; `good` is what its controller calls that.
+static void undo(struct fixture *f, bool holds, const char *good) {
+    const struct test_app next = {.name = "shop",
+                                  .drift = AGENT_DRIFT_CORRECT,
+                                  .holds_undo = holds,
+                                  .objects = newer,
+                                  .object_count = 2};
+    struct agent_decision what = rejection;
+
+    start(f, &corrected);
+    connect(f);
+    agent_watch_released(f->watch, SVC, "1:aa", true);
+    replace(f, &next, 8);
+    settle(f);
+    while (fake_succeed(f->fake, NULL)) {
+        settle(f);
+    }
+    agent_watch_released(f->watch, SVC, "2:bb", true);
+    what.verdict = AGENT_VERDICT_UNDONE;
+    what.controller = "deployment";
+    what.actor = "kubectl";
+    what.bad = "";
+    what.good = good;
+    agent_watch_decided(f->watch, &what);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, "spec.template");
+    settle(f);
+}
+
+static void what_somebody_undoes_is_a_decision_if_the_app_says_so(void **state) {
+    struct cm_sha256 good = object_name(&objects[1]);
+    struct cm_sha256 bad = object_name(&newer[1]);
+    struct fixture *f = *state;
+
+    undo(f, true, ":aa");
+    const Holdfast__V1__Decision *d = decided(f);
+    assert_int_equal(d->verdict, HOLDFAST__V1__VERDICT__UNDONE);
+    assert_true(d->provisional);
+    assert_memory_equal(d->good_sha256.data, good.bytes, sizeof(good.bytes));
+    assert_memory_equal(d->bad_sha256.data, bad.bytes, sizeof(bad.bytes));
+    assert_string_equal(d->text, "the words");
+    assert_non_null(strstr(agent_cache_hold(f->cache, "shop")->why, "by hand from " SVC));
+}
+
+static void what_is_undone_is_not_put_right_before_it_is_answered(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, true, ":aa");
+    for (int i = 0; i < 100; i++) {
+        cm_clock_advance(1000);
+        settle(f);
+        assert_false(fake_is_pending(f->fake, SVC));
+    }
+    agent_cache_drop_hold(f->cache, "shop"); // as an answer does that holds nothing
+    for (int i = 0; i < 3 && !fake_is_pending(f->fake, SVC); i++) {
+        cm_clock_advance(1000);
+        settle(f);
+    }
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+static void what_somebody_undoes_is_a_change_by_hand_if_the_app_says_nothing(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, false, ":aa");
+    assert_false(decided(f)->provisional);
+    assert_string_equal(decided(f)->text, "the words");
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+static void who_goes_back_to_what_never_came_up_here_is_told_why_that_is_no_decision(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, true, ":cc");
+    assert_false(decided(f)->provisional);
+    assert_non_null(strstr(decided(f)->text, "has not seen come up what that is"));
+    assert_null(agent_cache_hold(f->cache, "shop"));
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+static void who_goes_back_to_what_git_says_has_decided_nothing(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, true, ":bb");
+    assert_false(decided(f)->provisional);
+    assert_string_equal(decided(f)->text, "the words");
+}
+
+// An Argo Rollout is told as undone once its controller has seen it.
+static void what_may_be_a_decision_is_not_put_right_for_a_minute(void **state) {
+    struct agent_field_drift field = {
+        .path = "spec.template", .desired = "1", .actual = "5", .manager = "kubectl", .user = ""};
+    const struct agent_observation seen = {.key = SVC,
+                                           .uid = "uid",
+                                           .health = AGENT_HEALTH_HEALTHY,
+                                           .message = "",
+                                           .drift = &field,
+                                           .drift_count = 1,
+                                           .undone_ms = 5000};
+    struct test_app app = corrected;
+    struct fixture *f = *state;
+
+    field.operation = "Update";
+    app.holds_undo = true;
+    start(f, &app);
+    connect(f);
+    agent_watch_observed(f->watch, &seen);
+    for (int i = 0; i < 58; i++) {
+        cm_clock_advance(1000);
+        settle(f);
+        assert_false(fake_is_pending(f->fake, SVC));
+    }
+    cm_clock_advance(3000);
+    settle(f);
+    cm_clock_advance(1000);
+    settle(f);
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+static void what_was_undone_while_the_agent_was_away_counts_if_it_is_known(void **state) {
+    struct agent_decision what = rejection;
+    struct fixture *f = *state;
+
+    what.verdict = AGENT_VERDICT_UNDONE;
+    what.first = true;
+    start(f, &shop);
+    connect(f);
+    agent_watch_decided(f->watch, &what);
+    settle(f);
+    assert_null(f->decisions);
+    what.key = CFG; // of which something came up
+    agent_watch_released(f->watch, CFG, "good", true);
+    agent_watch_decided(f->watch, &what);
+    settle(f);
+    assert_int_equal(decided(f)->verdict, HOLDFAST__V1__VERDICT__UNDONE);
+}
+
 static void an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back(void **state) {
     struct fixture *f = *state;
 
@@ -3191,6 +3333,13 @@ static const struct CMUnitTest tests[] = {
     TEST(an_agent_that_only_observes_tells_a_rejection_and_holds_nothing_back),
     TEST(a_rejection_of_what_no_app_names_is_told_of_its_group),
     TEST(what_was_only_observed_is_news_once_the_agent_applies),
+    TEST(what_somebody_undoes_is_a_decision_if_the_app_says_so),
+    TEST(what_is_undone_is_not_put_right_before_it_is_answered),
+    TEST(what_somebody_undoes_is_a_change_by_hand_if_the_app_says_nothing),
+    TEST(who_goes_back_to_what_never_came_up_here_is_told_why_that_is_no_decision),
+    TEST(who_goes_back_to_what_git_says_has_decided_nothing),
+    TEST(what_may_be_a_decision_is_not_put_right_for_a_minute),
+    TEST(what_was_undone_while_the_agent_was_away_counts_if_it_is_known),
     TEST(an_older_hub_is_told_nothing_of_it_and_nothing_is_held_back),
     TEST(a_new_process_tells_everything_first),
     TEST(what_happens_without_a_hub_is_told_in_its_order_with_its_times),

@@ -705,6 +705,107 @@ static void where_the_app_says_so_a_rejection_is_only_told(void **state) {
                      0);
 }
 
+// ---- What people undo
+
+#define UNDO_HOLD "sed -i 's/prune: true/onReject: report, undo: hold/' apps/web/app.yaml"
+
+// begin_undone has somebody go back by hand from the second release, and the App say `spec` of it.
+static struct hub_decision_row begin_undone(struct rig *r, const char *spec) {
+    struct hub_decision_row row = begin_release(r);
+    struct hub_outcome *o = rig_commit(r, "fleet", spec);
+
+    row.bad_bundle = rig_change(o, "paris-1")->now->pairs[0].bundle->sha256;
+    row.verdict = "undone";
+    row.controller = "deployment";
+    row.actor = "kubectl";
+    row.text = "the template was replaced";
+    return row;
+}
+
+static void what_somebody_undid_is_held_like_what_was_rejected(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_undone(r, UNDO_HOLD);
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_publication *p = rig_change(o, "paris-1")->publication;
+
+    assert_int_equal(answered(p), 1);
+    assert_true(runs(p, "reg/one"));
+    assert_int_equal(o->ask_count, 1);
+    assert_true(o->asks[0].undone);
+    assert_string_equal(o->asks[0].actor, "kubectl (claimed)");
+    assert_non_null(strstr(o->asks[0].text, "phase: undone"));
+    assert_string_equal(o->asks[0].effects[0].controller, "undone");
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind = 'release.held' AND"
+                                       " message LIKE 'undo: hold: what somebody went back from%'"),
+                     1);
+    o = rig_commit(r, "fleet", "workload web w two b"); // all else lands
+    p = rig_change(o, "paris-1")->publication;
+    assert_true(runs(p, "reg/one") && runs(p, "\"b\""));
+    o = rig_commit(r, "fleet", "workload web w three b");
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/three"));
+}
+
+static void what_somebody_undid_is_no_decision_unless_the_app_says_so(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row =
+        begin_undone(r, "sed -i 's/prune: true/drift: correct/' apps/web/app.yaml");
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(o->ask_count, 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind LIKE 'release.%'"),
+                     0);
+}
+
+static void who_goes_back_to_what_a_hold_keeps_out_is_told_how_to_try_it_again(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_undone(r, UNDO_HOLD);
+    struct cm_sha256 bad = row.bad_bundle;
+    struct hub_outcome *o = rig_decide(r, &row);
+    const struct hub_bundle *held = rig_change(o, "paris-1")->now->pairs[0].bundle;
+
+    row.id = cm_sha256("two", 3);
+    row.good_bundle = bad;
+    row.bad_bundle = held->sha256;
+    row.bad = held->spec.objects[0].sha256;
+    o = rig_decide(r, &row);
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 2);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/one"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind ="
+                                       " 'release.not_held' AND message LIKE"
+                                       " '%holdfast retry web --clusters paris-1%'"),
+                     1);
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem_any"), 0);
+}
+
+static void who_goes_back_to_what_a_ban_forbids_is_told_so(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_undone(
+        r, UNDO_HOLD "; mkdir bans; printf 'apiVersion: holdfast/v1alpha1\nkind: Ban\nmetadata: {"
+                     "name: one}\nspec:\n  images: [{name: reg/one}]\n  reason: bad\n'"
+                     " >bans/one.yaml");
+    struct hub_outcome *o = rig_decide(r, &row);
+
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind ="
+                                       " 'release.not_held' AND message LIKE"
+                                       " 'undo: hold: %stays a change by hand: %Ban ''one''%'"),
+                     1);
+    assert_int_equal(count_rows(r->db, NEEDS), 0);
+}
+
+static void what_somebody_undid_on_one_cluster_is_for_that_one(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_undone(r, UNDO_HOLD);
+
+    (void)rig_decide(r, &row);
+    (void)rig_enroll(r, "paris-2", "5f0c9ae2-5f4e-4d0c-8a55-3f5a1c0d2e77");
+    struct hub_outcome *o = rig_commit(r, "fleet", "cluster paris-2");
+    assert_true(runs(rig_change(o, "paris-2")->publication, "reg/two"));
+}
+
 // ---- Release groups
 
 // runs_of tells whether a workload of an App that is on a cluster has this image.
@@ -1557,6 +1658,11 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(nobody_is_needed_for_an_app_that_is_gone),
     RIG_TEST(that_what_runs_is_rejected_keeps_nothing_out_and_needs_nobody),
     RIG_TEST(where_the_app_says_so_a_rejection_is_only_told),
+    RIG_TEST(what_somebody_undid_is_held_like_what_was_rejected),
+    RIG_TEST(what_somebody_undid_is_no_decision_unless_the_app_says_so),
+    RIG_TEST(who_goes_back_to_what_a_hold_keeps_out_is_told_how_to_try_it_again),
+    RIG_TEST(who_goes_back_to_what_a_ban_forbids_is_told_so),
+    RIG_TEST(what_somebody_undid_on_one_cluster_is_for_that_one),
     RIG_TEST(what_is_of_the_rejected_release_goes_back_with_its_group),
     RIG_TEST(what_went_back_with_its_group_is_kept_out_after_a_restart),
     RIG_TEST(what_went_back_with_its_group_is_no_others_controllers),

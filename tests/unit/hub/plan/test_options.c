@@ -58,6 +58,7 @@ static const struct change {
     {"suspend", FROM_A ALL, FROM_A ALL "  suspend: true", HUB_PLAN_OPTION},
     {"onTargetLoss", FROM_A ALL, FROM_A ALL "  onTargetLoss: prune", LATER},
     {"onFailure", FROM_A ALL, FROM_A ALL "  onFailure: rollback", LATER},
+    {"undo", FROM_A ALL, FROM_A ALL "  undo: hold", LATER},
     {"plainSecrets", FROM_A ALL, FROM_A ALL "  plainSecrets: allow", LATER},
     {"substitute", FROM_A ALL, FROM_A ALL "  substitute: false", HUB_PLAN_FIELD},
     {"labels", FROM_A ALL, FROM_A ALL "  labels: {x: z}", HUB_PLAN_FIELD},

@@ -55,7 +55,7 @@ static struct hub_bundle *example(void) {
                                                     .conflicts = HUB_CONFLICTS_FAIL,
                                                     .propagation = HUB_PROPAGATION_ORPHAN,
                                                     .recreate = true,
-                                                    .health = {90, true, false, true, "[{}]"},
+                                                    .health = {90, true, false, true, true, "[{}]"},
                                                     .account = "x/web",
                                                     .depends_on = depends_on,
                                                     .depends_on_count = 2,
@@ -96,7 +96,7 @@ static void a_bundle_is_read_back_as_it_was(void **state) {
     assert_true(back->spec.recreate);
     assert_int_equal(back->spec.health.timeout_s, 90);
     assert_true(back->spec.health.addresses && !back->spec.health.logs);
-    assert_true(back->spec.health.goes_back);
+    assert_true(back->spec.health.goes_back && back->spec.health.holds_undo);
     assert_string_equal(back->spec.health.rules, "[{}]");
     assert_string_equal(back->spec.account, "x/web");
     assert_int_equal(back->spec.objects[0].drift_list, 0);

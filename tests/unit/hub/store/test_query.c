@@ -27,7 +27,7 @@ static const char *const fleet[] = {
     "INSERT INTO cluster_group VALUES ('all', 'fleet', 'g'), ('none', 'fleet', 'g')",
     "INSERT INTO group_member VALUES ('all', 'oslo-1'), ('all', 'paris-1')",
     "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'correct', 1, 0, '[\"db\"]', 1, 0, "
-    "'commit')",
+    "'commit', 0)",
     "INSERT INTO manifest VALUES ('oslo-1', 1, 5, x'aa', x'')",
     "INSERT INTO pair VALUES ('oslo-1', 'web', x'b1', 'fleet', 'abcdef01', 5, 3, 0, 0, '', ''),"
     " ('paris-1', 'web', x'b1', 'fleet', 'abcdef01', 4, 3, 0, 0, '', ''),"
@@ -193,7 +193,8 @@ static void an_app_is_told_with_its_counts(void **state) {
         "{\"items\":[{\"name\":\"web\",\"repository\":\"fleet\",\"path\":\"apps/web\","
         "\"namespace\":\"web\",\"driftMode\":\"correct\",\"prune\":true,\"suspend\":false,"
         "\"dependsOn\":[\"db\"],\"releaseGroup\":\"\",\"onReject\":\"alone\","
-        "\"onFailure\":\"report\",\"writeBack\":\"revert\",\"capture\":\"commit\",\"clusters\":3,"
+        "\"onFailure\":\"report\",\"undo\":\"report\",\"writeBack\":\"revert\",\"capture\":"
+        "\"commit\",\"clusters\":3,"
         "\"applied\":1,\"failed\":1,"
         "\"healthy\":1,\"degraded\":1,\"offline\":2,\"stale\":1,\"held\":0,"
         "\"needsHuman\":0,\"releasesWaiting\":0,\"waits\":0,"

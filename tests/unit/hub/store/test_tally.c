@@ -371,7 +371,7 @@ static void an_app_and_the_fleet_are_told_as_they_are_counted(void **state) {
     struct cm_err err;
 
     run_sql(*state,
-            "INSERT INTO app VALUES ('a0', 'fleet', 'p', 'n', 'off', 1, 0, '[]', 0, 0, '')");
+            "INSERT INTO app VALUES ('a0', 'fleet', 'p', 'n', 'off', 1, 0, '[]', 0, 0, '', 0)");
     for (int i = 0; i < STEPS / 10; i++) {
         happen(*state);
         must(hub_query_run(*state, a, &query, &json, &err), &err);
@@ -445,7 +445,7 @@ static void the_details_of_an_app_begin_as_the_list_of_what_is_not_healthy(void 
 
     clusters = MANY_CLUSTERS;
     run_sql(*state,
-            "INSERT INTO app VALUES ('a0', 'fleet', 'p', 'n', 'off', 1, 0, '[]', 0, 0, '')");
+            "INSERT INTO app VALUES ('a0', 'fleet', 'p', 'n', 'off', 1, 0, '[]', 0, 0, '', 0)");
     for (size_t i = 0; i < sizeof(turns) / sizeof(turns[0]); i++) {
         for (int more = 0; more < STEPS; more++) {
             put_pair(*state);

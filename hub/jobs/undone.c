@@ -1,0 +1,42 @@
+#include "hub/jobs/undone.h"
+
+#include <string.h>
+
+#include "hub/fleet/fleet.h"
+#include "hub/hold/hold.h"
+#include "hub/jobs/decided.h"
+#include "hub/jobs/rollback.h"
+
+bool hub_undone_is(const struct hub_decision_row *row) {
+    return strcmp(row->verdict, HUB_HOLD_UNDONE) == 0;
+}
+
+struct meeting {
+    const struct hub_hold *hold;
+    const char *cluster;
+    const struct hub_hold *found;
+};
+
+static void look(void *ctx, const struct hub_hold_info *h) {
+    struct meeting *m = ctx;
+    bool counts = h->in_force > 0 && !h->retried && !h->hold->retry &&
+                  strcmp(h->hold->app, m->hold->app) == 0 && hub_hold_lists(h->hold, m->cluster);
+
+    if (m->found == NULL && counts && hub_hold_meets(m->hold, h->hold)) {
+        m->found = h->hold;
+    }
+}
+
+enum cm_rc hub_undone_check(const struct hub_fleet *f, const struct hub_decided *d,
+                            const struct hub_hold *hold, struct cm_err *err) {
+    struct meeting m = {.hold = hold, .cluster = d->row.cluster};
+
+    hub_fleet_each_hold(f, look, &m);
+    if (m.found != NULL) {
+        return cm_fail(err, CM_EBUSY,
+                       "Hold '%.100s' keeps that release out of this cluster: 'holdfast retry "
+                       "%.80s --clusters %.80s' lets it be tried again",
+                       m.found->name, d->row.app, d->row.cluster);
+    }
+    return d->good == NULL ? CM_OK : hub_rollback_check_ban(f, d, err);
+}
