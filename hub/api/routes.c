@@ -368,7 +368,9 @@ static const struct hub_member past_show_answer[] = {
      "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`; "
      "`weight`, while a controller shifts traffic to a release: per cent at the last step within "
      "seven days; `waits`, while one waits for somebody (state `waiting`, if nothing worse is so): "
-     "for what, and how to go on. A commit has `held` where Holds make something else of it: what "
+     "for what, and how to go on; `needsHuman`, where a release failed at its promotion and serves "
+     "all the same: in whose words, and what to do. A commit has `held` where Holds make something "
+     "else of it: what "
      "Git says is the "
      "commit, what is in effect these words.",
      0, 0, NULL, NULL},

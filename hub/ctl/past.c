@@ -181,6 +181,7 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "frozen", frozen_words(c, item));
     cm_json_set_string(c->arena, row, "weight", weight_words(c, item));
     cm_json_set_string(c->arena, row, "waits", text_of(item, "waits"));
+    cm_json_set_string(c->arena, row, "needsHuman", text_of(item, "needsHuman"));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     cm_json_set_string(c->arena, row, "runs", runs_words(c, item));
     return row;
@@ -267,7 +268,7 @@ static bool any_has(const struct cm_json *rows, const char *member) {
 // is any: a row that looks well without it would mislead.
 static size_t take_columns(const struct cm_json *rows, const struct ctl_column *columns,
                            size_t count, struct ctl_column *out) {
-    static const char *const if_any[] = {"weight", "waits", "held", "frozen", "runs"};
+    static const char *const if_any[] = {"weight", "waits", "needsHuman", "held", "frozen", "runs"};
     size_t taken = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -295,6 +296,7 @@ static int print_show(struct ctl *c, const struct cm_json *answer) {
         {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
         {"CANARY", "weight", CTL_TEXT, CTL_ALWAYS},
         {"WAITS", "waits", CTL_TEXT, CTL_ALWAYS},
+        {"NEEDS HUMAN", "needsHuman", CTL_TEXT, CTL_ALWAYS},
         {"RUNS", "runs", CTL_TEXT, CTL_ALWAYS},
         {"HELD", "held", CTL_TEXT, CTL_ALWAYS},
         {"FROZEN", "frozen", CTL_TEXT, CTL_ALWAYS},
@@ -478,6 +480,9 @@ static void print_state(struct ctl *c, const struct cm_json *item) {
                  ctl_one_line(c->arena, commit_words(c, cm_json_get(item, "actual"))));
     if (text_of(item, "waits")[0] != '\0') {
         (void)printf("  waits    %s\n", ctl_one_line(c->arena, text_of(item, "waits")));
+    }
+    if (text_of(item, "needsHuman")[0] != '\0') {
+        (void)printf("  needs    %s\n", ctl_one_line(c->arena, text_of(item, "needsHuman")));
     }
     if (frozen[0] != '\0') {
         (void)printf("  frozen   %s\n", ctl_one_line(c->arena, frozen));

@@ -405,6 +405,9 @@ static enum cm_rc tell(struct hub_state_side *s, const struct hub_state_app *app
                        app->revision[0] == '\0'
                            ? "report"
                            : cm_arena_strf(s->arena, "report of %s", app->revision));
+    if (app->needs != NULL) {
+        hub_state_news_add(s->news.causes, "needs human");
+    }
     hub_state_news_add(s->news.actors, "agent");
     return CM_OK;
 }

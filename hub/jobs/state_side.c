@@ -10,6 +10,7 @@
 #include "common/str.h"
 #include "hub/jobs/state_work.h"
 #include "hub/store/desired.h"
+#include "hub/store/needs.h"
 
 #define ROWS_MAX 100000 // of one pass
 
@@ -133,6 +134,17 @@ static struct hub_state_app *find_app(const struct hub_state_side *s, const char
                              : bsearch(name, s->apps, s->app_count, sizeof(*s->apps), order_app);
 }
 
+// note_need: what is there serves though it failed, or is not kept out; only people can settle it.
+static void note_need(void *ctx, const struct hub_need_row *row) {
+    struct hub_state_side *s = ctx;
+    struct hub_state_app *app = find_app(s, row->app);
+
+    if (app != NULL) {
+        app->needs = app->needs != NULL ? app->needs : cm_json_new(s->arena, CM_OBJECT);
+        cm_json_set_string(s->arena, app->needs, cm_arena_strdup(s->arena, row->key), row->why);
+    }
+}
+
 static void describe(const struct hub_state_side *s, struct cm_str *out) {
     struct cm_json *root = cm_json_new(s->arena, CM_OBJECT);
     struct cm_json *apps = cm_json_new(s->arena, CM_OBJECT);
@@ -151,6 +163,9 @@ static void describe(const struct hub_state_side *s, struct cm_str *out) {
         }
         if (of->more != NULL) {
             cm_json_set(s->arena, app, "more", of->more);
+        }
+        if (of->needs != NULL) {
+            cm_json_set(s->arena, app, "needsHuman", of->needs);
         }
         cm_json_set(s->arena, apps, of->name, app);
     }
@@ -220,6 +235,9 @@ static bool visit_cluster(void *ctx, const char *cluster, void *changed) {
     s->app_room = 0;
     hub_state_news_add(s->news.clusters, cluster);
     w->rc = hub_unwritten_apps(s->pass->db, s->list, cluster, note_app, s, w->err);
+    if (w->rc == CM_OK && s->list == HUB_UNWRITTEN_ACTUAL) {
+        w->rc = hub_needs_settle(s->pass->db, cluster, note_need, s, w->err);
+    }
     w->rc = w->rc < 0 ? w->rc : add_apps(s, changed, w->err);
     return w->rc == CM_OK;
 }

@@ -75,9 +75,10 @@ struct hub_state_app {
     struct cm_sha256 bundle;
     const char *repo;
     const char *revision;
-    bool observed;        // by an agent that applies nothing
-    bool differs;         // what is observed, from its bundle
-    struct cm_json *more; // objects of which not all that differs is told; NULL: none
+    bool observed;         // by an agent that applies nothing
+    bool differs;          // what is observed, from its bundle
+    struct cm_json *more;  // objects of which not all that differs is told; NULL: none
+    struct cm_json *needs; // what only people can settle, by workload; NULL: nothing
 };
 
 // One of the two branches while it is staged.

@@ -60,15 +60,13 @@ static struct hub_need_row read_row(struct hub_stmt *stmt) {
     return row;
 }
 
-enum cm_rc hub_needs_each(struct hub_db *db, const char *cluster, const char *app,
-                          void (*visit)(void *ctx, const struct hub_need_row *row), void *ctx,
-                          struct cm_err *err) {
-    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err,
-                                 "SELECT cluster, app, key, why, revision, form, bundle, at_ms,"
-                                 " waits FROM"
-                                 " needs_human WHERE cluster = ?1 AND app = ?2",
-                                 "tt", cluster, app);
+#define SELECT                                                                                     \
+    "SELECT cluster, app, key, why, revision, form, bundle, at_ms, waits FROM needs_human WHERE "
+
+static enum cm_rc visit_all(struct hub_stmt *stmt,
+                            void (*visit)(void *ctx, const struct hub_need_row *row), void *ctx,
+                            struct cm_err *err) {
+    enum cm_rc rc = CM_OK;
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         struct hub_need_row row = read_row(stmt);
@@ -76,4 +74,24 @@ enum cm_rc hub_needs_each(struct hub_db *db, const char *cluster, const char *ap
         visit(ctx, &row);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
+enum cm_rc hub_needs_each(struct hub_db *db, const char *cluster, const char *app,
+                          void (*visit)(void *ctx, const struct hub_need_row *row), void *ctx,
+                          struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc =
+        hub_db_query(db, &stmt, err, SELECT "cluster = ?1 AND app = ?2", "tt", cluster, app);
+
+    return rc < 0 ? rc : visit_all(stmt, visit, ctx, err);
+}
+
+enum cm_rc hub_needs_settle(struct hub_db *db, const char *cluster,
+                            void (*visit)(void *ctx, const struct hub_need_row *row), void *ctx,
+                            struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(
+        db, &stmt, err, SELECT "cluster = ?1 AND waits = 0 ORDER BY app, key", "t", cluster);
+
+    return rc < 0 ? rc : visit_all(stmt, visit, ctx, err);
 }

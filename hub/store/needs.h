@@ -51,6 +51,12 @@ CM_MUSTUSE enum cm_rc hub_needs_end_cluster(struct hub_db *db, const char *clust
 // hub_needs_any tells whether there are any at all.
 CM_MUSTUSE enum cm_rc hub_needs_any(struct hub_db *db, bool *out, struct cm_err *err);
 
+// hub_needs_settle visits those of a cluster by App and key that do not merely wait; nothing may be
+// written meanwhile.
+CM_MUSTUSE enum cm_rc hub_needs_settle(struct hub_db *db, const char *cluster,
+                                       void (*visit)(void *ctx, const struct hub_need_row *row),
+                                       void *ctx, struct cm_err *err);
+
 // hub_needs_each visits those of an App on a cluster; nothing may be written meanwhile.
 CM_MUSTUSE enum cm_rc hub_needs_each(struct hub_db *db, const char *cluster, const char *app,
                                      void (*visit)(void *ctx, const struct hub_need_row *row),

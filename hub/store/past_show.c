@@ -25,6 +25,7 @@ struct alike {
     uint64_t frozen;   // by which freezes
     int weight;        // per cent of the traffic that a release has; -1: none is being shifted
     const char *waits; // what a controller waits for; NULL: for nobody
+    const char *needs; // what only people can settle; NULL: nothing
     struct past_fold fold;
 };
 
@@ -32,6 +33,7 @@ struct alike {
 struct shift {
     int weight;        // -1: it shifts no traffic
     const char *waits; // for what; NULL: for nobody
+    const char *needs; // what failed and serves all the same; NULL: nothing
     int64_t since_ms;
 };
 
@@ -53,6 +55,7 @@ struct showing {
         uint64_t frozen;
         int weight;
         const char *waits;
+        const char *needs;
         struct alike *alike;
     } recent[RECENT]; // of the present App: most clusters are like one before
 };
@@ -131,9 +134,9 @@ static int64_t since(const struct showing *s, size_t cluster, const char *state)
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
     const char *key = cm_arena_strf(
-        s->read->arena, "%s %s %s %s %llx %d %s%s%s", like->app, like->desired->release,
+        s->read->arena, "%s %s %s %s %llx %d %s\n%s%s%s", like->app, like->desired->release,
         like->actual->release, like->state, (unsigned long long)like->frozen, like->weight,
-        like->waits == NULL ? "" : like->waits,
+        like->waits == NULL ? "" : like->waits, like->needs == NULL ? "" : like->needs,
         like->running == NULL ? "" : "\n", // that nothing runs is not that it runs as desired
         like->running == NULL ? "" : like->running->images);
     struct alike *found = cm_map_get(s->alike, key);
@@ -153,9 +156,10 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
     if (recent->desired != like->desired || recent->actual != like->actual ||
         recent->state != like->state || recent->frozen != like->frozen ||
         recent->weight != like->weight || recent->waits != like->waits ||
-        recent->running != like->running) {
-        *recent = (struct recent){like->desired, like->actual, like->running, like->state,
-                                  like->frozen,  like->weight, like->waits,   make_alike(s, like)};
+        recent->needs != like->needs || recent->running != like->running) {
+        *recent = (struct recent){like->desired, like->actual, like->running,
+                                  like->state,   like->frozen, like->weight,
+                                  like->waits,   like->needs,  make_alike(s, like)};
     }
     return recent->alike;
 }
@@ -194,6 +198,7 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
         like.frozen = past_frozen_of(&s->frozen, app, cluster);
         like.weight = s->shifts[cluster].weight;
         like.waits = s->shifts[cluster].waits;
+        like.needs = s->shifts[cluster].needs;
         past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster, like.state));
     }
     return rc;
@@ -213,11 +218,11 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
                                   &s->images, err);
 }
 
-// What a controller did last, unless it has done anything else since: then it shifts no more, and
-// waits for nobody. That somebody has pods replaced is nothing of that. Of a workload that left Git
-// nothing more is heard, so what waits now is what people are needed for (hub/jobs/needs.h); but
-// that may be more than is kept, or a hub that was rebuilt knows of none, so that what waits since
-// Git said something else last waits, too.
+// What a controller did last, unless it has done anything else since: then it shifts no more,
+// waits for nobody, and needs nobody. That somebody has pods replaced is nothing of that. Of a
+// workload that left Git nothing more is heard, so what waits now is what people are needed for
+// (hub/jobs/needs.h); but that may be more than is kept, or a hub that was rebuilt knows of none,
+// so that what waits since Git said something else last waits, too.
 #define LAST(VERDICT, SURE)                                                                        \
     "SELECT c.number, d.weight, d.controller || ': ' || d.text, d.at_ms, " SURE " FROM (SELECT *"  \
     " FROM decision WHERE app = ?1 AND verdict = '" VERDICT "' AND at_ms BETWEEN ?2 AND ?3 AND"    \
@@ -225,12 +230,16 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
     " WHERE NOT EXISTS (SELECT 1 FROM decision e WHERE e.cluster = d.cluster AND e.key = d.key"    \
     " AND e.number > d.number AND e.at_ms <= ?3 AND e.seen_ms <= ?4 AND e.verdict <> "             \
     "'restarted')"
-static const char last_weight[] = LAST("weight", "1");
-static const char last_wait[] = LAST("waiting", "1");
-static const char waits_now[] =
-    LAST("waiting", "EXISTS (SELECT 1 FROM needs_human n WHERE n.cluster = d.cluster AND"
-                    " n.app = ?1 AND n.key = d.key) OR NOT EXISTS (SELECT 1 FROM pair p WHERE"
-                    " p.cluster = d.cluster AND p.app = ?1)");
+#define NOW(WAITS)                                                                                 \
+    "EXISTS (SELECT 1 FROM needs_human n WHERE n.cluster = d.cluster AND n.app = ?1 AND n.key ="   \
+    " d.key AND n.waits = " WAITS ") OR NOT EXISTS (SELECT 1 FROM pair p WHERE p.cluster ="        \
+    " d.cluster AND p.app = ?1)"
+enum last { LAST_WEIGHT, LAST_WAIT, LAST_NEED };
+static const char *const lasts[][2] = {
+    [LAST_WEIGHT] = {LAST("weight", "1"), LAST("weight", "1")},
+    [LAST_WAIT] = {LAST("waiting", "1"), LAST("waiting", NOW("1"))},
+    [LAST_NEED] = {LAST("failed_forward", "1"), LAST("failed_forward", NOW("0"))},
+};
 
 static const char *one_text(struct showing *s, const char *text) {
     const char *found = cm_map_get(s->waits, text);
@@ -249,24 +258,33 @@ static bool counts(const struct showing *s, struct hub_stmt *stmt, size_t cluste
            hub_stmt_int(stmt, 3) >= s->axes[HUB_PAST_DESIRED].cells[cluster].since_ms;
 }
 
-static enum cm_rc read_last(struct showing *s, const char *app, bool waits, struct cm_err *err) {
+static void take_last(struct showing *s, enum last which, struct hub_stmt *stmt, size_t cluster) {
+    const char *words = hub_stmt_text(stmt, 2);
+
+    if (which == LAST_NEED) {
+        s->shifts[cluster].needs = one_text(s, words);
+        return;
+    }
+    s->shifts[cluster] = (struct shift){.weight = (int)hub_stmt_int(stmt, 1),
+                                        .waits = which == LAST_WAIT ? one_text(s, words) : NULL,
+                                        .since_ms = hub_stmt_int(stmt, 3)};
+}
+
+static enum cm_rc read_last(struct showing *s, const char *app, enum last which,
+                            struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     const struct hub_past_when *when = &s->scope.when;
     int64_t heard_by = when->known ? when->at_ms : INT64_MAX;
-    int64_t from_ms = waits ? 0 : when->at_ms - WEIGHTS_MS;
+    int64_t from_ms = which == LAST_WEIGHT ? when->at_ms - WEIGHTS_MS : 0;
     bool now = !s->scope.select.timed && s->scope.select.back == 0;
-    const char *sql = !waits ? last_weight : now ? waits_now : last_wait;
-    enum cm_rc rc = hub_db_query(s->read->db, &stmt, err, sql, "tiiii", app, from_ms, when->at_ms,
-                                 heard_by, (int64_t)WEIGHTS_MAX);
+    enum cm_rc rc = hub_db_query(s->read->db, &stmt, err, lasts[which][now ? 1 : 0], "tiiii", app,
+                                 from_ms, when->at_ms, heard_by, (int64_t)WEIGHTS_MAX);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         size_t cluster = (size_t)hub_stmt_int(stmt, 0);
 
         if (cluster < s->read->count && counts(s, stmt, cluster)) {
-            s->shifts[cluster] =
-                (struct shift){.weight = (int)hub_stmt_int(stmt, 1),
-                               .waits = waits ? one_text(s, hub_stmt_text(stmt, 2)) : NULL,
-                               .since_ms = hub_stmt_int(stmt, 3)};
+            take_last(s, which, stmt, cluster);
         }
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
@@ -277,9 +295,10 @@ static enum cm_rc read_shifts(struct showing *s, const char *app, struct cm_err 
     for (size_t i = 0; i < s->read->count; i++) {
         s->shifts[i] = (struct shift){.weight = -1};
     }
-    enum cm_rc rc = read_last(s, app, false, err);
+    enum cm_rc rc = read_last(s, app, LAST_WEIGHT, err);
 
-    return rc < 0 ? rc : read_last(s, app, true, err);
+    rc = rc < 0 ? rc : read_last(s, app, LAST_WAIT, err);
+    return rc < 0 ? rc : read_last(s, app, LAST_NEED, err);
 }
 
 static enum cm_rc show_app(void *ctx, const char *app, struct cm_err *err) {
@@ -328,6 +347,13 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
     }
     if (alike->waits != NULL) {
         cm_json_set_string(r->arena, item, "waits", alike->waits);
+    }
+    if (alike->needs != NULL) {
+        cm_json_set_string(r->arena, item, "needsHuman",
+                           cm_arena_strf(r->arena,
+                                         "%s; it failed and serves all the same: commit another "
+                                         "release, or the one before",
+                                         alike->needs));
     }
     *out = item;
     return rc;

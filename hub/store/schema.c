@@ -786,13 +786,24 @@ static const char *const step_54[] = {
     NULL,
 };
 
+static const char *const step_55[] = {
+    // The state repository tells what only people can settle.
+    "CREATE TRIGGER unobserved_needs AFTER INSERT ON needs_human WHEN new.waits = 0 BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    "CREATE TRIGGER unobserved_needs_no_more AFTER DELETE ON needs_human WHEN old.waits = 0 BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (old.cluster, old.app); END",
+    "INSERT OR REPLACE INTO unobserved (cluster, app) SELECT cluster, app FROM needs_human WHERE"
+    " waits = 0",
+    NULL,
+};
+
 static const char *const *const steps[] = {
-    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,
-    step_10, step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18,
-    step_19, step_20, step_21, step_22, step_23, step_24, step_25, step_26, step_27,
-    step_28, step_29, step_30, step_31, step_32, step_33, step_34, step_35, step_36,
-    step_37, step_38, step_39, step_40, step_41, step_42, step_43, step_44, step_45,
-    step_46, step_47, step_48, step_49, step_50, step_51, step_52, step_53, step_54};
+    step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
+    step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
+    step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
+    step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39, step_40,
+    step_41, step_42, step_43, step_44, step_45, step_46, step_47, step_48, step_49, step_50,
+    step_51, step_52, step_53, step_54, step_55};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -827,7 +838,7 @@ static const char *const set_version[] = {
     VERSION(28), VERSION(29), VERSION(30), VERSION(31), VERSION(32), VERSION(33), VERSION(34),
     VERSION(35), VERSION(36), VERSION(37), VERSION(38), VERSION(39), VERSION(40), VERSION(41),
     VERSION(42), VERSION(43), VERSION(44), VERSION(45), VERSION(46), VERSION(47), VERSION(48),
-    VERSION(49), VERSION(50), VERSION(51), VERSION(52), VERSION(53), VERSION(54)};
+    VERSION(49), VERSION(50), VERSION(51), VERSION(52), VERSION(53), VERSION(54), VERSION(55)};
 _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                "each step ends with its version");
 

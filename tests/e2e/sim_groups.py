@@ -1,7 +1,9 @@
 #!/usr/bin/env python3
 """Apps that are one release: what was rejected goes back with its group where the App says so, else
 people are told; and where only they can settle what became of a release, that stays in sight."""
+import datetime
 import pathlib
+import subprocess
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
@@ -14,6 +16,10 @@ WORDS = "Failed checks threshold reached 5"
 CLUSTERS = ("c01", "c02", "c03")
 LATE = "ReplicaSet web-1 has timed out progressing"
 AGAIN = "the next change of its pods starts it again"
+
+
+def at(ms):
+    return datetime.datetime.fromtimestamp(ms / 1000, datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def key(app):
@@ -100,6 +106,10 @@ class Groups(SimStory):
         self.wait_images("4", "4", "3", app="pay")
         self.wait_none()
 
+    def state(self, *words):
+        return subprocess.run(["git", "-C", self.hub.data / "data" / "state.git", *words], capture_output=True,
+                              text=True, check=True, timeout=60).stdout
+
     def test_4_what_failed_and_serves_needs_people_until_a_release_is_promoted(self):
         self.sim.ask("decide", "c01", key("web"), "failed-forward", WORDS)
         self.wait_problem("web", "c01", WORDS)
@@ -108,8 +118,16 @@ class Groups(SimStory):
         self.assertIn("1 release was rejected or failed, and only people can settle it",
                       self.hub.run("fleet", "health", check=False).stdout)
         self.assertIn(WORDS, self.hub.run("describe", "status", "web", "--cluster", "c01").stdout)
+        self.assertIn(f"flagger: {WORDS}; it failed", self.hub.run("show", "c01:web").stdout)
+        wait_for(lambda: f"+        \"{key('web')}\": \"flagger failed" in self.state("diff", "desired", "actual"),
+                 SOON, "the state repository to say so", 0.2)
+        self.assertIn("Holdfast-Cause: needs human", self.state("log", "--format=%B", "actual"))
+        failed, = self.hub.get("events", "--kind", "release.failed_forward")
         self.sim.ask("decide", "c01", key("web"), "promoted", "")
         self.wait_none()
+        self.assertNotIn(WORDS, self.hub.run("show", "c01:web").stdout)
+        self.assertIn(WORDS, self.hub.run("show", f"c01:web@{{{at(failed['atMs'])}}}").stdout)
+        wait_for(lambda: "needsHuman" not in self.state("diff", "desired", "actual"), SOON, "it to be over", 0.2)
 
     def test_5_so_does_what_cannot_be_kept_out_until_git_says_another_release(self):
         self.follow()

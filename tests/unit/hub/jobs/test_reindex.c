@@ -190,7 +190,9 @@ static void decide(struct history *h) {
                                    .app = apps[number % APPS],
                                    .key = "Deployment.apps/default/web",
                                    .controller = "flagger",
-                                   .verdict = number % 2 == 0 ? "rejected" : "promoted",
+                                   .verdict = number % 5 == 3   ? "failed_forward"
+                                              : number % 2 == 0 ? "rejected"
+                                                                : "promoted",
                                    .bad_revision = "abc000",
                                    .good_revision = "abc001",
                                    .text = "it failed; its log ends: password=hunter2",

@@ -14,6 +14,7 @@
 #include "hub/store/db.h"
 #include "hub/store/desired.h"
 #include "hub/store/events.h"
+#include "hub/store/needs.h"
 #include "hub/store/past_lines.h"
 #include "hub/store/status.h"
 #include "hub/store/unwritten.h"
@@ -442,6 +443,35 @@ static void an_object_that_is_told_as_a_whole_stands_there_as_it_is(void **state
     expect(&f, "git -C state.git log -1 --format=%B actual | grep -c 'Cause: added'", "1");
     report(&f, "c01", "shop", CONFIG, 2);
     assert_int_equal(hub_drift_clear(f.db, "c01", "ConfigMap/shop/cfg", &f.err), CM_OK);
+    pass(&f);
+    expect(&f, DRIFTED, "");
+}
+
+static void need(struct fixture *f, const char *key, const char *why, bool waits) {
+    const struct hub_need_row row = {.cluster = "c01",
+                                     .app = "shop",
+                                     .key = key,
+                                     .why = why,
+                                     .revision = "",
+                                     .form = "",
+                                     .waits = waits};
+
+    assert_int_equal(hub_needs_put(f->db, &row, &f->err), CM_OK);
+}
+
+static void what_only_people_can_settle_is_said_of_what_is_there(void **state) {
+    CM_CLEANUP(fixture_done) struct fixture f = fixture_of(*state);
+
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    first_pass(&f);
+    need(&f, "D", "look", false);
+    need(&f, "E", "w", true);
+    pass(&f);
+    expect(&f, "git -C state.git diff desired actual | grep '^[-+] ' | tr -d ' \\n'",
+           "+\"needsHuman\":{+\"D\":\"look\"+},");
+    expect(&f, "git -C state.git log -1 --format=%B actual | grep -c 'Cause: needs human'", "1");
+    assert_int_equal(hub_needs_end(f.db, "c01", "shop", "D", &f.err), CM_OK);
     pass(&f);
     expect(&f, DRIFTED, "");
 }
@@ -912,6 +942,7 @@ int main(int argc, char **argv) {
         TEST(a_field_that_differs_is_the_difference),
         TEST(a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields),
         TEST(an_object_that_is_told_as_a_whole_stands_there_as_it_is),
+        TEST(what_only_people_can_settle_is_said_of_what_is_there),
         TEST(a_missing_object_is_missing),
         TEST(what_is_still_to_be_applied_differs_and_then_no_longer),
         TEST(what_an_agent_makes_up_stays_in_its_clusters_folder),

@@ -744,6 +744,33 @@ static void who_waits_for_somebody_is_shown_to_wait_until_he_goes_on(void **stat
     assert_string_equal(word(a, item, "waits"), "-");
 }
 
+static const char *needed(void **state, struct cm_arena *a, const char *select) {
+    const struct cm_json *json =
+        ask(state, a, hub_past_show, &(struct hub_past_ask){.select = select});
+
+    const char *words =
+        cm_json_string(cm_json_get(cm_json_get(json, "items")->first, "needsHuman"));
+
+    return words == NULL ? "-" : words;
+}
+
+static void
+what_failed_and_serves_is_shown_to_need_people_until_its_controller_goes_on(void **state) {
+    static const char words[] = "flagger: so; it failed and serves all the same: commit another "
+                                "release, or the one before";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    int64_t at_ms = THEN_MS + 4 * HOUR_MS; // six hours ago
+
+    decide(*state, "weight", 50, at_ms, at_ms);
+    decide(*state, "failed_forward", 100, at_ms + HOUR_MS, at_ms + HOUR_MS);
+    assert_string_equal(needed(state, a, "a"), words); // Git says nothing else since
+    decide(*state, "started", 20, at_ms + 3 * HOUR_MS, at_ms + 3 * HOUR_MS);
+    assert_string_equal(needed(state, a, "a@{330.minutes.ago}"), "-");
+    assert_string_equal(needed(state, a, "a@{4.hours.ago}"), words);
+    assert_string_equal(needed(state, a, "b@{4.hours.ago}"), "-");
+    assert_string_equal(needed(state, a, "a"), "-");
+}
+
 // state_now tells how `a` is now.
 static const char *state_now(void **state, struct cm_arena *a) {
     const struct cm_json *json =
@@ -1256,6 +1283,7 @@ int main(void) {
         TEST(until_it_is_healthy_the_release_before_may_run),
         TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
         TEST(a_comparison_says_of_how_much_nobody_knows),
+        TEST(what_failed_and_serves_is_shown_to_need_people_until_its_controller_goes_on),
         TEST(who_waits_for_somebody_is_shown_to_wait_until_he_goes_on),
         TEST(who_waits_with_what_has_left_git_is_not_shown_to_wait_now),
         TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
