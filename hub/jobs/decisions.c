@@ -21,6 +21,7 @@
 #include "hub/store/needs.h"
 #include "hub/store/proven.h"
 #include "hub/store/status.h"
+#include "hub/store/unwritten.h"
 
 enum {
     WEIGHT_PAUSE_MS = 20000, // an agent leaves 30 s
@@ -391,6 +392,9 @@ static enum cm_rc put(struct decisions_job *j, struct hub_db *db, const Holdfast
     j->result.counts[place_of(d)]++;
     j->result.provisional += row.provisional ? 1 : 0;
     rc = quiet ? CM_OK : add_event(j, db, d, err);
+    rc = rc < 0 || d->verdict == HOLDFAST__V1__VERDICT__WEIGHT
+             ? rc
+             : hub_unwritten_hurry(db, j->cluster, row.app, err);
     rc = rc < 0 ? rc : put_verdict(j, db, d, err);
     rc = rc < 0 ? rc : put_need(j, db, d, &row, err);
     rc = rc < 0 ? rc : put_proven(j, db, d, err);

@@ -9,6 +9,8 @@
 #include "common/list.h"
 #include "common/map.h"
 #include "common/mem.h"
+#include "common/object/field.h"
+#include "common/object/path.h"
 #include "common/object/who.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
@@ -28,6 +30,11 @@
 #define DRIFT_EVENTS_MAX 100
 #define DRIFT_ROWS_MAX 10000
 #define ACTUAL_BYTES_MAX ((int64_t)16 * 1024 * 1024)
+
+// For how long another value of what other controllers have by right may wait to be written to the
+// state repository.
+#define WEIGHTS_WAIT_MS ((int64_t)30 * 1000)
+#define REPLICAS_WAIT_MS HUB_UNWRITTEN_WAIT_MAX_MS
 
 // What changed so long before it was told is an event with its own time.
 #define LATE_MS 10000
@@ -239,11 +246,41 @@ static bool is_drift(const Holdfast__V1__FieldDrift *field) {
     return field->difference == HOLDFAST__V1__DIFFERENCE__FOREIGN;
 }
 
-static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
-                            const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
-    enum cm_rc rc = CM_OK;
+// waits_of tells for how long another value of a field may wait to be written to the state
+// repository: what another controller has by right and changes step by step. What selects pods is
+// no such step.
+static int64_t waits_of(const Holdfast__V1__ObjectReport *object,
+                        const Holdfast__V1__FieldDrift *field) {
+    if (field->difference != HOLDFAST__V1__DIFFERENCE__BY_RIGHT ||
+        strncmp(object->key, "Service/", 8) == 0) {
+        return 0;
+    }
+    return strcmp(field->path, "spec.replicas") == 0 ? REPLICAS_WAIT_MS : WEIGHTS_WAIT_MS;
+}
 
-    for (size_t i = 0; rc == CM_OK && i < object->n_drift && r->drift_room > 0; i++) {
+// forget_drift removes what is on record of the object and not among its first fields.
+static enum cm_rc forget_drift(const struct report_work *r, struct hub_db *db,
+                               const Holdfast__V1__ObjectReport *object, size_t count,
+                               struct cm_err *err) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_json *paths = cm_json_new(r->arena, CM_ARRAY);
+
+    for (size_t i = 0; i < count; i++) {
+        cm_json_append(paths, cm_json_new_string(r->arena, object->drift[i]->path));
+    }
+    cm_json_write_compact(paths, &text);
+    return hub_drift_keep(db, r->cluster, object->app, object->key, cm_str_get(&text), err);
+}
+
+static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
+                            const Holdfast__V1__ObjectReport *object,
+                            const struct hub_drift_had *had, struct cm_err *err) {
+    size_t room = r->drift_room + had->rows;
+    size_t count = object->n_drift < room ? object->n_drift : room;
+    enum cm_rc rc = had->rows == 0 ? CM_OK : forget_drift(r, db, object, count, err);
+
+    r->drift_room = room - count;
+    for (size_t i = 0; rc == CM_OK && i < count; i++) {
         const Holdfast__V1__FieldDrift *field = object->drift[i];
         struct hub_drift_row row = {
             .cluster = r->cluster,
@@ -257,10 +294,10 @@ static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
             .operation = field->operation,
             .class = class_of(field),
             .capture = capture_of(field),
+            .waits_ms = waits_of(object, field),
             .at_ms = field->at_ms,
         };
         rc = hub_drift_put(db, &row, err);
-        r->drift_room--;
     }
     return rc;
 }
@@ -352,12 +389,12 @@ static enum cm_rc add_cleared_event(struct report_work *r, struct hub_db *db,
                           err);
 }
 
-// tell_cleared counts in *out_rows what is on record of the object.
+// tell_cleared says in *had what is on record of the object.
 static enum cm_rc tell_cleared(struct report_work *r, struct hub_db *db,
-                               const Holdfast__V1__ObjectReport *object, size_t *out_rows,
+                               const Holdfast__V1__ObjectReport *object, struct hub_drift_had *had,
                                struct cm_err *err) {
     struct cleared c = {.object = object};
-    enum cm_rc rc = hub_drift_paths(db, r->cluster, object->key, note_cleared, &c, out_rows, err);
+    enum cm_rc rc = hub_drift_paths(db, r->cluster, object->key, note_cleared, &c, had, err);
 
     rc = rc < 0 || c.count == 0 ? rc : add_cleared_event(r, db, &c, err);
     cm_str_done(&c.names);
@@ -470,22 +507,62 @@ static bool tells_secret(const char *key, const struct cm_json *tree) {
            ((data != NULL && !is_hashed(data)) || (texts != NULL && !is_hashed(texts)));
 }
 
-// write_actual writes in canonical form what an agent calls that; nothing if it is something else.
-static void write_actual(struct report_work *r, const Holdfast__V1__ObjectReport *object,
-                         struct cm_str *out) {
+// What is there of an object, in canonical form; empty: it is not told, or there is no room.
+struct whole {
+    struct cm_str text;
+    struct cm_sha256 firm; // of that without the values that wait
+    bool waits;            // there are some
+};
+
+static void whole_done(struct whole *w) {
+    cm_str_done(&w->text);
+}
+
+// blank_waiting takes the values that wait out of what is there, and tells whether there were any,
+// and all could be.
+static bool blank_waiting(const struct report_work *r, const Holdfast__V1__ObjectReport *object,
+                          struct cm_json *tree) {
+    bool waits = false;
+
+    for (size_t i = 0; i < object->n_drift; i++) {
+        const Holdfast__V1__FieldDrift *field = object->drift[i];
+        struct cm_path path;
+
+        if (waits_of(object, field) == 0) {
+            continue;
+        }
+        if (!cm_field_parse(r->arena, field->path, &path) ||
+            !cm_field_set(r->arena, tree, &path, cm_json_new(r->arena, CM_NULL))) {
+            return false;
+        }
+        waits = true;
+    }
+    return waits;
+}
+
+// write_whole writes what an agent calls that; nothing if it is something else.
+static void write_whole(const struct report_work *r, const Holdfast__V1__ObjectReport *object,
+                        struct whole *out) {
+    CM_CLEANUP(cm_str_done) struct cm_str firm = {0};
     struct cm_json *tree = NULL;
     struct cm_err err;
 
     if (cm_json_parse(r->arena, (const char *)object->actual.data, object->actual.len, NULL, &tree,
-                      &err) == CM_OK &&
-        tree->type == CM_OBJECT && !tells_secret(object->key, tree)) {
-        cm_json_write_canonical(tree, out);
+                      &err) < 0 ||
+        tree->type != CM_OBJECT || tells_secret(object->key, tree)) {
+        return;
+    }
+    cm_json_write_canonical(tree, &out->text);
+    out->waits = blank_waiting(r, object, tree);
+    if (out->waits) {
+        cm_json_write_canonical(tree, &firm);
+        out->firm = cm_sha256(firm.data, firm.len);
     }
 }
 
 // take_actual fills in all that is there of an object, if it is told and there is room for it.
-static enum cm_rc take_actual(struct report_work *r, struct hub_db *db,
-                              const Holdfast__V1__ObjectReport *object, struct cm_str *text,
+static enum cm_rc take_actual(const struct report_work *r, struct hub_db *db,
+                              const Holdfast__V1__ObjectReport *object, struct whole *whole,
                               struct hub_object_row *row, struct cm_err *err) {
     int64_t kept = 0;
 
@@ -494,12 +571,24 @@ static enum cm_rc take_actual(struct report_work *r, struct hub_db *db,
     }
     enum cm_rc rc = hub_objects_actual_bytes(db, r->cluster, object->key, &kept, err);
     if (rc == CM_OK && kept + (int64_t)object->actual.len <= ACTUAL_BYTES_MAX) {
-        write_actual(r, object, text);
+        write_whole(r, object, whole);
     }
-    row->actual = cm_str_get(text);
-    row->actual_size = text->len;
-    row->drift_more = row->drift_more || text->len == 0;
+    row->actual = cm_str_get(&whole->text);
+    row->actual_size = whole->text.len;
+    row->firm = whole->firm.bytes;
+    row->firm_size = whole->waits ? sizeof(whole->firm.bytes) : 0;
+    row->drift_more = row->drift_more || whole->text.len == 0;
     return rc;
+}
+
+// wait_for_more: values that may wait were there before, and perhaps are other ones now. That they
+// came, or went, is written at once.
+static enum cm_rc wait_for_more(const struct report_work *r, struct hub_db *db,
+                                const Holdfast__V1__ObjectReport *object,
+                                const struct hub_drift_had *had, struct cm_err *err) {
+    return had->waits_ms == 0
+               ? CM_OK
+               : hub_unwritten_wait(db, r->cluster, object->app, r->now_ms + had->waits_ms, err);
 }
 
 static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
@@ -516,9 +605,9 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
         .fought = object->fought,
         .at_ms = object->at_ms,
     };
-    CM_CLEANUP(cm_str_done) struct cm_str actual = {0};
-    size_t rows = 0;
-    enum cm_rc rc = tell_cleared(r, db, object, &rows, err);
+    CM_CLEANUP(whole_done) struct whole whole = {0};
+    struct hub_drift_had had;
+    enum cm_rc rc = tell_cleared(r, db, object, &had, err);
 
     if (rc < 0 || object->removed) {
         return rc < 0 ? rc : hub_objects_remove(db, r->cluster, object->key, err);
@@ -526,10 +615,9 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
     rc = tell_new_drift(r, db, object, err);
     rc = rc < 0 ? rc : tell_fight(r, db, object, err);
     rc = rc < 0 ? rc : tell_happened(r, db, object, &row.happened_ms, err);
-    rc = rc < 0 || rows == 0 ? rc : hub_drift_clear(db, r->cluster, object->key, err);
-    r->drift_room += rows;
-    rc = rc < 0 ? rc : put_drift(r, db, object, err);
-    rc = rc < 0 ? rc : take_actual(r, db, object, &actual, &row, err);
+    rc = rc < 0 ? rc : wait_for_more(r, db, object, &had, err);
+    rc = rc < 0 ? rc : put_drift(r, db, object, &had, err);
+    rc = rc < 0 ? rc : take_actual(r, db, object, &whole, &row, err);
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
 }
 

@@ -99,13 +99,15 @@ static bool has_changes(const struct hub_state_writer *w) {
 
 static enum cm_rc remove_written(const struct hub_state_writer *w, struct hub_db *db,
                                  struct cm_err *err) {
+    const struct hub_unwritten_due desired = {HUB_UNWRITTEN_DESIRED, w->done.now_ms};
+    const struct hub_unwritten_due actual = {HUB_UNWRITTEN_ACTUAL, w->done.now_ms};
     enum cm_rc rc = CM_OK;
 
     if (w->done.desired_written > 0) {
-        rc = hub_unwritten_remove(db, HUB_UNWRITTEN_DESIRED, w->done.desired_written, err);
+        rc = hub_unwritten_remove(db, &desired, w->done.desired_written, err);
     }
     if (rc == CM_OK && w->done.actual_written > 0) {
-        rc = hub_unwritten_remove(db, HUB_UNWRITTEN_ACTUAL, w->done.actual_written, err);
+        rc = hub_unwritten_remove(db, &actual, w->done.actual_written, err);
     }
     if (rc == CM_OK && has_changes(w)) {
         rc = hub_past_lines_written(db, w->done.changes_written, w->done.changes_listed, err);

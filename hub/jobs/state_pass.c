@@ -193,7 +193,7 @@ enum cm_rc hub_state_pass_run(struct hub_state_pass *p, struct hub_state_done *o
                               struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
-    *out = (struct hub_state_done){0};
+    *out = (struct hub_state_done){.now_ms = cm_clock_unix_ms()};
     p->arena = a;
     enum cm_rc rc = run(p, out, err);
     p->arena = NULL;

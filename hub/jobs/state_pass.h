@@ -38,6 +38,7 @@ struct hub_state_done {
     bool fresh; // it is new, or of another epoch: nothing was done, all is to be written
     int64_t desired_written; // up to this row of what is unwritten; 0: none
     int64_t actual_written;
+    int64_t now_ms;          // what was due then, Unix time
     bool wants_changes;      // lines of the past are to be kept from now on
     int64_t changes_written; // up to this line; 0: none
     bool changes_listed;     // and all that was before

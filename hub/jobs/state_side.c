@@ -268,7 +268,8 @@ static enum cm_rc stage(struct hub_state_side *s, struct hub_state_done *out, st
 static enum cm_rc run(struct hub_state_side *s, struct hub_state_done *out, int64_t *last,
                       struct cm_err *err) {
     struct walk w = {.side = s, .err = err, .rc = CM_OK};
-    enum cm_rc rc = hub_unwritten_each(s->pass->db, s->list, ROWS_MAX, note_row, s, last, err);
+    const struct hub_unwritten_due which = {s->list, out->now_ms};
+    enum cm_rc rc = hub_unwritten_each(s->pass->db, &which, ROWS_MAX, note_row, s, last, err);
 
     if (rc < 0 || *last == 0) {
         return rc;

@@ -797,13 +797,34 @@ static const char *const step_55[] = {
     NULL,
 };
 
+static const char *const step_56[] = {
+    // What changes all the time, and so waits to be written (hub/store/unwritten.h): for how long a
+    // field's value may, and from when on an App is to be written.
+    "ALTER TABLE drift ADD COLUMN waits_ms INTEGER NOT NULL DEFAULT 0",
+    "ALTER TABLE unobserved ADD COLUMN due_ms INTEGER NOT NULL DEFAULT 0",
+    // A hash of what is there, without the values that wait. Empty: none does.
+    "ALTER TABLE object ADD COLUMN firm BLOB NOT NULL DEFAULT x''",
+    "DROP TRIGGER object_put",
+    "CREATE TRIGGER object_put BEFORE INSERT ON object WHEN NOT EXISTS (SELECT 1 FROM object"
+    " WHERE cluster = new.cluster AND key = new.key AND app = new.app AND sha256 = new.sha256"
+    " AND (health = 4) = (new.health = 4) AND drift_more = new.drift_more"
+    " AND firm = new.firm AND (actual = new.actual OR firm <> x'')"
+    " AND (sha256 <> x'' OR (health = 0) = (new.health = 0))) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    "CREATE TRIGGER drift_set AFTER UPDATE ON drift WHEN (old.waits_ms = 0 OR new.waits_ms = 0)"
+    " AND (old.actual <> new.actual OR old.class <> new.class OR old.manager <> new.manager"
+    " OR old.user <> new.user OR old.waits_ms <> new.waits_ms) BEGIN"
+    " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (new.cluster, new.app); END",
+    NULL,
+};
+
 static const char *const *const steps[] = {
     step_1,  step_2,  step_3,  step_4,  step_5,  step_6,  step_7,  step_8,  step_9,  step_10,
     step_11, step_12, step_13, step_14, step_15, step_16, step_17, step_18, step_19, step_20,
     step_21, step_22, step_23, step_24, step_25, step_26, step_27, step_28, step_29, step_30,
     step_31, step_32, step_33, step_34, step_35, step_36, step_37, step_38, step_39, step_40,
     step_41, step_42, step_43, step_44, step_45, step_46, step_47, step_48, step_49, step_50,
-    step_51, step_52, step_53, step_54, step_55};
+    step_51, step_52, step_53, step_54, step_55, step_56};
 
 enum { STEPS = sizeof(steps) / sizeof(steps[0]) };
 
@@ -838,7 +859,8 @@ static const char *const set_version[] = {
     VERSION(28), VERSION(29), VERSION(30), VERSION(31), VERSION(32), VERSION(33), VERSION(34),
     VERSION(35), VERSION(36), VERSION(37), VERSION(38), VERSION(39), VERSION(40), VERSION(41),
     VERSION(42), VERSION(43), VERSION(44), VERSION(45), VERSION(46), VERSION(47), VERSION(48),
-    VERSION(49), VERSION(50), VERSION(51), VERSION(52), VERSION(53), VERSION(54), VERSION(55)};
+    VERSION(49), VERSION(50), VERSION(51), VERSION(52), VERSION(53), VERSION(54), VERSION(55),
+    VERSION(56)};
 _Static_assert(sizeof(set_version) / sizeof(set_version[0]) == STEPS + 1,
                "each step ends with its version");
 

@@ -111,14 +111,15 @@ enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
                            struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms,"
-        " drift_more, fought, happened_ms, actual) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9,"
+        " drift_more, fought, happened_ms, actual, firm) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
+        " ?9,"
         " max(?10, ifnull((SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?3), 0)),"
-        " ?11)";
+        " ?11, ?12)";
 
-    return hub_db_run(db, err, sql, "tttbitiiiib", row->cluster, row->app, row->key, row->sha256,
+    return hub_db_run(db, err, sql, "tttbitiiiibb", row->cluster, row->app, row->key, row->sha256,
                       row->sha256_size, (int64_t)row->health, row->message, row->at_ms,
                       (int64_t)row->drift_more, (int64_t)row->fought, row->happened_ms, row->actual,
-                      row->actual_size);
+                      row->actual_size, row->firm, row->firm_size);
 }
 
 // number_of reads a number of an object; 0 if it is not on record.
@@ -174,34 +175,59 @@ enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *k
                       key);
 }
 
-enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, struct cm_err *err) {
-    static const char sql[] =
-        "INSERT OR REPLACE INTO drift (cluster, app, key, path, desired, actual, manager,"
-        " operation, class, at_ms, capture, user)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
+enum cm_rc hub_drift_keep(struct hub_db *db, const char *cluster, const char *app, const char *key,
+                          const char *paths, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "DELETE FROM drift WHERE cluster = ?1 AND key = ?3"
+                      " AND (app <> ?2 OR path NOT IN (SELECT value FROM json_each(?4)))",
+                      "tttt", cluster, app, key, paths);
+}
 
+static enum cm_rc run_drift(struct hub_db *db, const char *sql, const struct hub_drift_row *row,
+                            struct cm_err *err) {
     return hub_db_run(db, err, sql,
                       "ttttttt"
-                      "ttiit",
+                      "ttiiti",
                       row->cluster, row->app, row->key, row->path, row->desired, row->actual,
                       row->manager, row->operation, row->class, row->at_ms, (int64_t)row->capture,
-                      row->user == NULL ? "" : row->user);
+                      row->user == NULL ? "" : row->user, row->waits_ms);
+}
+
+// What is there already is changed, so that what is told again is no news to the triggers.
+enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row, struct cm_err *err) {
+    static const char change[] =
+        "UPDATE drift SET desired = ?5, actual = ?6, manager = ?7, operation = ?8, class = ?9,"
+        " at_ms = ?10, capture = ?11, user = ?12, waits_ms = ?13"
+        " WHERE cluster = ?1 AND key = ?3 AND path = ?4 AND app = ?2";
+    static const char add[] =
+        "INSERT OR REPLACE INTO drift (cluster, app, key, path, desired, actual, manager,"
+        " operation, class, at_ms, capture, user, waits_ms)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+    enum cm_rc rc = run_drift(db, change, row, err);
+
+    return rc < 0 || hub_db_changes(db) > 0 ? rc : run_drift(db, add, row, err);
 }
 
 enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
-                           void (*visit)(void *ctx, const char *path), void *ctx, size_t *out_rows,
-                           struct cm_err *err) {
+                           void (*visit)(void *ctx, const char *path), void *ctx,
+                           struct hub_drift_had *out, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT path, class = 'foreign' FROM drift WHERE cluster = ?1 AND key = ?2",
-        "tt", cluster, key);
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT path, class = 'foreign', waits_ms FROM drift"
+                                 " WHERE cluster = ?1 AND key = ?2",
+                                 "tt", cluster, key);
 
-    *out_rows = 0;
+    *out = (struct hub_drift_had){0};
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        int64_t waits_ms = hub_stmt_int(stmt, 2);
+
         if (hub_stmt_int(stmt, 1) != 0) {
             visit(ctx, hub_stmt_text(stmt, 0));
         }
-        ++*out_rows;
+        if (waits_ms > 0 && (out->waits_ms == 0 || waits_ms < out->waits_ms)) {
+            out->waits_ms = waits_ms;
+        }
+        out->rows++;
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }

@@ -74,6 +74,8 @@ struct hub_object_row {
     int64_t happened_ms; // of the last that is told by now; an earlier one changes nothing
     const void *actual;  // canonical form of what is there; may be empty
     size_t actual_size;
+    const uint8_t *firm; // hash of that without the values that wait; may be empty: none does
+    size_t firm_size;
     int64_t at_ms;
 };
 CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
@@ -103,18 +105,27 @@ struct hub_drift_row {
     const char *operation;
     const char *class; // "foreign", "right", "noise" or "ignored"; only the first is drift
     int capture;       // a rule of the App says that it goes into Git; -1: that it does not
+    int64_t waits_ms;  // for how long another value of it may wait to be written to the state
+                       // repository
     int64_t at_ms;
 };
-// hub_drift_clear removes the drift of one object; put adds a field of it.
+// hub_drift_clear removes the drift of one object, hub_drift_keep all that is not of this App or
+// not among `paths`, a list as JSON; put adds a field of it.
 CM_MUSTUSE enum cm_rc hub_drift_clear(struct hub_db *db, const char *cluster, const char *key,
                                       struct cm_err *err);
+CM_MUSTUSE enum cm_rc hub_drift_keep(struct hub_db *db, const char *cluster, const char *app,
+                                     const char *key, const char *paths, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_drift_put(struct hub_db *db, const struct hub_drift_row *row,
                                     struct cm_err *err);
-// hub_drift_paths visits the fields of one object that are on record as drift; *out_rows counts all
-// that are on record, also by right.
+// hub_drift_paths visits the fields of one object that are on record as drift, and says what there
+// is besides.
+struct hub_drift_had {
+    size_t rows;      // also by right
+    int64_t waits_ms; // the shortest of them that is any; 0: none is
+};
 CM_MUSTUSE enum cm_rc hub_drift_paths(struct hub_db *db, const char *cluster, const char *key,
                                       void (*visit)(void *ctx, const char *path), void *ctx,
-                                      size_t *out_rows, struct cm_err *err);
+                                      struct hub_drift_had *out, struct cm_err *err);
 // What somebody else has set, and which App it is of. Texts are borrowed.
 struct hub_drift_seen {
     struct hub_drift_row row;

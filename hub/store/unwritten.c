@@ -8,19 +8,28 @@
 // As agents report it (proto, enum Health).
 enum { UNKNOWN = 0, MISSING = 4 };
 
-enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
+// is_due: what is due later than anything waits was noted while the clock was ahead.
+#define IS_DUE(now) "due_ms NOT BETWEEN " now " + 1 AND " now " + 300000"
+_Static_assert(HUB_UNWRITTEN_WAIT_MAX_MS == 300000, "as IS_DUE has it");
+
+static enum cm_rc query(struct hub_db *db, const struct hub_unwritten_due *which, int64_t most,
+                        struct hub_stmt **out, struct cm_err *err) {
+    static const char desired[] = "SELECT number, cluster, app, held, revision, removal"
+                                  " FROM unwritten ORDER BY number LIMIT ?1";
+    static const char actual[] = "SELECT number, cluster, app, 0, '', '' FROM unobserved"
+                                 " WHERE " IS_DUE("?2") " ORDER BY number LIMIT ?1";
+
+    return which->list == HUB_UNWRITTEN_DESIRED
+               ? hub_db_query(db, out, err, desired, "i", most)
+               : hub_db_query(db, out, err, actual, "ii", most, which->now_ms);
+}
+
+enum cm_rc hub_unwritten_each(struct hub_db *db, const struct hub_unwritten_due *which, size_t most,
                               enum cm_rc (*visit)(void *ctx, const struct hub_unwritten_row *row,
                                                   struct cm_err *err),
                               void *ctx, int64_t *out_last, struct cm_err *err) {
-    static const char *const sqls[] = {
-        [HUB_UNWRITTEN_DESIRED] =
-            "SELECT number, cluster, app, held, revision, removal FROM unwritten"
-            " ORDER BY number LIMIT ?1",
-        [HUB_UNWRITTEN_ACTUAL] =
-            "SELECT number, cluster, app, 0, '', '' FROM unobserved ORDER BY number LIMIT ?1",
-    };
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    enum cm_rc rc = hub_db_query(db, &stmt, err, sqls[which], "i", (int64_t)most);
+    enum cm_rc rc = query(db, which, (int64_t)most, &stmt, err);
 
     *out_last = 0;
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
@@ -45,14 +54,29 @@ enum cm_rc hub_unwritten_explain(struct hub_db *db, const struct hub_unwritten_r
                       row->removal);
 }
 
-enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which, int64_t last,
-                                struct cm_err *err) {
-    static const char *const sqls[] = {
-        [HUB_UNWRITTEN_DESIRED] = "DELETE FROM unwritten WHERE number <= ?1",
-        [HUB_UNWRITTEN_ACTUAL] = "DELETE FROM unobserved WHERE number <= ?1",
-    };
+enum cm_rc hub_unwritten_remove(struct hub_db *db, const struct hub_unwritten_due *which,
+                                int64_t last, struct cm_err *err) {
+    return which->list == HUB_UNWRITTEN_DESIRED
+               ? hub_db_run(db, err, "DELETE FROM unwritten WHERE number <= ?1", "i", last)
+               : hub_db_run(db, err, "DELETE FROM unobserved WHERE number <= ?1 AND " IS_DUE("?2"),
+                            "ii", last, which->now_ms);
+}
 
-    return hub_db_run(db, err, sqls[which], "i", last);
+enum cm_rc hub_unwritten_wait(struct hub_db *db, const char *cluster, const char *app,
+                              int64_t due_ms, struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "INSERT OR REPLACE INTO unobserved (cluster, app, due_ms) SELECT ?1, ?2,"
+                      " min(?3, ifnull((SELECT due_ms FROM unobserved WHERE cluster = ?1"
+                      " AND app = ?2), ?3))",
+                      "tti", cluster, app, due_ms);
+}
+
+enum cm_rc hub_unwritten_hurry(struct hub_db *db, const char *cluster, const char *app,
+                               struct cm_err *err) {
+    return hub_db_run(db, err,
+                      "INSERT OR REPLACE INTO unobserved (cluster, app) SELECT cluster, app"
+                      " FROM unobserved WHERE cluster = ?1 AND app = ?2",
+                      "tt", cluster, app);
 }
 
 enum cm_rc hub_unwritten_add_all(struct hub_db *db, struct cm_err *err) {

@@ -4,6 +4,10 @@
 // and replace the one that is there, so that it has a new number: who has written all up to a
 // number removes these rows and misses nothing that changed meanwhile, killed at any point.
 //
+// Values that change all the time (replicas of an autoscaler, weights of a canary) are not written
+// at each step: such an App is due a while after the first of them. Whatever else changes of it
+// makes it due at once.
+//
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
 
@@ -19,6 +23,14 @@ struct hub_db;
 // A list for each branch.
 enum hub_unwritten { HUB_UNWRITTEN_DESIRED, HUB_UNWRITTEN_ACTUAL };
 
+// Which rows: of a list, those that are due at this Unix time.
+struct hub_unwritten_due {
+    enum hub_unwritten list;
+    int64_t now_ms;
+};
+
+#define HUB_UNWRITTEN_WAIT_MAX_MS ((int64_t)5 * 60 * 1000)
+
 // An App on a cluster, and why it is another one there if its pair does not say so. Texts: "" where
 // there is none.
 struct hub_unwritten_row {
@@ -29,21 +41,29 @@ struct hub_unwritten_row {
     const char *removal;  // that waited for a confirmation
 };
 
-// hub_unwritten_each visits the oldest rows, until a visit fails. *out_last is the number of the
-// last one; 0: there is none.
-CM_MUSTUSE enum cm_rc hub_unwritten_each(struct hub_db *db, enum hub_unwritten which, size_t most,
-                                         enum cm_rc (*visit)(void *ctx,
-                                                             const struct hub_unwritten_row *row,
-                                                             struct cm_err *err),
-                                         void *ctx, int64_t *out_last, struct cm_err *err);
+// hub_unwritten_each visits the oldest rows that are due, until a visit fails. *out_last is the
+// number of the last one; 0: there is none.
+CM_MUSTUSE enum cm_rc hub_unwritten_each(
+    struct hub_db *db, const struct hub_unwritten_due *which, size_t most,
+    enum cm_rc (*visit)(void *ctx, const struct hub_unwritten_row *row, struct cm_err *err),
+    void *ctx, int64_t *out_last, struct cm_err *err);
 
 // hub_unwritten_explain adds the why to a row of what is desired, if there is one.
 CM_MUSTUSE enum cm_rc hub_unwritten_explain(struct hub_db *db, const struct hub_unwritten_row *row,
                                             struct cm_err *err);
 
-// hub_unwritten_remove says that all up to this number is written.
-CM_MUSTUSE enum cm_rc hub_unwritten_remove(struct hub_db *db, enum hub_unwritten which,
+// hub_unwritten_remove says that all that was due then, up to this number, is written.
+CM_MUSTUSE enum cm_rc hub_unwritten_remove(struct hub_db *db, const struct hub_unwritten_due *which,
                                            int64_t last, struct cm_err *err);
+
+// hub_unwritten_wait says that a value changed which may wait until this Unix time, at most
+// HUB_UNWRITTEN_WAIT_MAX_MS from now. What waits already waits no longer for that.
+CM_MUSTUSE enum cm_rc hub_unwritten_wait(struct hub_db *db, const char *cluster, const char *app,
+                                         int64_t due_ms, struct cm_err *err);
+
+// hub_unwritten_hurry makes what waits of an App due.
+CM_MUSTUSE enum cm_rc hub_unwritten_hurry(struct hub_db *db, const char *cluster, const char *app,
+                                          struct cm_err *err);
 
 // hub_unwritten_commit visits a commit that the hub has resolved; not if it does not know it.
 CM_MUSTUSE enum cm_rc hub_unwritten_commit(struct hub_db *db, const char *revision,

@@ -274,8 +274,10 @@ static void note(struct bench *b) {
     if (b->done.fresh) {
         must(hub_unwritten_add_all(b->db, &b->err), b);
     }
-    must(hub_unwritten_remove(b->db, HUB_UNWRITTEN_DESIRED, b->done.desired_written, &b->err), b);
-    must(hub_unwritten_remove(b->db, HUB_UNWRITTEN_ACTUAL, b->done.actual_written, &b->err), b);
+    const struct hub_unwritten_due desired = {HUB_UNWRITTEN_DESIRED, b->done.now_ms};
+    const struct hub_unwritten_due actual = {HUB_UNWRITTEN_ACTUAL, b->done.now_ms};
+    must(hub_unwritten_remove(b->db, &desired, b->done.desired_written, &b->err), b);
+    must(hub_unwritten_remove(b->db, &actual, b->done.actual_written, &b->err), b);
     must(hub_past_lines_written(b->db, b->done.changes_written, b->done.changes_listed, &b->err),
          b);
     must(b->done.wants_changes ? hub_past_lines_want(b->db, true, &b->err) : CM_OK, b);

@@ -201,6 +201,25 @@ static void shares_of_traffic_are_all_on_record_and_become_events_now_and_then(v
     assert_int_equal(desk_count(d, "SELECT weight FROM decision ORDER BY number DESC LIMIT 1"), 20);
 }
 
+// Values that wait to be written to the state repository are part of what was decided.
+static void an_edge_ends_the_wait_of_what_waits_to_be_written_and_a_share_does_not(void **state) {
+    struct desk *d = *state;
+    struct draft share = begin();
+    struct draft edge = begin();
+
+    desk_run(d, "INSERT OR REPLACE INTO unobserved (cluster, app, due_ms) VALUES"
+                " ('paris-1', 'web', 5), ('paris-1', 'api', 5)");
+    (void)add(&share, 1, WEIGHT, "one");
+    (void)commit(d, &share);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM unobserved WHERE due_ms = 5"), 2);
+    (void)add(&edge, 2, PROMOTED, "two");
+    (void)commit(d, &edge);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM unobserved WHERE app = 'web' AND"
+                                   " due_ms = 0"),
+                     1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM unobserved WHERE due_ms = 5"), 1);
+}
+
 static void a_share_is_news_again_once_another_release_has_begun(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
@@ -398,6 +417,7 @@ int main(void) {
         TEST(who_waits_for_somebody_is_noted_until_he_does_anything_else),
         TEST(that_a_release_goes_on_ends_no_other_need),
         TEST(shares_of_traffic_are_all_on_record_and_become_events_now_and_then),
+        TEST(an_edge_ends_the_wait_of_what_waits_to_be_written_and_a_share_does_not),
         TEST(a_share_is_news_again_once_another_release_has_begun),
         TEST(what_is_only_observed_is_told_and_nothing_is_done_about_it),
         TEST(what_people_have_replaced_becomes_an_event_in_their_name),

@@ -594,6 +594,83 @@ static void so_much_of_what_is_there_of_a_cluster_is_kept_and_no_more(void **sta
     assert_int_equal(desk_count(d, "SELECT count(*) FROM object WHERE drift_more"), 5);
 }
 
+#define WAITS "SELECT count(*) FROM unobserved WHERE due_ms > 0"
+#define AT_ONCE "SELECT count(*) FROM unobserved WHERE due_ms = 0"
+
+// report_right reports fields that are another controller's, with all that is there.
+static void report_right(struct desk *d, uint64_t number, const char *key, const char *path,
+                         const char *value, const char *actual) {
+    struct draft m = begin(RUN, number);
+    Holdfast__V1__ObjectReport *object = add_object(&m, key);
+
+    desk_run(d, "DELETE FROM unobserved");
+    object->actual.data = (uint8_t *)text(&m, actual);
+    object->actual.len = strlen(actual);
+    if (value != NULL) {
+        add_drift(&m, object, path, value);
+        object->drift[0]->difference = HOLDFAST__V1__DIFFERENCE__BY_RIGHT;
+    }
+    (void)commit(d, &m);
+}
+
+static void replicas(struct desk *d, uint64_t number, const char *value, const char *actual) {
+    report_right(d, number, "Deployment.apps/web/a", "spec.replicas", value, actual);
+}
+
+static void
+that_values_of_others_come_and_go_is_written_at_once_and_how_they_change_later(void **state) {
+    struct desk *d = *state;
+
+    replicas(d, 1, NULL, "");
+    replicas(d, 2, "3", "{\"spec\":{\"replicas\":3}}");
+    assert_int_equal(desk_count(d, AT_ONCE), 1);
+    replicas(d, 3, "4", "{\"spec\":{\"replicas\":4}}");
+    assert_int_equal(desk_count(d, AT_ONCE), 0);
+    assert_int_equal(desk_count(d, WAITS), 1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift WHERE actual = '4'"), 1);
+    replicas(d, 4, "4", "{\"note\":1,\"spec\":{\"replicas\":4}}"); // beside it, by somebody
+    assert_int_equal(desk_count(d, AT_ONCE), 1);
+    replicas(d, 5, NULL, "");
+    assert_int_equal(desk_count(d, AT_ONCE), 1);
+}
+
+static void replicas_may_wait_longer_than_weights_and_what_selects_pods_not_at_all(void **state) {
+    static const struct {
+        const char *key;
+        const char *path;
+        const char *due;
+    } all[] = {
+        {"Deployment.apps/web/a", "spec.replicas", "unixepoch() + 31 AND unixepoch() + 300"},
+        {"VirtualService.networking.istio.io/web/a", "spec.http", "1 AND unixepoch() + 30"},
+        {"Service/web/a", "spec.selector.app", "0 AND 0"},
+    };
+    struct desk *d = *state;
+    uint64_t number = 1;
+
+    for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+        CM_AUTOFREE char *sql = cm_strf("SELECT count(*) FROM unobserved WHERE due_ms / 1000"
+                                        " BETWEEN %s",
+                                        all[i].due);
+
+        report_right(d, number++, all[i].key, all[i].path, "1", "");
+        report_right(d, number++, all[i].key, all[i].path, "2", "");
+        assert_int_equal(desk_count(d, sql), 1);
+    }
+}
+
+static void what_somebody_sets_waits_for_nothing_and_once_told_is_no_news(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 3; number++) {
+        struct draft m = begin(RUN, number);
+
+        add_drift(&m, add_object(&m, "ConfigMap/web/a"), "data.x", number < 3 ? "1" : "2");
+        desk_run(d, "DELETE FROM unobserved");
+        (void)commit(d, &m);
+        assert_int_equal(desk_count(d, AT_ONCE), number != 2);
+    }
+}
+
 // Reports fields of one object that differ, then fewer.
 static void a_fight_is_an_event_once(void **state) {
     struct desk *d = *state;
@@ -751,6 +828,9 @@ int main(void) {
         DESK_TEST(all_that_is_there_is_on_record_until_it_is_as_desired),
         DESK_TEST(what_is_no_object_or_tells_a_secret_is_not_taken),
         DESK_TEST(so_much_of_what_is_there_of_a_cluster_is_kept_and_no_more),
+        DESK_TEST(that_values_of_others_come_and_go_is_written_at_once_and_how_they_change_later),
+        DESK_TEST(replicas_may_wait_longer_than_weights_and_what_selects_pods_not_at_all),
+        DESK_TEST(what_somebody_sets_waits_for_nothing_and_once_told_is_no_news),
         DESK_TEST(a_fight_is_an_event_once),
         DESK_TEST(what_an_apply_did_besides_is_an_event_once),
         DESK_TEST(of_much_that_happened_at_once_not_all_is_an_event),

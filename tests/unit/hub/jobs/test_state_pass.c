@@ -72,7 +72,9 @@ static void pass(struct fixture *f) {
         int64_t last =
             i == HUB_UNWRITTEN_DESIRED ? f->done.desired_written : f->done.actual_written;
 
-        assert_int_equal(hub_unwritten_remove(f->db, i, last, &f->err), CM_OK);
+        const struct hub_unwritten_due which = {(enum hub_unwritten)i, f->done.now_ms};
+
+        assert_int_equal(hub_unwritten_remove(f->db, &which, last, &f->err), CM_OK);
     }
 }
 
@@ -175,8 +177,8 @@ static void what_changes_meanwhile_is_written_by_the_next_pass(void **state) {
     put(&f, "c01", "shop", "two\n");
     assert_int_equal(hub_state_pass_run(f.pass, &f.done, &f.err), CM_OK);
     put(&f, "c01", "shop", "three\n"); // before what was written is taken off the list
-    assert_int_equal(
-        hub_unwritten_remove(f.db, HUB_UNWRITTEN_DESIRED, f.done.desired_written, &f.err), CM_OK);
+    const struct hub_unwritten_due which = {HUB_UNWRITTEN_DESIRED, f.done.now_ms};
+    assert_int_equal(hub_unwritten_remove(f.db, &which, f.done.desired_written, &f.err), CM_OK);
     assert_int_equal(hub_unwritten_count(f.db, HUB_UNWRITTEN_DESIRED, &left, &f.err), CM_OK);
     assert_int_equal(left, 1);
     pass(&f);
@@ -389,6 +391,94 @@ static void a_field_that_differs_is_the_difference(void **state) {
     assert_int_equal(hub_drift_clear(f.db, "c01", "ConfigMap/shop/cfg", &f.err), CM_OK);
     pass(&f);
     expect(&f, DRIFTED, "");
+}
+
+#define REPLICAS                                                                                   \
+    "git -C state.git show actual:12/c01/shop/shop/ConfigMap.core.cfg.json | grep -c "             \
+    "'replicas\": %d' || true"
+
+static void expect_replicas(const struct fixture *f, int count) {
+    CM_AUTOFREE char *script = cm_strf(REPLICAS, count);
+
+    expect(f, script, "1");
+}
+
+// scale says of replicas that are an autoscaler's that they are other ones.
+static void scale(struct fixture *f, int count, int64_t due_ms) {
+    CM_AUTOFREE char *actual = cm_strf("%d", count);
+    struct hub_drift_row row = {.cluster = "c01",
+                                .app = "shop",
+                                .key = "ConfigMap/shop/cfg",
+                                .path = "spec.replicas",
+                                .desired = "1",
+                                .actual = actual,
+                                .manager = "",
+                                .operation = "",
+                                .class = "right",
+                                .waits_ms = 300000};
+
+    assert_int_equal(hub_drift_put(f->db, &row, &f->err), CM_OK);
+    if (due_ms > 0) {
+        assert_int_equal(hub_unwritten_wait(f->db, "c01", "shop", due_ms, &f->err), CM_OK);
+    }
+}
+
+static struct fixture fixture_that_scales(void **state) {
+    struct fixture f = fixture_of(*state);
+
+    cm_clock_fake(NOW_MS);
+    put(&f, "c01", "shop", CONFIG);
+    report(&f, "c01", "shop", CONFIG, 2);
+    scale(&f, 2, 0);
+    first_pass(&f);
+    expect_replicas(&f, 2);
+    return f;
+}
+
+static void fixture_that_scales_done(struct fixture *f) {
+    cm_clock_fake(-1);
+    fixture_done(f);
+}
+
+static void values_that_wait_are_written_together_when_the_first_is_due(void **state) {
+    CM_CLEANUP(fixture_that_scales_done) struct fixture f = fixture_that_scales(state);
+
+    scale(&f, 3, NOW_MS + 300000);
+    put(&f, "c02", "shop", CONFIG);
+    report(&f, "c02", "shop", CONFIG, 2); // with a higher number
+    pass(&f);
+    expect_replicas(&f, 2);
+    cm_clock_fake(NOW_MS + 299999);
+    scale(&f, 5, NOW_MS + 299999 + 300000);
+    pass(&f);
+    expect_replicas(&f, 2);
+    cm_clock_fake(NOW_MS + 300000);
+    begin(&f, 1); // a hub that was killed meanwhile
+    pass(&f);
+    expect_replicas(&f, 5);
+    expect(&f, "git -C state.git rev-list --count actual", "3");
+}
+
+static void what_is_more_than_a_value_takes_those_that_wait_along(void **state) {
+    CM_CLEANUP(fixture_that_scales_done) struct fixture f = fixture_that_scales(state);
+
+    scale(&f, 3, NOW_MS + 300000);
+    drift(&f, "Secret/shop/login", "data.password", "\"***\"");
+    pass(&f);
+    expect_replicas(&f, 3);
+    scale(&f, 4, NOW_MS + 300000);
+    assert_int_equal(hub_unwritten_hurry(f.db, "c01", "shop", &f.err), CM_OK);
+    pass(&f);
+    expect_replicas(&f, 4);
+}
+
+// A clock that was ahead, and is set right, lets nothing wait for longer than it ever would.
+static void what_is_due_too_late_is_due(void **state) {
+    CM_CLEANUP(fixture_that_scales_done) struct fixture f = fixture_that_scales(state);
+
+    scale(&f, 3, NOW_MS + 86400000);
+    pass(&f);
+    expect_replicas(&f, 3);
 }
 
 static void a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields(void **state) {
@@ -940,6 +1030,9 @@ int main(int argc, char **argv) {
         TEST(what_is_applied_as_desired_makes_no_difference),
         TEST(a_report_that_says_the_same_again_makes_no_row),
         TEST(a_field_that_differs_is_the_difference),
+        TEST(values_that_wait_are_written_together_when_the_first_is_due),
+        TEST(what_is_more_than_a_value_takes_those_that_wait_along),
+        TEST(what_is_due_too_late_is_due),
         TEST(a_value_that_may_be_secret_is_a_hash_and_a_secret_names_its_fields),
         TEST(an_object_that_is_told_as_a_whole_stands_there_as_it_is),
         TEST(what_only_people_can_settle_is_said_of_what_is_there),

@@ -42,7 +42,7 @@ static const char *const fleet[] = {
     " ('oslo-1', 'web', 'ConfigMap/web/odd', x'c3', 2, '', 9)",
     "INSERT INTO blob VALUES (x'c1', '{\"kind\":\"ConfigMap\"}'), (x'c3', 'no document')",
     "INSERT INTO drift VALUES ('oslo-1', 'ConfigMap/web/a', 'data.x', 'web', '\"1\"', '\"2\"',"
-    " 'kubectl-edit', 'Update', 9, 'foreign', 0, 'alice')",
+    " 'kubectl-edit', 'Update', 9, 'foreign', 0, 'alice', 0)",
     "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES"
     " (1, 'sync.resolved', '', '', '', 'abcdef01', 'ann', 'one'),"
     " (2, 'drift.found', 'oslo-1', 'web', 'k', '', 'kubectl-edit', 'two')",
@@ -524,7 +524,7 @@ static const char add_event[] =
     " (?1, 1, 'k', 'paged', '', '', '', '', 'm')";
 static const char add_drift[] =
     "INSERT INTO drift VALUES (printf('c%d', ?1 % 3), printf('k%d', ?1 % 7), printf('p%06d', ?1),"
-    " 'paged', '', '', '', '', 1, 'foreign', 0, '')";
+    " 'paged', '', '', '', '', 1, 'foreign', 0, '', 0)";
 
 static void add_pairs_between(struct hub_db *db, size_t page) {
     fill(db, add_pair, ROWS + (int64_t)page * 3, 3);

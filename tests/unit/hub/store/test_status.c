@@ -34,7 +34,8 @@ static struct hub_drift_row drift_of(const char *key, const char *actual) {
                                   .desired = "3",
                                   .actual = actual,
                                   .manager = "kubectl-edit",
-                                  .operation = "Update"};
+                                  .operation = "Update",
+                                  .class = "foreign"};
 }
 
 static void put_drift(struct hub_db *db, const char *key) {
