@@ -162,9 +162,10 @@ struct agent_owned {
     bool nobodys;                       // as that: nothing of it is desired, nor set by us
 };
 
-// Why a field is not as it is desired. What is not foreign is no drift.
+// Why a field is not as it is desired. What is neither foreign nor added is no drift.
 enum agent_difference {
     AGENT_DIFFERENCE_FOREIGN, // somebody else set it
+    AGENT_DIFFERENCE_ADDED,   // people have put it beside what is desired, which says nothing there
     AGENT_DIFFERENCE_RIGHT,   // another controller has it by right
     AGENT_DIFFERENCE_NOISE,   // the target itself made that of it when it was applied
 };
@@ -173,7 +174,7 @@ struct agent_field_drift {
     enum agent_difference difference;
     size_t rule; // 1 + place of the rule that is about it; 0: none
     const char *path;
-    const char *desired; // JSON on one line, at most 256 bytes; "***" for secrets
+    const char *desired; // JSON on one line, at most 256 bytes; "***" for secrets; added: ""
     const char *actual;  // "" if the field is missing
     const char *manager; // who set it, as he calls himself; "" unknown
     const char *user;    // who it was, as the target knows him; "" or NULL: unknown
@@ -288,7 +289,7 @@ struct agent_found {
     const char *as;    // the key, with the namespace left open, by which it is tracked; NULL: none
 };
 
-#define AGENT_DRIFT_MAX 16 // fields named per object, foreign ones first
+#define AGENT_DRIFT_MAX 16 // fields named per object, foreign and added ones first
 
 struct agent_observation {
     const char *key; // as it was tracked
@@ -297,7 +298,7 @@ struct agent_observation {
     const char *message; // why it is not healthy; ""
     const struct agent_field_drift *drift;
     size_t drift_count;
-    bool drift_more; // more foreign ones
+    bool drift_more; // more of these
     // The canonical form of what is there, written like what is desired, with what others have put
     // beside (common/object/actual.h); all secrets are in it. NULL: it is as desired, or is not
     // compared.

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/added.h"
 #include "agent/kube/object.h"
 #include "agent/kube/right.h"
 #include "common/arena.h"
@@ -172,7 +173,7 @@ static void add_field(const struct finding *f, const struct cm_difference *d,
     int64_t at_ms = 0;
 
     if (f->out->count == AGENT_DRIFT_MAX) {
-        f->out->more |= why == AGENT_DIFFERENCE_FOREIGN;
+        f->out->more |= why == AGENT_DIFFERENCE_FOREIGN || why == AGENT_DIFFERENCE_ADDED;
         return;
     }
     (void)cm_object_manager_of(f->c->live, d->path, &manager);
@@ -181,7 +182,7 @@ static void add_field(const struct finding *f, const struct cm_difference *d,
         .difference = why,
         .rule = rule,
         .path = d->path,
-        .desired = value_text(f->a, d->desired, hidden),
+        .desired = why == AGENT_DIFFERENCE_ADDED ? "" : value_text(f->a, d->desired, hidden),
         .actual = value_text(f->a, d->actual, hidden),
         .manager = cm_arena_strdup(f->a, manager.name),
         .user = "",
@@ -225,13 +226,14 @@ bool kube_drift_is_mark(const char *path) {
            strcmp(path, "metadata.labels['" KUBE_LABEL_APP "']") == 0;
 }
 
-// sort_rules finds which rule each difference is under.
-static const size_t *sort_rules(const struct finding *f, const struct cm_differences *all) {
+// sort_rules finds which rule each difference is under; `live` as in cm_spare_sort.
+static const size_t *sort_rules(const struct finding *f, const struct cm_json *desired,
+                                const struct cm_json *live, const struct cm_differences *all) {
     struct kube_spare_ctx ctx = {f->c->live, f->c->manager, f->c->holding};
     struct cm_spare spare = kube_drift_spare(&ctx, f->c->rules, f->c->rule_count);
     size_t *rules = cm_arena_get(f->a, (all->count + 1) * sizeof(*rules));
 
-    cm_spare_sort(f->a, &spare, f->c->given, f->c->live, all, rules);
+    cm_spare_sort(f->a, &spare, desired, live, all, rules);
     for (size_t i = 0; i < all->count; i++) {
         bool none = rules[i] == CM_SPARE_NO_RULE || kube_drift_is_mark(all->items[i].path);
 
@@ -268,6 +270,19 @@ static void add_those(const struct finding *f, const struct cm_differences *all,
     }
 }
 
+static void add_added(const struct finding *f) {
+    struct kube_added added;
+
+    kube_added_find(f->a, f->c->desired, f->c->live, f->c->manager, LOOKED_AT, &added);
+    if (added.merged == NULL) {
+        return;
+    }
+    const size_t *rules = sort_rules(f, added.merged, NULL, &added.all);
+    for (size_t i = 0; i < added.all.count; i++) {
+        add_field(f, &added.all.items[i], AGENT_DIFFERENCE_ADDED, rules[i]);
+    }
+}
+
 static bool has_path(const struct cm_differences *all, const char *path) {
     for (size_t i = 0; i < all->count; i++) {
         if (strcmp(all->items[i].path, path) == 0) {
@@ -300,8 +315,9 @@ void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct
     *out = (struct kube_drift){0};
     cm_object_diff(a, c->given, c->live, LOOKED_AT, &all);
     drop_beside(c, &all);
-    const size_t *rules = all.count == 0 ? NULL : sort_rules(&f, &all);
+    const size_t *rules = all.count == 0 ? NULL : sort_rules(&f, c->given, c->live, &all);
     add_those(&f, &all, rules, false);
+    add_added(&f);
     add_rights(&f, &all);
     add_those(&f, &all, rules, true);
 }

@@ -47,7 +47,7 @@ bool kube_note_read(struct cm_arena *a, const char *note, struct kube_baseline *
 struct kube_drift {
     struct agent_field_drift fields[AGENT_DRIFT_MAX]; // strings in the arena
     size_t count;
-    bool more;          // more foreign ones
+    bool more;          // more foreign or added ones
     const char *actual; // see struct agent_observation; in the arena
     size_t actual_size;
 };
@@ -70,7 +70,8 @@ struct kube_comparison {
     struct kube_holding holding;
 };
 
-// kube_drift_find lists what differs and why, foreign differences first.
+// kube_drift_find lists what differs and why: foreign differences, then what people have added
+// (added.h), then what is no drift.
 void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct kube_drift *out);
 
 // kube_drift_spare says who set and keeps the fields of a live object; `live` and the rules are

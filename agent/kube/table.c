@@ -439,7 +439,7 @@ static void note_retouched(struct kube_entry *e, const struct kube_drift *drift)
     for (size_t i = 0; i < drift->count; i++) {
         const struct agent_field_drift *f = &drift->fields[i];
 
-        e->retouched |= f->difference == AGENT_DIFFERENCE_FOREIGN && f->rule == 0 &&
+        e->retouched |= f->difference <= AGENT_DIFFERENCE_ADDED && f->rule == 0 &&
                         strncmp(f->path, template, sizeof(template) - 1) == 0;
     }
 }

@@ -271,6 +271,22 @@ static bool may_drift(const struct agent_claim *claim) {
     return claim != NULL && claim->app->bundle->drift == AGENT_DRIFT_OFF;
 }
 
+// ends_by_apply tells whether anything that differs is what Git says once the object is applied:
+// what was added stays unless it is corrected.
+static bool ends_by_apply(const struct agent_watch *w, const struct seen *s) {
+    const struct agent_claim *claim = watch_claim(w, s);
+
+    for (size_t i = 0; i < s->drift_count; i++) {
+        const struct field *f = &s->drift[i];
+
+        if (f->difference != AGENT_DIFFERENCE_ADDED ||
+            (claim != NULL && watch_fate(claim, f->rule, f->difference).corrected)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // agent_watch_wrong: the manifest that says `drift: off` does not undo what it allows, and one that
 // is new for other Apps' sake begins no fight again.
 bool agent_watch_wrong(void *watch, const char *key) {
@@ -279,7 +295,7 @@ bool agent_watch_wrong(void *watch, const char *key) {
 
     return s != NULL && s->fight == NULL &&
            (s->health == AGENT_HEALTH_MISSING || s->due ||
-            (s->drift_count > 0 && !may_drift(watch_claim(w, s))));
+            (ends_by_apply(w, s) && !may_drift(watch_claim(w, s))));
 }
 
 // ---- From the driver
@@ -488,7 +504,7 @@ void agent_watch_applied(void *watch, const struct agent_item *item) {
     bool failed = set_text(&s->failure, "");
     bool left = set_left(s, "");
 
-    s->applied_again = s->drift_count > 0;
+    s->applied_again = ends_by_apply(w, s);
     if (!cm_sha256_equal(&s->sha256, &item->sha256) || failed || left) {
         s->sha256 = item->sha256;
         watch_dirty_object(w, s);

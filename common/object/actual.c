@@ -73,7 +73,7 @@ static const char *const notes[] = {"kubectl.kubernetes.io/last-applied-configur
                                     "applyset.kubernetes.io/",
                                     "holdfast.dev/app"};
 
-static bool is_note(const char *name) {
+bool cm_actual_is_note(const char *name) {
     for (size_t i = 0; i < sizeof(notes) / sizeof(notes[0]); i++) {
         if (strncmp(name, notes[i], strlen(notes[i])) == 0) {
             return true;
@@ -90,7 +90,7 @@ static void drop_notes(struct making *m, const struct cm_json *form, const char 
 
     for (const struct cm_json *n = map == NULL ? NULL : map->first; n != NULL; n = next) {
         next = n->next;
-        if (is_note(n->key) && cm_json_get(own, n->key) == NULL) {
+        if (cm_actual_is_note(n->key) && cm_json_get(own, n->key) == NULL) {
             (void)cm_json_remove(map, n->key);
         }
     }

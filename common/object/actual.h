@@ -29,5 +29,8 @@ struct cm_actual {
     const void *ctx;
 };
 
+// cm_actual_is_note tells whether a label or an annotation is what a tool remembers of an apply.
+bool cm_actual_is_note(const char *name);
+
 // cm_object_actual makes it, with all secrets in it; NULL: it is as desired.
 struct cm_json *cm_object_actual(struct cm_arena *a, const struct cm_actual *what);

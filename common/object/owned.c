@@ -168,6 +168,26 @@ bool cm_object_is_kept(const struct cm_json *live, const char *path, const char 
     return false;
 }
 
+bool cm_object_is_held(const struct cm_json *live, const char *path,
+                       bool (*counts)(const void *ctx, const struct cm_manager *m),
+                       const void *ctx) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_path parsed = {0};
+
+    if (path[0] != '\0' && !cm_path_parse(a, path, &parsed)) {
+        return false;
+    }
+    for (const struct cm_json *e = entries_of(live); e != NULL; e = e->next) {
+        const struct cm_json *set = fields_of(e);
+        const struct cm_manager m = manager_of(e);
+
+        if (set != NULL && counts(ctx, &m) && holds_exactly(a, set, &parsed)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // applied_set is the set of what a manager applied, at or below a path; NULL if there is none.
 static const struct cm_json *applied_set(struct cm_arena *a, const struct cm_json *live,
                                          const struct cm_path *path, const char *manager) {
@@ -240,6 +260,12 @@ bool cm_object_has_beside(const struct cm_json *live, const char *path, const ch
     return true;
 }
 
+// is_map tells of members that are maps whose members have owners of their own wherever they are:
+// there {} means that somebody made the map, and that nothing in it is his.
+static bool is_map(const char *name) {
+    return strcmp(name, "f:labels") == 0 || strcmp(name, "f:annotations") == 0;
+}
+
 // unite adds the set `more` to `set`, both of them not empty. The whole of a value, {}, wins.
 static void unite(struct cm_arena *a, struct cm_json *set, const struct cm_json *more) {
     CM_CLEANUP(cm_json_index_done) struct cm_json_index index;
@@ -256,6 +282,12 @@ static void unite(struct cm_arena *a, struct cm_json *set, const struct cm_json 
             cm_json_append(&added, copy);
         } else if (old->type == CM_OBJECT && old->count > 0 && m->count > 0) {
             unite(a, old, m);
+        } else if (old->type == CM_OBJECT && m->type == CM_OBJECT && is_map(m->key)) {
+            const struct cm_json *fuller = cm_json_copy(a, old->count > 0 ? old : m);
+
+            old->first = fuller->first;
+            old->last = fuller->last;
+            old->count = fuller->count;
         } else {
             old->first = old->last = NULL;
             old->count = 0;
@@ -311,7 +343,8 @@ static struct cm_json *restrict_object(struct cm_arena *a, const struct cm_json 
         cm_str_add(&name, "f:");
         cm_str_add(&name, m->key);
         const struct cm_json *below = cm_json_index_find(&index, cm_str_get(&name));
-        if (below != NULL) {
+        bool bare = below != NULL && below->count == 0 && is_map(below->key);
+        if (below != NULL && !bare) {
             append_copy(a, out, m, restrict_node(a, m, below));
         }
     }

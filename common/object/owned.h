@@ -30,6 +30,12 @@ bool cm_object_manager_of(const struct cm_json *live, const char *path, struct c
 // what has one owner as a whole is not kept like that.
 bool cm_object_is_kept(const struct cm_json *live, const char *path, const char *manager);
 
+// cm_object_is_held tells whether a manager that counts has the very field at a path ("": any field
+// at all), or something below it.
+bool cm_object_is_held(const struct cm_json *live, const char *path,
+                       bool (*counts)(const void *ctx, const struct cm_manager *m),
+                       const void *ctx);
+
 // cm_object_has_beside tells whether the list at a path of a live object has all elements of
 // `desired` as they shall be, though perhaps in another order and with others between them; only if
 // the server tells their owners apart by keys or values, by what the manager applied. So it is also

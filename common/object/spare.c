@@ -288,7 +288,7 @@ void cm_spare_sort(struct cm_arena *a, const struct cm_spare *s, const struct cm
         size_t rule = 0;
 
         while (rule < s->count && !is_about(s, &s->rules[rule], &meant[rule], d) &&
-               !vanishes(a, s, &meant[rule].fields, desired, live, d)) {
+               (live == NULL || !vanishes(a, s, &meant[rule].fields, desired, live, d))) {
             rule++;
         }
         rules[i] = rule < s->count ? rule : CM_SPARE_NO_RULE;

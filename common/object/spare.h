@@ -52,7 +52,8 @@ struct cm_spare {
 CM_MUSTUSE enum cm_rc cm_spare_field_check(const char *text, struct cm_err *err);
 
 // cm_spare_sort finds for each difference between the two the place of the rule that is about it,
-// or CM_SPARE_NO_RULE.
+// or CM_SPARE_NO_RULE. `live` NULL: of what is there beside what was desired, with `desired` a tree
+// that has it; a rule that names only a part of a difference is not about it then.
 void cm_spare_sort(struct cm_arena *a, const struct cm_spare *s, const struct cm_json *desired,
                    const struct cm_json *live, const struct cm_differences *all, size_t *rules);
 

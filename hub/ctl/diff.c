@@ -121,7 +121,8 @@ static void print_field(struct ctl *c, const struct cm_json *row) {
 
     (void)printf("  %s", shown(c, row, "path"));
     if (who[0] != '\0') {
-        (void)printf("  %s(by %s, %s ago)%s", ctl_dim(), who,
+        (void)printf("  %s(%sby %s, %s ago)%s", ctl_dim(),
+                     text_of(row, "desired")[0] == '\0' ? "added " : "", who,
                      ctl_age(cm_json_int(cm_json_get(row, "atMs"), 0), age), ctl_plain());
     }
     print_class(row);

@@ -76,6 +76,8 @@ void ctl_lines_diff(struct ctl *c, const char *desired, const char *actual) {
         diff_lines(c, &a, &b);
         return;
     }
-    print_line(c, ctl_red(), '-', desired);
+    if (desired[0] != '\0') { // else it was added
+        print_line(c, ctl_red(), '-', desired);
+    }
     print_line(c, ctl_green(), '+', actual[0] == '\0' ? "(missing)" : actual);
 }

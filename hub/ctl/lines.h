@@ -5,6 +5,6 @@
 
 struct ctl;
 
-// ctl_lines_diff prints "- desired" and "+ actual", both JSON texts; `actual` "" says that there is
-// none. Of texts with many lines only those are printed that differ, with one beside them.
+// ctl_lines_diff prints "- desired" and "+ actual", both JSON texts; "" says that there is none. Of
+// texts with many lines only those are printed that differ, with one beside them.
 void ctl_lines_diff(struct ctl *c, const char *desired, const char *actual);

@@ -206,7 +206,11 @@ static enum cm_rc add_drift_event(struct report_work *r, struct hub_db *db,
     if (++r->drift_events > r->drift_events_max) {
         return CM_OK;
     }
-    const char *message = cm_arena_strf(r->arena, "%s: %s -> %s", row->path, row->desired, actual);
+    // Where Git says nothing somebody has added it.
+    const char *message =
+        row->desired[0] == '\0'
+            ? cm_arena_strf(r->arena, "%s: added %s", row->path, actual)
+            : cm_arena_strf(r->arena, "%s: %s -> %s", row->path, row->desired, actual);
 
     return hub_events_add(
         db,

@@ -55,6 +55,45 @@ class Drift(KubeStory):
         self.deliver(fleet)
         self.assertEqual(self.drift(), {})
 
+    def added(self):
+        """What is told as added: {(object, field): row}."""
+        return {at: row for at, row in self.drift().items() if row["desired"] == ""}
+
+    def test_what_people_add_is_told_with_who_and_stays(self):
+        web, settings = "Deployment.apps/default/watched", "ConfigMap/default/watched"
+        self.cluster.kubectl("rollout", "restart", "deployment/watched")  # which says nothing of what shall be
+        self.cluster.kubectl("annotate", "deployment/watched", "kubernetes.io/change-cause=INC-1")
+        self.admin.patch("Deployment", "watched", {"metadata": {"annotations": {"a-robot": "1"}}}, "robot")
+        self.cluster.kubectl("set", "env", "deployment/watched", "NEW=canary-of-an-addition")
+        self.cluster.kubectl("annotate", "deployment/watched", "note=mine")
+        self.cluster.kubectl("label", "configmap/watched", "tier=front")
+        self.admin.patch("ConfigMap", "watched", {"data": {"another": "1"}}, manager="k9s")
+        expected = {(web, "spec.template.spec.containers[name=main].env[name=NEW]"): "kubectl-set",
+                    (web, "metadata.annotations.note"): "kubectl-annotate",
+                    (settings, "metadata.labels.tier"): "kubectl-label", (settings, "data.another"): "k9s"}
+        rows = wait_for(lambda: len(self.added()) == len(expected) and self.added(), SECONDS, "all of it", 0.2)
+        self.assertEqual({at: row["manager"] for at, row in rows.items()}, expected)
+        self.assertEqual(rows[web, "metadata.annotations.note"]["actual"], '"mine"')
+        self.assertRegex(rows[web, "spec.template.spec.containers[name=main].env[name=NEW]"]["actual"],
+                         '^{"name":"NEW","value":"hmac:[0-9a-f]{32}"}$')
+        shown = self.hub.run("diff", check=False).stdout
+        self.assertRegex(shown, r'metadata.annotations.note  \(added by kubectl-annotate, .* ago\)\n    \+ "mine"\n')
+        self.assertIn('metadata.annotations.note: added "mine"', [row["message"] for row in self.events("drift.found")])
+        self.assertEqual(self.told("canary-of-an-addition"), set())
+        other = m.config_map("beside", x="1")
+        self.deliver({path("watched", other): m.text(other)})  # what Git says of others takes nothing away
+        self.assertEqual(set(self.added()), set(expected))
+
+    def test_what_people_take_away_again_is_told_no_more(self):
+        self.cluster.kubectl("set", "env", "deployment/watched", "NEW-")
+        self.cluster.kubectl("annotate", "deployment/watched", "note-", "kubernetes.io/change-cause-", "a-robot-")
+        self.cluster.kubectl("label", "configmap/watched", "tier-")
+        self.admin.patch("ConfigMap", "watched", {"data": {"another": None}})
+        self.admin.patch("Deployment", "watched", {"spec": {"template": {"metadata": {"annotations": None}}}})
+        wait_for(lambda: not self.added(), SECONDS, "nothing of it", 0.2)
+        self.assertEqual([row["message"] for row in self.events("drift.cleared") if "note" in row["message"] and
+                          "the agent" in row["message"]], [])
+
     def test_a_changed_field_is_told_with_old_new_and_who(self):
         self.admin.patch("ConfigMap", "watched", {"data": {"colour": "red"}})
         row = self.wait_drift("ConfigMap/default/watched", "data.colour", SECONDS)
@@ -103,10 +142,10 @@ class Drift(KubeStory):
         self.assertEqual([str(file) for folder in (self.hub.data, self.agent.data) for file in folder.rglob("*")
                           if file.is_file() and b"canary-of-a-hand" in file.read_bytes()], [])
 
-    def test_what_git_does_not_speak_of_is_no_drift(self):
+    def test_what_controllers_add_is_no_drift(self):
         self.admin.patch("ConfigMap", "free", {"data": {"colour": "blue"}})
-        self.admin.patch("ConfigMap", "kept", {"data": {"another": "1"},
-                                               "metadata": {"annotations": {"note": "mine"}}})
+        self.admin.patch("ConfigMap", "kept", {"data": {"another": "1"}, "metadata": {"annotations": {"note": "mine"}}},
+                         manager="robot")
         self.admin.patch("Deployment", "watched", {"spec": {"replicas": 2}})
         wait_for(lambda: ("Deployment.apps/default/watched", "spec.replicas") not in self.drift(),
                  SECONDS, "the replicas to be right again", 0.2)

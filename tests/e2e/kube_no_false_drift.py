@@ -86,10 +86,24 @@ class NoFalseDrift(KubeStory):
         self.assertEqual([row for row in differences(self) if "meshed" in row], [])
 
     def test_a_change_beside_ours_brings_the_webhook_back_and_is_no_drift(self):
-        self.admin.patch("Deployment", "meshed", {"metadata": {"annotations": {"other": "1"}}})
+        self.admin.patch("Deployment", "meshed", {"metadata": {"annotations": {"other": "1"}}}, "robot")
         self.deliver(files("later", m.config_map("later", a="1"), namespace="default"))
         self.assertEqual([row for row in differences(self) if "meshed" in row], [])
         self.assertEqual(self.drift(), {})
+
+    def test_of_what_comes_with_a_change_by_hand_only_that_is_drift(self):
+        """What a webhook adds to somebody's request is nobody's, also where he has made the map that it is in."""
+        hand = m.config_map("hand", a="1")
+        hand["metadata"]["labels"] = INJECT
+        self.deliver(files("hand", hand, namespace="default"))
+        for manager in ("kubectl-annotate", "kubectl-edit"):
+            self.admin.patch("ConfigMap", "hand", {"metadata": {"annotations": {"note": manager}}}, manager)
+        self.wait_drift("ConfigMap/default/hand", "metadata.annotations.note")
+        self.deliver(files("later", m.config_map("later", a="2"), namespace="default"))
+        self.assertEqual({at: row["manager"] for at, row in self.drift().items()},
+                         {("ConfigMap/default/hand", "metadata.annotations.note"): "kubectl-edit"})
+        self.admin.patch("ConfigMap", "hand", {"metadata": {"annotations": {"note": None}}})
+        self.wait_no_drift()
 
     def test_what_stands_twice_in_a_list_in_git_is_told_with_its_place(self):
         twice = m.deployment("twice")

@@ -1026,6 +1026,49 @@ static void what_is_by_right_or_noise_is_told_and_is_no_drift(void **state) {
     }
 }
 
+// observe_added tells that somebody has put something beside what is desired, or not any more.
+static void observe_added(struct fixture *f, bool there) {
+    const struct agent_field_drift field = {.difference = AGENT_DIFFERENCE_ADDED,
+                                            .path = "metadata.annotations.note",
+                                            .desired = "",
+                                            .actual = "\"mine\"",
+                                            .manager = "kubectl-annotate",
+                                            .operation = "Update"};
+    const struct agent_observation seen = {.key = CFG,
+                                           .uid = "uid",
+                                           .health = AGENT_HEALTH_HEALTHY,
+                                           .message = "",
+                                           .drift = &field,
+                                           .drift_count = there ? 1 : 0};
+
+    agent_watch_observed(f->watch, &seen);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+}
+
+static void what_is_added_is_drift_which_an_apply_does_not_end(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    observe_added(f, true);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_drift, 1);
+    assert_int_equal(cfg->drift[0]->difference, HOLDFAST__V1__DIFFERENCE__FOREIGN);
+    assert_string_equal(cfg->drift[0]->desired, "");
+    assert_string_equal(cfg->drift[0]->manager, "kubectl-annotate");
+    assert_int_equal(last(f)->apps[0]->drifted, 1);
+    assert_false(agent_watch_wrong(f->watch, CFG));
+    assert_false(fake_is_pending(f->fake, CFG));
+    agent_watch_written(f->watch, "shop", CFG, &(struct agent_applied){.written = true});
+    agent_watch_applied(f->watch, agent_cache_item(f->cache, CFG));
+    observe_added(f, false);
+    cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_drift, 0);
+    assert_int_equal(cfg->n_happened, 0);
+    assert_int_equal(cfg->drift_end, HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK);
+}
+
 static void another_rule_asks_how_the_objects_are(void **state) {
     struct fixture *f = *state;
 
@@ -3409,6 +3452,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_rule_says_of_taking_over_is_told_of_its_drift),
     TEST(a_rule_corrects_where_the_app_only_reports),
     TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
+    TEST(what_is_added_is_drift_which_an_apply_does_not_end),
     TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),
     TEST(another_rule_asks_how_the_objects_are),
     TEST(a_fight_is_told_and_given_up),

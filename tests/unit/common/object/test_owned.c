@@ -206,6 +206,18 @@ static void a_manager_of_nothing_leaves_the_identity(void **state) {
                    "\"web\",\"namespace\":\"shop\"}}");
 }
 
+static bool is_anybody(const void *ctx, const struct cm_manager *m) {
+    (void)ctx;
+    (void)m;
+    return true;
+}
+
+static bool is_nobody(const void *ctx, const struct cm_manager *m) {
+    (void)ctx;
+    (void)m;
+    return false;
+}
+
 static void several_entries_of_a_manager_add_up(void **state) {
     const struct cm_json *live = yaml(
         state,
@@ -217,6 +229,28 @@ static void several_entries_of_a_manager_add_up(void **state) {
     assert_compact(cm_object_restrict(*state, live, "m"),
                    "{\"spec\":{\"a\":1,\"b\":{\"c\":2,\"d\":3},\"e\":{\"g\":5,\"h\":6}},"
                    "\"apiVersion\":\"v1\",\"kind\":\"A\",\"metadata\":{\"name\":\"a\"}}");
+}
+
+// As kubectl annotate leaves it whose annotation somebody else has set anew, or who took it away.
+static void who_made_a_map_of_labels_or_annotations_has_nothing_of_others_in_it(void **state) {
+    const struct cm_json *live = yaml(
+        state,
+        "{apiVersion: v1, kind: A, metadata: {name: a, annotations: {note: b, hook: c}, labels: "
+        "{x: z}, managedFields: [{manager: a, operation: Update, fieldsV1: {f:metadata: "
+        "{f:annotations: {}, f:labels: {f:x: {}}}}}, {manager: m, operation: Update, fieldsV1: "
+        "{f:metadata: {f:annotations: {f:note: {}}, f:labels: {}}}}]}}");
+    const char *note = "metadata.annotations.note";
+    const char *hook = "metadata.annotations.hook";
+
+    assert_compact(cm_object_restrict(*state, live, "a"),
+                   "{\"metadata\":{\"labels\":{\"x\":\"z\"},\"name\":\"a\"},\"apiVersion\":"
+                   "\"v1\",\"kind\":\"A\"}");
+    assert_compact(cm_object_restrict_to(*state, live, is_anybody, NULL),
+                   "{\"metadata\":{\"annotations\":{\"note\":\"b\"},\"labels\":{\"x\":\"z\"},"
+                   "\"name\":\"a\"},\"apiVersion\":\"v1\",\"kind\":\"A\"}");
+    assert_true(cm_object_is_held(live, note, is_anybody, NULL));
+    assert_false(cm_object_is_held(live, hook, is_anybody, NULL));
+    assert_false(cm_object_is_held(live, note, is_nobody, NULL));
 }
 
 int main(void) {
@@ -231,6 +265,7 @@ int main(void) {
         cmocka_unit_test(who_names_a_field_has_it_before_who_only_made_its_map),
         cmocka_unit_test(a_manager_of_nothing_leaves_the_identity),
         cmocka_unit_test(several_entries_of_a_manager_add_up),
+        cmocka_unit_test(who_made_a_map_of_labels_or_annotations_has_nothing_of_others_in_it),
     };
 
     return cmocka_run_group_tests(tests, set_up, take_down);

@@ -439,6 +439,20 @@ static void a_difference_is_an_event_once_with_who_made_it(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 1);
 }
 
+static void what_was_added_is_said_so(void **state) {
+    struct draft m = begin(RUN, 1);
+    struct desk *d = *state;
+    Holdfast__V1__ObjectReport *object = add_object(&m, "ConfigMap/web/a");
+
+    add_drift(&m, object, "data.x", "\"2\"");
+    object->drift[0]->desired = text(&m, "");
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'drift.found' AND"
+                                   " message = 'data.x: added \"2\"'"),
+                     1);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift WHERE class = 'foreign'"), 1);
+}
+
 static void another_value_is_another_event(void **state) {
     struct desk *d = *state;
 
@@ -821,6 +835,7 @@ int main(void) {
         DESK_TEST(a_failure_and_its_end_are_events_once),
         DESK_TEST(bad_health_and_its_end_are_events_once),
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
+        DESK_TEST(what_was_added_is_said_so),
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
         DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
