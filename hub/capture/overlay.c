@@ -95,6 +95,25 @@ static struct cm_json *entry_at(struct making *m, struct cm_json *list,
     return entry_of(m, list, segment, like);
 }
 
+// put_entry says a new entry, which comes last: so the keys of all that are there are said before.
+// It tells whether it can be one.
+static bool put_entry(struct making *m, struct cm_json *list, const struct cm_segment *segment,
+                      const struct cm_json *whole, const struct cm_json *value) {
+    if (value == NULL || value->type != CM_OBJECT) {
+        return false;
+    }
+    struct cm_json *said = capture_value(m->arena, value, !m->try->literal);
+    bool any = whole != NULL && whole->type == CM_ARRAY;
+    for (const struct cm_json *at = any ? whole->first : NULL; at != NULL; at = at->next) {
+        (void)entry_of(m, list, segment, at);
+    }
+    struct cm_json *entry = entry_of(m, list, segment, said);
+    for (const struct cm_json *at = said->first; at != NULL; at = at->next) {
+        cm_json_set(m->arena, entry, at->key, cm_json_copy(m->arena, at));
+    }
+    return true;
+}
+
 // below returns the map or list that a member of a partial object holds.
 static struct cm_json *below(struct making *m, struct cm_json *map, const char *name,
                              enum cm_json_type type) {
@@ -123,6 +142,9 @@ static bool put(struct making *m, struct cm_json *partial, const struct hub_capt
         const struct cm_json *whole = live.node;
 
         live = cm_field_step(live, segment);
+        if (last && segment->type == CM_SEGMENT_ENTRY && live.node == NULL) {
+            return put_entry(m, at, segment, whole, field->value);
+        }
         if (segment->type == CM_SEGMENT_VALUE ||
             (segment->type == CM_SEGMENT_ENTRY && live.node == NULL)) {
             return false;

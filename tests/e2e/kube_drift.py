@@ -307,21 +307,42 @@ class Drift(KubeStory):
 
     def test_what_kubectl_changed_is_taken_over_into_its_document(self):
         self.commit({path("kept", m.config_map("bad")): None})
-        self.deliver({**files("hand", m.secret("hand", password="one"), namespace="default", plainSecrets="allow"),
+        self.deliver({**files("hand", m.secret("hand", password="one"), namespace="default", plainSecrets="allow",
+                              showValues=["LEVEL"]),
                       "apps/hand/hand.yaml": HAND})
         self.admin.patch("Deployment", "hand", {"spec": {"replicas": 5}})
         self.set_in({"image": "example.com/hand:2"}, KUBECTL_SET)
+        self.cluster.kubectl("set", "env", "deployment/hand", "LEVEL=debug")
+        self.cluster.kubectl("annotate", "deployment/hand", "note=mine")
         field = "spec.template.spec.containers[name=main].image"
         self.assertEqual(self.wait_drift("Deployment.apps/default/hand", field)["manager"], KUBECTL_SET)
         self.wait_drift("Deployment.apps/default/hand", "spec.replicas")
+        wait_for(lambda: len(self.added()) == 2, SECONDS, "what was added", 0.2)
         self.hub.run("capture", "hand", "--cluster", "real", "--object", "Deployment/hand", "--reason", "INC-1",
                      "--wait")
         self.assertEqual(self.git("show", "origin/main:apps/hand/hand.yaml"),
-                         HAND.replace("replicas: 2", "replicas: 5").replace("hand:1'", "hand:2'"))
+                         HAND.replace("replicas: 2", "replicas: 5").replace("hand:1'", "hand:2'")
+                         .replace("{name: hand}", '{name: hand, "annotations": {"note":"mine"}}', 1) +
+                         "        - name: LEVEL\n          value: debug\n")
         message = self.git("log", "-1", "--format=%B", "origin/main")
-        self.assertIn("\nHoldfast-Manager: kubectl-edit, kubectl-set (claimed)\n", message)
+        self.assertIn("\nHoldfast-Manager: kubectl-annotate, kubectl-edit, kubectl-set (claimed)\n", message)
         wait_for(lambda: not any("hand" in key for key, _ in self.drift()), SECONDS, "no drift", 0.2)
         self.assertEqual(self.find("Deployment", "hand")["spec"]["replicas"], 5)
+
+    def test_what_was_added_is_ignored_or_exempted_by_its_path(self):
+        hand = "Deployment.apps/default/hand"
+        fields = ("metadata.annotations.once", "spec.template.spec.containers[name=main].env[name=FOR]")
+        self.cluster.kubectl("annotate", "deployment/hand", "once=1")
+        self.cluster.kubectl("set", "env", "deployment/hand", "FOR=now")
+        wait_for(lambda: set(self.added()) == {(hand, field) for field in fields}, SECONDS, "both", 0.2)
+        self.hub.run("ignore", "hand", fields[0], "--object", hand, "--reason", "INC-2", "--wait")
+        self.hub.run("exempt", "hand", "inc-3", "--object", hand, "--field", fields[1], "--for", "2h",
+                     "--reason", "INC-3", "--wait")
+        wait_for(lambda: [row["path"] for row in self.added().values() if row["exemption"] == "inc-3: INC-3"] ==
+                 [fields[1]] and len(self.added()) == 1, SECONDS, "the one to be exempted, the other ignored", 0.2)
+        self.cluster.kubectl("annotate", "deployment/hand", "once-")
+        self.cluster.kubectl("set", "env", "deployment/hand", "FOR-")
+        wait_for(lambda: not self.added(), SECONDS, "nothing more", 0.2)
 
     def told(self, word):
         """Where a word is: files of the hub and the agent, Git repositories, and what people are answered."""

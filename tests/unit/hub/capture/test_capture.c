@@ -209,6 +209,121 @@ static void the_document_is_edited_where_only_its_cluster_has_it(void **state) {
                                   "        - {name: MODE}\n");
 }
 
+#define ADDED                                                                                      \
+    "{\"path\":\"spec.template.spec.containers[name=main].env[name=NEW]\",\"was\":null,"           \
+    "\"value\":{\"name\":\"NEW\",\"value\":\"1\"}},"                                               \
+    "{\"path\":\"spec.template.spec.containers[name=side].env[name=NEW]\",\"was\":null,"           \
+    "\"value\":{\"name\":\"NEW\",\"value\":\"${x}\"}},"                                            \
+    "{\"path\":\"spec.template.spec.containers[name=debug]\",\"was\":null,"                        \
+    "\"value\":{\"name\":\"debug\",\"image\":\"d:1\"}},"                                           \
+    "{\"path\":\"metadata.annotations.note\",\"was\":null,\"value\":\"mine\"}"
+
+static void what_was_added_is_put_behind_its_siblings(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    CM_CLEANUP(hub_captured_done) struct hub_captured got = capture(&w, ARGS(ADDED), &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_false(got.overlay);
+    assert_string_equal(got.text, "# The shop. Ask ada.\n"
+                                  "apiVersion: apps/v1\n"
+                                  "kind: Deployment\n"
+                                  "metadata:\n"
+                                  "  name: web\n"
+                                  "  labels: &labels {app: web, tier: front} # who we are\n"
+                                  "  annotations:\n"
+                                  "    note: mine\n"
+                                  "spec:\n"
+                                  "  replicas:    3 # three, for now\n"
+                                  "  selector:\n"
+                                  "    matchLabels: {app: web}\n"
+                                  "  template:\n"
+                                  "    metadata:\n"
+                                  "      labels: *labels\n"
+                                  "    spec:\n"
+                                  "      containers:\n"
+                                  "      # the side\n"
+                                  "      - name: side\n"
+                                  "        image: 'side:1'\n"
+                                  "        env:\n"
+                                  "        - name: NEW\n"
+                                  "          value: \"$${x}\"\n"
+                                  "      - name: main # that counts\n"
+                                  "        image: \"web:${tag}\"\n"
+                                  "        args: [--port, '80']\n"
+                                  "        env:\n"
+                                  "        - {name: MODE, value: \"on\"}\n"
+                                  "        - name: NEW\n"
+                                  "          value: \"1\"\n"
+                                  "      - name: debug\n"
+                                  "        image: d:1\n");
+}
+
+static void what_was_added_on_one_cluster_of_many_is_an_overlay(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done) struct hub_captured got = capture(&w, ARGS(ADDED), &err);
+
+    assert_int_equal(err.code, CM_OK);
+    assert_true(got.overlay);
+    assert_non_null(strstr(got.text, "          annotations:\n"
+                                     "            note: mine\n"));
+    assert_non_null(strstr(got.text, "              containers:\n"
+                                     "              - name: side\n"
+                                     "                env:\n"
+                                     "                - name: NEW\n"
+                                     "                  value: \"$${x}\"\n"
+                                     "              - name: main\n"
+                                     "                env:\n"
+                                     "                - name: MODE\n"
+                                     "                - name: NEW\n"
+                                     "                  value: \"1\"\n"
+                                     "              - name: debug\n"
+                                     "                image: d:1\n"));
+}
+
+// The labels of the pods are the same ones.
+static void what_was_added_where_an_anchor_stands_is_an_overlay(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        capture(&w, ARGS("{\"path\":\"metadata.labels.team\",\"was\":null,\"value\":\"a\"}"), &err);
+    assert_int_equal(err.code, CM_OK);
+    assert_true(got.overlay);
+    assert_non_null(
+        strstr(got.text, "\"metadata\":{\"name\":\"web\",\"labels\":{\"team\":\"a\"}}"));
+}
+
+static void what_git_says_by_now_is_not_added_once_more(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_PARIS);
+    assert_refused(&w,
+                   ARGS("{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE]\","
+                        "\"was\":null,\"value\":{\"name\":\"MODE\",\"value\":\"off\"}}"),
+                   "is something else in Git by now");
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured got =
+        capture(&w,
+                ARGS("{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE]\","
+                     "\"was\":null,\"value\":{\"name\":\"MODE\",\"value\":\"on\"}}"),
+                &err);
+    assert_int_equal(err.code, CM_OK);
+    assert_null(got.path);
+}
+
 static void a_shared_document_gets_an_overlay_for_the_one_cluster(void **state) {
     struct world w;
     struct cm_err err;
@@ -865,6 +980,10 @@ static void a_hold_that_lets_nothing_run_instead_is_still_one(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_document_is_edited_where_only_its_cluster_has_it),
+        cmocka_unit_test(what_was_added_is_put_behind_its_siblings),
+        cmocka_unit_test(what_was_added_on_one_cluster_of_many_is_an_overlay),
+        cmocka_unit_test(what_was_added_where_an_anchor_stands_is_an_overlay),
+        cmocka_unit_test(what_git_says_by_now_is_not_added_once_more),
         cmocka_unit_test(a_shared_document_gets_an_overlay_for_the_one_cluster),
         cmocka_unit_test(a_change_meant_for_all_clusters_edits_the_document),
         cmocka_unit_test(what_has_an_alias_elsewhere_is_not_edited),
