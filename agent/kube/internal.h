@@ -383,6 +383,7 @@ struct kube_entry {
     bool unwanted;   // changed while it was not to be compared: left there, or to be applied
     bool ahead;      // while op: a newer form was seen
     uint64_t ahead_version;
+    uint64_t ahead_print; // 0: it was deleted
 };
 
 struct kube_table {
@@ -555,6 +556,8 @@ void kube_releases_led(struct agent_kube *k, struct cm_arena *a, const char *tar
                        const struct cm_json *leader);
 // kube_releases_words writes down of such an object what counts. The caller frees it.
 char *kube_releases_words(struct cm_arena *a, const struct cm_json *leader);
+// kube_releases_has tells whether an object can be such a workload.
+bool kube_releases_has(const struct cm_json *live);
 // kube_releases_wait tells whether a workload was not heard, for nobody knew then who decides about
 // it, and is to be looked at again, as that is known now.
 bool kube_releases_wait(const struct kube_entry *e);

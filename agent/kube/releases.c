@@ -273,6 +273,11 @@ static void saw_restart(struct kube_entry *e, struct cm_arena *a, const struct c
     }
 }
 
+bool kube_releases_has(const struct cm_json *live) {
+    return cm_json_path(live, "spec", "template", NULL) != NULL ||
+           cm_json_path(live, "spec", "workloadRef", NULL) != NULL;
+}
+
 void kube_releases_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     saw_restart(e, a, live);
     if (is_rollout(e->key)) {

@@ -495,6 +495,7 @@ static void take_ahead(struct kube_entry *e, struct cm_arena *a, const struct cm
     }
     e->ahead = true;
     e->ahead_version = version;
+    e->ahead_print = kube_object_print(live);
     read_health(e, a, live);
 }
 
@@ -502,6 +503,7 @@ void kube_entry_gone_ahead(struct kube_entry *e, uint64_t version) {
     if (!e->ahead || version > e->ahead_version) {
         e->ahead = true;
         e->ahead_version = version;
+        e->ahead_print = 0;
     }
     e->doubtful = true; // after the operation somebody looks
 }
@@ -573,6 +575,8 @@ void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct c
     e->print = compared == COMPARED && !e->drifted ? e->print : 0;
 }
 
+// kube_entry_applied: what overtook the answer and differs in its status alone need not be looked
+// at, unless it says something of a release.
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note) {
     uint64_t version = kube_object_version(live);
@@ -590,7 +594,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->unnamed = false;
     kube_audit_told(&e->wait, 0);
     e->print = kube_object_print(live);
-    e->doubtful = newer;
+    e->doubtful = newer && (e->ahead_print != e->print || kube_releases_has(live));
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
     e->unasked = true; // a field that still differs keeps its user

@@ -501,6 +501,47 @@ static void what_is_left_there_is_not_asked_for_again_and_again(void **state) {
     assert_true(turn_until(f->loop, has_drifted, f));
 }
 
+#define CFG_PATCH "PATCH /api/v1/namespaces/shop/configmaps/a"
+
+// overtake_config has an event, of this colour, come before the answer of an apply. Who set it by
+// hand did so at once.
+static void overtake_config(struct fixture *f, const char *color) {
+    struct agent_object object = {.app = "shop", .key = CFG, .default_namespace = "shop"};
+
+    have_config(f);
+    CM_AUTOFREE char *answer = config_at(f, 20, "red");
+    CM_AUTOFREE char *live = config_at(f, 30, color);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+    size_t patches = fake_api_count(f->api, CFG_PATCH);
+    fake_api_answer(f->api, CFG_GET, 0, 200, live);
+    fake_api_answer(f->api, CFG_PATCH, 0, 200, answer);
+    fake_api_hold(f->api, CFG_PATCH);
+    object.bytes = f->desired;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    wait_asked(f, CFG_PATCH, patches + 1);
+    fake_api_event(f->api, CFG_WATCH, event);
+    fake_api_end(f->api);
+    wait_asked(f, CFG_WATCH, fake_api_count(f->api, CFG_WATCH) + 1); // so that was seen
+    fake_api_release(f->api);
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(f->error.code, CM_OK);
+}
+
+static void an_apply_that_a_status_overtook_costs_no_look(void **state) {
+    struct fixture *f = *state;
+
+    overtake_config(f, "red");
+    let_pass(f, MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, CFG_GET), 0);
+}
+
+static void what_is_changed_by_hand_right_after_an_apply_is_seen(void **state) {
+    struct fixture *f = *state;
+
+    overtake_config(f, "green");
+    assert_true(turn_until(f->loop, has_drifted, f));
+}
+
 // ---- Lists and watches
 
 static void a_watch_that_is_refused_goes_on_from_a_new_list(void **state) {
@@ -2563,6 +2604,8 @@ static const struct CMUnitTest tests[] = {
     TEST(a_deletion_is_seen_though_the_look_at_it_fails),
     TEST(a_deletion_is_seen_though_a_look_is_on_its_way),
     TEST(what_is_left_there_is_not_asked_for_again_and_again),
+    TEST(an_apply_that_a_status_overtook_costs_no_look),
+    TEST(what_is_changed_by_hand_right_after_an_apply_is_seen),
     TEST(a_watch_that_is_refused_goes_on_from_a_new_list),
     TEST(a_place_that_is_forgotten_at_once_is_asked_for_with_pauses),
     TEST(a_page_that_is_too_large_is_halved),
