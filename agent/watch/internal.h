@@ -90,6 +90,7 @@ struct app {
     size_t waiting;            // of what is progressing: its controller waits for somebody
     size_t objects;
     size_t drifted;
+    size_t unseen;           // since the start
     bool has_state;          // apply has spoken of it
     bool applying;           // counted in watch->applying
     bool settling;           // counted in watch->settling
@@ -118,6 +119,7 @@ struct seen {
     struct cm_sha256 sha256; // applied; zeros: never
     struct cm_sha256 beside; // what it was compared with last; zeros: nothing
     enum agent_health health;
+    bool unseen;   // since the start, but known from before
     bool waits;    // its controller does, for somebody
     char *message; // of its health
     char *failure; // why it could not be applied

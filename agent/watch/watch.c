@@ -90,6 +90,7 @@ static void count(const struct seen *s, bool in) {
     s->app->waiting +=
         s->waits && s->left == NULL && s->health == AGENT_HEALTH_PROGRESSING ? one : 0;
     s->app->drifted += s->drift_count > 0 ? one : 0;
+    s->app->unseen += s->unseen ? one : 0;
 }
 
 void watch_set_waits(struct agent_watch *w, const char *key, bool waits) {
@@ -346,21 +347,23 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
         return;
     }
     enum agent_health health = health_of(w, s, what);
+    bool first = s->unseen && !what->drift_stands;
     bool other_health = s->health != health;
     bool other_words = set_text(&s->message, what->message);
 
     count(s, false);
     enum watch_news news = what->drift_stands ? WATCH_NO_NEWS : watch_take_drift(w, s, what);
+    s->unseen = s->unseen && !first;
     s->due = what->due;
     watch_note_undone(s, what->undone_ms);
     s->health = health;
     s->waits = s->waits && health != AGENT_HEALTH_MISSING;
     count(s, true);
     watch_note_beside(w, s, health);
-    if (other_health || news == WATCH_OTHER_DRIFT) {
+    if (other_health || first || news == WATCH_OTHER_DRIFT) {
         watch_dirty_app(w, s->app);
     }
-    if (other_health || other_words || news != WATCH_NO_NEWS) {
+    if (other_health || other_words || first || news != WATCH_NO_NEWS) {
         watch_dirty_object(w, s);
     }
     if (news == WATCH_OTHER_DRIFT) {
@@ -627,8 +630,12 @@ void agent_watch_free(struct agent_watch *w) {
 
 static void know_item(void *ctx, const struct agent_item *item) {
     struct agent_watch *w = ctx;
+    bool is_new = cm_map_get(w->objects, item->key) == NULL;
     struct seen *s = object_of(w, item->app, item->key);
 
+    count(s, false);
+    s->unseen = is_new && item->applied;
+    count(s, true);
     s->sha256 = item->applied ? item->sha256 : s->sha256;
     watch_dirty_object(w, s);
 }

@@ -163,6 +163,9 @@ static enum cm_rc put_app(struct report_work *r, struct hub_db *db,
     enum cm_rc rc = hub_status_find(db, r->cluster, app->app, &before, err);
 
     set_hash(&row.bundle, &app->bundle_sha256);
+    if (app->unseen && before.drifted > app->drifted) {
+        row.drifted = before.drifted;
+    }
     row.owed = is_owed(&before, app);
     row.ill = app->health == HOLDFAST__V1__HEALTH__DEGRADED ||
               (before.ill && app->health != HOLDFAST__V1__HEALTH__HEALTHY);
@@ -595,8 +598,8 @@ static enum cm_rc wait_for_more(const struct report_work *r, struct hub_db *db,
                : hub_unwritten_wait(db, r->cluster, object->app, r->now_ms + had->waits_ms, err);
 }
 
-static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
-                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
+                           const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct hub_object_row row = {
         .cluster = r->cluster,
         .app = object->app,
@@ -623,6 +626,17 @@ static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
     rc = rc < 0 ? rc : put_drift(r, db, object, &had, err);
     rc = rc < 0 ? rc : take_actual(r, db, object, &whole, &row, err);
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
+}
+
+// put_object: of what an agent that was started has not seen yet, what is on record counts.
+static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
+                             const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
+    bool kept = false;
+    enum cm_rc rc = object->unseen && !object->removed
+                        ? hub_objects_keep(db, r->cluster, object->app, object->key, &kept, err)
+                        : CM_OK;
+
+    return rc < 0 || kept ? rc : put_seen(r, db, object, err);
 }
 
 static size_t count_drift(const Holdfast__V1__Report *report) {

@@ -160,6 +160,16 @@ enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cluster, cons
                      cluster, but, out, err);
 }
 
+enum cm_rc hub_objects_keep(struct hub_db *db, const char *cluster, const char *app,
+                            const char *key, bool *out, struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(
+        db, err, "UPDATE object SET full = 0 WHERE cluster = ?1 AND app = ?2 AND key = ?3", "ttt",
+        cluster, app, key);
+
+    *out = rc == CM_OK && hub_db_changes(db) > 0;
+    return rc;
+}
+
 enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
                               struct cm_err *err) {
     enum cm_rc rc = hub_drift_clear(db, cluster, key, err);

@@ -90,6 +90,9 @@ CM_MUSTUSE enum cm_rc hub_objects_happened(struct hub_db *db, const char *cluste
 // one of them.
 CM_MUSTUSE enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cluster,
                                                const char *but, int64_t *out, struct cm_err *err);
+// hub_objects_keep has a full report not take an object of an App away; *out: it is on record.
+CM_MUSTUSE enum cm_rc hub_objects_keep(struct hub_db *db, const char *cluster, const char *app,
+                                       const char *key, bool *out, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
                                          struct cm_err *err);
 

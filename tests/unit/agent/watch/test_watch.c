@@ -1293,6 +1293,33 @@ static void who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_i
     assert_int_equal(last(f)->apps[0]->drifted, 1);
 }
 
+// What stands of a difference, while it is being found out who made it, was not told by this
+// process.
+static void how_an_object_differs_is_not_told_before_it_was_seen(void **state) {
+    struct agent_observation waits = {.key = CFG,
+                                      .uid = "uid",
+                                      .health = AGENT_HEALTH_HEALTHY,
+                                      .message = "",
+                                      .drift_stands = true};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    connect(f);
+    assert_true(object_in(f->reports[0], CFG)->unseen);
+    assert_false(object_in(f->reports[0], SVC)->unseen);
+    assert_true(shop_in(f->reports[0])->unseen);
+    agent_watch_observed(f->watch, &waits);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_true(object_in(last(f), CFG)->unseen);
+    observe(f, CFG, AGENT_HEALTH_HEALTHY, NULL); // and it differs no more
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_false(object_in(last(f), CFG)->unseen);
+    assert_false(shop_in(last(f))->unseen);
+}
+
 #define OURS "Deployment.apps/shop/web"
 
 static void find(struct fixture *f, const char *key) {
@@ -3465,6 +3492,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_wrong_when_the_target_is_back_is_put_right),
     TEST(another_drift_mode_asks_how_the_objects_are),
     TEST(who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_it),
+    TEST(how_an_object_differs_is_not_told_before_it_was_seen),
     TEST(nothing_is_told_until_all_that_was_found_was_seen),
     TEST(what_is_found_later_is_told_with_the_images_of_its_group),
     TEST(a_survey_that_goes_on_keeps_only_what_is_told_in_full),

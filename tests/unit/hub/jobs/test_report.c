@@ -453,6 +453,44 @@ static void what_was_added_is_said_so(void **state) {
     assert_int_equal(desk_count(d, "SELECT count(*) FROM drift WHERE class = 'foreign'"), 1);
 }
 
+// report_drift tells of an object that differs, or of one that was not seen since.
+static void report_drift(struct desk *d, uint64_t number, bool unseen) {
+    struct draft m = begin(RUN, number);
+    Holdfast__V1__AppReport *app = add_app(&m, "web", "one", APPLIED, HEALTHY);
+    Holdfast__V1__ObjectReport *object = add_object(&m, "ConfigMap/web/a");
+
+    app->drifted = unseen ? 0 : 1;
+    app->unseen = unseen;
+    object->unseen = unseen;
+    if (!unseen) {
+        add_drift(&m, object, "data.x", "\"2\"");
+    }
+    m.report->full = true;
+    m.report->full_end = true;
+    (void)commit(d, &m);
+}
+
+static void what_an_agent_that_was_started_has_not_seen_yet_is_as_it_was(void **state) {
+    struct desk *d = *state;
+
+    for (uint64_t number = 1; number <= 3; number++) {
+        report_drift(d, number, number == 2);
+        assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 1);
+        assert_int_equal(desk_count(d, "SELECT count(*) FROM object"), 1);
+        assert_int_equal(desk_count(d, "SELECT drifted FROM status"), 1);
+    }
+    assert_int_equal(count_events(d, "drift.found"), 1);
+    assert_int_equal(count_events(d, "drift.cleared"), 0);
+}
+
+static void of_what_was_never_on_record_an_unseen_object_is(void **state) {
+    struct desk *d = *state;
+
+    report_drift(d, 1, true);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM object"), 1);
+    assert_int_equal(desk_count(d, "SELECT drifted FROM status"), 0);
+}
+
 static void another_value_is_another_event(void **state) {
     struct desk *d = *state;
 
@@ -836,6 +874,8 @@ int main(void) {
         DESK_TEST(bad_health_and_its_end_are_events_once),
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
         DESK_TEST(what_was_added_is_said_so),
+        DESK_TEST(what_an_agent_that_was_started_has_not_seen_yet_is_as_it_was),
+        DESK_TEST(of_what_was_never_on_record_an_unseen_object_is),
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
         DESK_TEST(that_more_fields_differ_than_are_named_is_on_record),
