@@ -5,6 +5,9 @@
 // are watched while anything waits for them, and the core is told when something came. Where we may
 // not watch them, pauses grow less far.
 //
+// A survey (survey.c) waits for kinds of workloads that the server does not have: as good as always
+// for one or the other, so where definitions may not be watched the kinds are asked for rarely.
+//
 // What a definition says is offered a moment after it is there, so the kinds are then asked for a
 // few times.
 #include <stdlib.h>
@@ -21,6 +24,7 @@
 enum {
     BLIND_MAX_MS = 60000,
     WATCHED_MAX_MS = 300000,
+    SURVEY_BLIND_MS = 300000,
     STALE_MS = 900000, // nobody has tried for so long: it is not wanted any more
     ASK_MIN_MS = 300,
     ASK_MAX_MS = 4000,
@@ -76,7 +80,8 @@ void kube_absent_free(struct agent_kube *k) {
 // ---- What is watched
 
 static bool any_waits(const struct agent_kube *k, bool namespaces) {
-    return namespaces ? k->absent.namespaces > 0 : k->absent.kinds > 0 || k->table.unresolved > 0;
+    return namespaces ? k->absent.namespaces > 0
+                      : k->absent.kinds > 0 || k->table.unresolved > 0 || k->survey.lacks > 0;
 }
 
 // settle begins and ends watches.
@@ -94,6 +99,10 @@ static void settle(struct agent_kube *k) {
             *scout = NULL;
         }
     }
+}
+
+void kube_absent_settle(struct agent_kube *k) {
+    settle(k);
 }
 
 static bool is_watched(const struct agent_kube *k, bool namespaces) {
@@ -184,11 +193,18 @@ static void forget_stale(struct agent_kube *k, const char *key, const struct abs
     }
 }
 
+// asks_blindly tells whether to ask for the kinds without having seen that any came.
+static bool asks_blindly(const struct agent_kube *k, int64_t now_ms) {
+    bool survey = k->survey.lacks > 0 && now_ms - k->discover_began_ms >= SURVEY_BLIND_MS;
+
+    return (k->table.unresolved > 0 || survey) && k->reach == KUBE_UP && !is_watched(k, false);
+}
+
 void kube_absent_minute(struct agent_kube *k) {
     int64_t now_ms = cm_clock_now_ms();
 
     each(k, forget_stale, &now_ms);
-    if (k->table.unresolved > 0 && k->reach == KUBE_UP && !is_watched(k, false)) {
+    if (asks_blindly(k, now_ms)) {
         (void)kube_discover_want(k);
     }
 }
@@ -266,7 +282,8 @@ static void saw_group(struct agent_kube *k, const char *name) {
     struct arrival arrival = {.group = dot == NULL ? "" : dot + 1};
 
     each(k, compare_group, &arrival);
-    if (arrival.matters || kube_table_lacks(k, arrival.group)) {
+    if (arrival.matters || kube_table_lacks(k, arrival.group) ||
+        kube_survey_lacks(k, arrival.group)) {
         ask_for_kinds(k);
     }
 }

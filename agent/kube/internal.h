@@ -663,6 +663,7 @@ void kube_absent_minute(struct agent_kube *k);
 void kube_absent_discovered(struct agent_kube *k);
 void kube_absent_saw(const struct kube_watch *w, const struct cm_json *object);
 void kube_absent_listed(const struct kube_watch *w); // what came before is not told
+void kube_absent_settle(struct agent_kube *k);       // another part waits for kinds, or no longer
 
 // exempt
 
@@ -692,12 +693,15 @@ struct kube_survey {
     bool begun;           // the agent knows who it is
     bool told;            // that all were told
     bool full;            // there are more than may be known, which was said
+    size_t lacks;         // kinds that the server does not have
 };
 
 void kube_survey_init(struct agent_kube *k, const char *namespaces);
 void kube_survey_free(struct agent_kube *k);
 void kube_survey_begin(struct agent_kube *k);
 void kube_survey_discovered(struct agent_kube *k);
+// kube_survey_lacks tells whether it waits for a kind of this group.
+bool kube_survey_lacks(const struct agent_kube *k, const char *group);
 // From its watches. kube_survey_saw comes before an entry for the object is looked for.
 void kube_survey_saw(struct kube_watch *w, struct cm_arena *a, const struct cm_json *live);
 void kube_survey_lost(struct agent_kube *k, const char *place);

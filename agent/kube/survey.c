@@ -1,6 +1,6 @@
 // Looks for workloads, whether any App names them or not (found.h): a watch for each of their
 // kinds, of all namespaces or of each that was named, which stays though none of its objects is
-// tracked.
+// tracked. A kind that the server gets later is found then (absent.c).
 //
 // Whether one that is found is told to anybody the core says: it tracks it then, like any object.
 #include <stdlib.h>
@@ -111,21 +111,38 @@ static void tell_surveyed(struct agent_kube *k) {
     }
 }
 
+// resource_of returns how the server serves a kind; NULL: it has none.
+static const struct kube_resource *resource_of(const struct agent_kube *k, size_t kind) {
+    return kube_resources_find(k->resources, kube_found_kinds[kind].group, NULL,
+                               kube_found_kinds[kind].kind);
+}
+
 void kube_survey_discovered(struct agent_kube *k) {
     if (!k->driver.surveys || !k->survey.begun || k->resources == NULL) {
         return;
     }
     drop_gone(k);
+    k->survey.lacks = 0;
     for (size_t i = 0; i < KUBE_FOUND_KINDS; i++) {
-        const struct kube_found_kind *kind = &kube_found_kinds[i];
-        const struct kube_resource *r =
-            kube_resources_find(k->resources, kind->group, NULL, kind->kind);
+        const struct kube_resource *r = resource_of(k, i);
 
         if (r != NULL) {
             watch_kind(k, r);
+        } else {
+            k->survey.lacks++;
         }
     }
+    kube_absent_settle(k);
     tell_surveyed(k);
+}
+
+bool kube_survey_lacks(const struct agent_kube *k, const char *group) {
+    bool lacks = false;
+
+    for (size_t i = 0; k->survey.lacks > 0 && i < KUBE_FOUND_KINDS; i++) {
+        lacks |= strcmp(kube_found_kinds[i].group, group) == 0 && resource_of(k, i) == NULL;
+    }
+    return lacks;
 }
 
 // kube_survey_begin: before it is known who we are nothing may be tracked.

@@ -1938,6 +1938,54 @@ static void what_another_version_does_not_have_or_went_with_its_kind_is_lost(voi
     assert_true(turn_until(f->loop, are_two_lost, f));
 }
 
+#define DEFINITIONS                                                                                \
+    OFFERED("apiextensions.k8s.io", "v1",                                                          \
+            RESOURCE("CustomResourceDefinition", "customresourcedefinitions"))
+#define KINDS(...) "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" __VA_ARGS__ "]}"
+#define DEFINITIONS_WATCH "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions?watch=1"
+
+static bool are_canaries_listed(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return fake_api_count(((struct fixture *)ctx)->api, ALL_CANARIES) > 0;
+}
+
+// survey_without_canaries surveys a server that has none, and gets them then.
+static void survey_without_canaries(struct fixture *f, const char *kinds, const char *then) {
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, kinds);
+    list(f, ALL_LIST, "");
+    list(f, "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions?limit", "");
+    start(f);
+    assert_true(turn_until(f->loop, is_surveyed, f));
+    if (strstr(kinds, "customresourcedefinitions") != NULL) {
+        wait_asked(f, DEFINITIONS_WATCH, 1);
+        wait_asked(f, "GET /apis\n", 2); // for what came before it was watched
+    }
+    list(f, ALL_CANARIES, "");
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, then);
+}
+
+static void
+a_kind_of_workloads_that_comes_later_is_surveyed_when_its_definition_is_seen(void **state) {
+    struct fixture *f = *state;
+
+    survey_without_canaries(f, KINDS(DEPLOYMENTS "," DEFINITIONS),
+                            KINDS(DEPLOYMENTS "," DEFINITIONS "," CANARIES));
+    let_pass(f, 7 * (int64_t)MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, ALL_CANARIES), 0); // nothing asks while it is watched
+    fake_api_event(f->api, DEFINITIONS_WATCH,
+                   "{\"type\":\"ADDED\",\"object\":{\"metadata\":{\"name\":"
+                   "\"canaries.flagger.app\",\"resourceVersion\":\"30\"}}}");
+    assert_true(turn_until(f->loop, are_canaries_listed, f));
+}
+
+static void a_kind_of_workloads_is_asked_for_where_definitions_cannot_be_watched(void **state) {
+    struct fixture *f = *state;
+
+    survey_without_canaries(f, KINDS(DEPLOYMENTS), KINDS(DEPLOYMENTS "," CANARIES));
+    let_pass(f, 7 * (int64_t)MINUTE_MS);
+    assert_true(turn_until(f->loop, are_canaries_listed, f));
+}
+
 static void a_survey_of_some_namespaces_lists_no_others(void **state) {
     struct fixture *f = *state;
     CM_AUTOFREE char *web = workload_at("shop", "web", 9, "web:1");
@@ -2594,6 +2642,10 @@ static const struct CMUnitTest surveys[] = {
     TEST_SURVEY(a_survey_ends_though_a_kind_cannot_be_listed, set_up_survey),
     TEST_SURVEY(a_survey_ends_though_a_kind_is_not_where_the_server_says, set_up_survey),
     TEST_SURVEY(what_another_version_does_not_have_or_went_with_its_kind_is_lost, set_up_survey),
+    TEST_SURVEY(a_kind_of_workloads_that_comes_later_is_surveyed_when_its_definition_is_seen,
+                set_up_survey),
+    TEST_SURVEY(a_kind_of_workloads_is_asked_for_where_definitions_cannot_be_watched,
+                set_up_survey),
     TEST_SURVEY(a_survey_of_some_namespaces_lists_no_others, set_up_survey_of_two),
 };
 
