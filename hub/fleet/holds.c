@@ -577,33 +577,27 @@ static bool applied_on(const struct hub_fleet *f, const struct hub_hold_entry *e
 
 // ---- What goes back with another
 
-struct leading {
-    const struct hub_hold_entry *entry;
-    const char *cluster;
-    const struct hub_hold_entry *leader;
-};
+static const struct hub_hold_entry *leader_in(const struct hub_app_holds *holds,
+                                              const struct hub_hold_entry *entry,
+                                              const char *cluster) {
+    const struct hub_set *decided = holds != NULL ? cm_map_get(holds->by_cluster, cluster) : NULL;
 
-static bool find_leader(void *ctx, const char *app, void *value) {
-    struct leading *l = ctx;
-    const struct hub_app_holds *holds = value;
-    const struct hub_set *decided = cm_map_get(holds->by_cluster, l->cluster);
-
-    (void)app;
-    for (size_t i = 0; decided != NULL && l->leader == NULL && i < decided->count; i++) {
+    for (size_t i = 0; decided != NULL && i < decided->count; i++) {
         const struct hub_hold_entry *other = decided->items[i];
 
-        l->leader = hub_hold_goes_with(l->entry->hold, other->hold) ? other : NULL;
+        if (hub_hold_goes_with(entry->hold, other->hold)) {
+            return other;
+        }
     }
-    return l->leader == NULL;
+    return NULL;
 }
 
 const struct hub_hold_entry *hub_holds_leader(const struct hub_fleet *f,
                                               const struct hub_hold_entry *entry,
                                               const char *cluster) {
-    struct leading l = {.entry = entry, .cluster = cluster};
+    CM_AUTOFREE char *app = hub_hold_joined(entry->hold);
 
-    cm_map_each(f->holds, find_leader, &l);
-    return l.leader;
+    return app != NULL ? leader_in(cm_map_get(f->holds, app), entry, cluster) : NULL;
 }
 
 static bool would_be_on(const struct hub_fleet *f, const struct hub_hold_entry *entry,

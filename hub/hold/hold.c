@@ -529,6 +529,12 @@ bool hub_hold_joins(const struct hub_hold *hold) {
     return strncmp(hold->cause.text, HUB_HOLD_JOINS, strlen(HUB_HOLD_JOINS)) == 0;
 }
 
+char *hub_hold_joined(const struct hub_hold *hold) {
+    const char *name = hold->cause.text + strlen(HUB_HOLD_JOINS);
+
+    return hub_hold_joins(hold) ? cm_strndup(name, strcspn(name, "'")) : NULL;
+}
+
 // ---- For people
 
 static const char *value_text(struct cm_arena *a, const struct cm_json *value, bool image) {

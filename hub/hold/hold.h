@@ -143,6 +143,8 @@ bool hub_hold_goes_with(const struct hub_hold *hold, const struct hub_hold *with
 // whether a Hold is of such a one, whatever it goes with.
 #define HUB_HOLD_JOINS "with App '"
 bool hub_hold_joins(const struct hub_hold *hold);
+// hub_hold_joined returns the App that it goes with; NULL: it goes with none. The caller frees it.
+char *hub_hold_joined(const struct hub_hold *hold);
 
 // hub_hold_same tells whether two are about the same rejected release of the same App.
 bool hub_hold_same(const struct hub_hold *a, const struct hub_hold *b);
