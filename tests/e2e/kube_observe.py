@@ -66,14 +66,16 @@ class Observe(KubeStory):
         type(self).agent = self.observer(kubeconfig, mode, again=True).start()
         self.wait_connected()
 
-    def state_file(self, key):
+    def state(self, *words):
+        """What Git says of the state repository; "" for nothing."""
+        return subprocess.run(["git", "-C", self.hub.data / "data" / "state.git", *words],
+                              capture_output=True, text=True, timeout=30, check=False).stdout
+
+    def state_file(self, key, cluster=CLUSTER, group=FOUND):
         """What the branch `actual` has of an object; "" for nothing."""
         kind, namespace, name = key.split("/")
-        half = hashlib.sha256(CLUSTER.encode()).hexdigest()[:2]
-        return subprocess.run(
-            ["git", "-C", self.hub.data / "data" / "state.git", "show",
-             f"actual:{half}/{CLUSTER}/{FOUND}/{namespace}/{kind}.{name}.json"],
-            capture_output=True, text=True, timeout=30, check=False).stdout
+        half = hashlib.sha256(cluster.encode()).hexdigest()[:2]
+        return self.state("show", f"actual:{half}/{cluster}/{group}/{namespace}/{kind}.{name}.json")
 
     def past(self, *words):
         """What `holdfast log` and the like say, as a list."""
@@ -180,6 +182,34 @@ class Observe(KubeStory):
         self.assertIn("holdfast.dev/app", self.find("ConfigMap", "absent")["metadata"]["labels"])
         self.assertEqual(self.find("ConfigMap", "absent")["data"], {"x": "1"})
         self.assertEqual(self.hub.get("clusters")[0]["mode"], "apply")
+
+    def test_7_so_is_what_runs_on_a_cluster_that_git_does_not_name(self):
+        """Of which nothing is desired: that is said so, and nothing there is wrong."""
+        group, image = "app.default.loner", "example.com/loner:1"
+        made = m.deployment("loner", image=image)
+        made["metadata"]["namespace"] = "default"
+        self.admin.apply(made, manager="kubectl-create")
+        stray = Agent(self.folder, self.hub, "stray", self.hub.join_token("stray"), driver="kube",
+                      kubeconfig=self.cluster.token_kubeconfig("agent"),
+                      options=("--mode", "observe")).start()
+        where = self.cluster.wait_for(lambda: self.past("where", image))
+        self.assertEqual([(row["app"], row["names"], row["drifted"]) for row in where],
+                         [(group, ["stray"], 0)])
+        shown = self.cluster.wait_for(lambda: [row for row in self.past("show", f"stray:{group}")
+                                               if row["state"] == "observed"])
+        self.assertEqual([(row.get("desired"), row["images"]) for row in shown], [(None, [image])])
+        kinds = {row["kind"] for row in self.past("log", f"stray:{group}")}
+        self.assertIn("release", kinds)
+        self.assertLessEqual(kinds, {"release", "healthy", "degraded"})  # nothing is `drifted`
+        told = self.cluster.wait_for(
+            lambda: self.state_file("Deployment.apps/default/loner", "stray", group))
+        self.assertIn(image, told)
+        changed = [line.split("\t") for line in
+                   self.state("diff", "--name-status", "desired", "actual").splitlines()
+                   if "/stray/" in line]
+        self.assertEqual({kind for kind, _ in changed}, {"A"}, changed)
+        self.assertEqual(self.hub.get("drift", "--cluster", "stray"), [])
+        stray.terminate()
 
 
 if __name__ == "__main__":
