@@ -126,6 +126,21 @@ static struct cm_json *below(struct making *m, struct cm_json *map, const char *
     return node;
 }
 
+// put_whole says of an entry itself that it is new, or that it goes.
+static bool put_whole(struct making *m, struct cm_json *list, const struct cm_segment *segment,
+                      const struct cm_json *whole, const struct cm_json *live,
+                      const struct cm_json *value) {
+    if (live == NULL) {
+        return put_entry(m, list, segment, whole, value);
+    }
+    if (value != NULL) {
+        return false;
+    }
+    struct cm_json *entry = entry_at(m, list, segment, whole, live);
+    cm_json_set_string(m->arena, entry, CM_DIRECTIVE_PATCH, "delete");
+    return true;
+}
+
 // put says one field in a partial object. It tells whether a merge can say it.
 static bool put(struct making *m, struct cm_json *partial, const struct hub_capture_field *field) {
     struct cm_cursor live = cm_field_root(m->arena, m->try->object);
@@ -142,27 +157,18 @@ static bool put(struct making *m, struct cm_json *partial, const struct hub_capt
         const struct cm_json *whole = live.node;
 
         live = cm_field_step(live, segment);
-        if (last && segment->type == CM_SEGMENT_ENTRY && live.node == NULL) {
-            return put_entry(m, at, segment, whole, field->value);
-        }
-        if (segment->type == CM_SEGMENT_VALUE ||
-            (segment->type == CM_SEGMENT_ENTRY && live.node == NULL)) {
-            return false;
-        }
-        if (segment->type == CM_SEGMENT_ENTRY) {
-            at = entry_at(m, at, segment, whole, live.node);
-            if (last && field->value != NULL) {
-                return false;
-            }
-            if (last) {
-                cm_json_set_string(m->arena, at, CM_DIRECTIVE_PATCH, "delete");
-            }
-        } else if (last) {
+        if (segment->type == CM_SEGMENT_MEMBER && last) {
             cm_json_set(m->arena, at, segment->name, value_of(m, live.node, field));
-        } else {
+        } else if (segment->type == CM_SEGMENT_MEMBER) {
             bool list = path.segments[i + 1].type != CM_SEGMENT_MEMBER;
 
             at = below(m, at, segment->name, list ? CM_ARRAY : CM_OBJECT);
+        } else if (segment->type == CM_SEGMENT_ENTRY && last) {
+            return put_whole(m, at, segment, whole, live.node, field->value);
+        } else if (segment->type == CM_SEGMENT_VALUE || live.node == NULL) {
+            return false;
+        } else {
+            at = entry_at(m, at, segment, whole, live.node);
         }
     }
     return true;
