@@ -66,6 +66,10 @@ struct agent_sparing {
     const enum cm_spare_how *how; // one a rule
     size_t count;
     enum cm_spare_how otherwise;
+    // What people have added is taken away where the rule that is about it says CM_SPARE_NEVER
+    // here (NULL: none does), and where none is about it if `takes_added`.
+    const enum cm_spare_how *added;
+    bool takes_added;
     struct cm_buf *before; // canonical form that was applied last; NULL: not known
 };
 

@@ -128,6 +128,8 @@ static struct agent_sparing sparing_of(const struct op *op) {
         .how = correcting ? rules->correcting : rules->applying,
         .count = rules->count,
         .otherwise = correcting ? agent_drift_correcting(op->bundle->drift) : CM_SPARE_NEVER,
+        .added = rules->correcting,
+        .takes_added = op->bundle->drift == AGENT_DRIFT_CORRECT,
     };
 }
 

@@ -264,6 +264,72 @@ static bool has_been_applied(const struct cm_json *live, const char *manager) {
     return cm_object_is_held(live, "", is_applied_by, manager);
 }
 
+// ---- Taking it away
+
+static void add_step(struct cm_arena *a, struct cm_json *patch, const char *op, const char *path,
+                     const char *value) {
+    struct cm_json *step = cm_json_new(a, CM_OBJECT);
+
+    cm_json_set_string(a, step, "op", op);
+    cm_json_set_string(a, step, "path", path);
+    if (value != NULL) {
+        cm_json_set_string(a, step, "value", value);
+    }
+    cm_json_append(patch, step);
+}
+
+static size_t index_of(const struct cm_json *list, const struct cm_json *element) {
+    size_t index = 0;
+
+    for (const struct cm_json *e = list->first; e != element; e = e->next) {
+        index++;
+    }
+    return index;
+}
+
+// take_out takes a field out of an object, and writes where it was. It tells whether it was there.
+static bool take_out(struct cm_arena *a, struct cm_json *object, const struct cm_path *path,
+                     struct cm_str *pointer) {
+    struct cm_cursor at = cm_field_root(a, object);
+    struct cm_json *parent = NULL;
+
+    for (size_t i = 0; i < path->count && at.node != NULL; i++) {
+        parent = at.node;
+        at = cm_field_step(at, &path->segments[i]);
+        if (at.node != NULL && parent->type == CM_ARRAY) {
+            cm_str_addf(pointer, "/%zu", index_of(parent, at.node));
+        } else if (at.node != NULL) {
+            cm_field_add_member(pointer, path->segments[i].name);
+        }
+    }
+    if (at.node == NULL || parent == NULL) {
+        return false;
+    }
+    cm_field_put(a, parent, &path->segments[path->count - 1], at.node, NULL);
+    return true;
+}
+
+// kube_added_patch: each step is made for what the steps before it leave.
+const char *kube_added_patch(struct cm_arena *a, const struct cm_json *live,
+                             const struct cm_differences *all) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_json *patch = cm_json_new(a, CM_ARRAY);
+    struct cm_json *left = cm_json_copy(a, live);
+    const char *version = cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL));
+
+    add_step(a, patch, "test", "/metadata/resourceVersion", version == NULL ? "" : version);
+    for (size_t i = 0; i < all->count; i++) {
+        CM_CLEANUP(cm_str_done) struct cm_str pointer = {0};
+        struct cm_path path;
+
+        if (cm_path_parse(a, all->items[i].path, &path) && take_out(a, left, &path, &pointer)) {
+            add_step(a, patch, "remove", cm_str_get(&pointer), NULL);
+        }
+    }
+    cm_json_write_compact(patch, &text);
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
 enum { LOOKED_AT = 1000 };
 
 void kube_added_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,

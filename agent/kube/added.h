@@ -33,5 +33,10 @@ struct kube_added {
 void kube_added_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
                      const char *manager, size_t max, struct kube_added *out);
 
+// kube_added_patch returns a JSON patch that takes them away from a live object, if it is still as
+// it was seen; the text is the arena's.
+const char *kube_added_patch(struct cm_arena *a, const struct cm_json *live,
+                             const struct cm_differences *all);
+
 // kube_added_is_by tells whether a manager is a tool for people.
 bool kube_added_is_by(const char *manager);

@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "agent/kube/actual.h"
+#include "agent/kube/added.h"
 #include "agent/kube/adopt.h"
 #include "agent/kube/drift.h"
 #include "agent/kube/immutable.h"
@@ -30,6 +31,7 @@
 #include "common/buf.h"
 #include "common/clock.h"
 #include "common/json.h"
+#include "common/log.h"
 #include "common/mem.h"
 #include "common/object/canonical.h"
 #include "common/object/id.h"
@@ -44,6 +46,8 @@ enum {
     AGAIN_MS = 500,
     DEFINED_MS = 15000, // a later definition may allow it
     LOOKS_MAX = 5,      // at an object that others change all the time
+    TAKINGS_MAX = 3,    // of what was added: it may be what cannot be taken away
+    TAKEN_MAX = 120,    // at once
 };
 
 #define REPLICAS ".spec.replicas"        // as a conflict names it
@@ -334,6 +338,88 @@ static void spare(struct kube_op *op, const struct cm_json *live) {
     kube_object_mark(op->arena, op->desired, &(struct kube_mark){op->k->applyset.id, op->app});
 }
 
+// takes tells whether something may be there to be taken away.
+static bool takes(const struct kube_op *op) {
+    const struct agent_sparing *s = &op->sparing;
+    bool any = s->takes_added;
+
+    for (size_t i = 0; i < s->count && s->added != NULL; i++) {
+        any |= s->added[i] == CM_SPARE_NEVER;
+    }
+    return any && op->type == KUBE_APPLY && op->entry->added && op->takings < TAKINGS_MAX;
+}
+
+// find_added finds what is to be taken away.
+static struct cm_differences find_added(struct kube_op *op, const struct cm_json *live) {
+    const struct agent_sparing *s = &op->sparing;
+    struct kube_spare_ctx ctx = {live, op->k->field_manager, {kube_condition_holds, op->entry}};
+    struct cm_spare with = kube_drift_spare(&ctx, s->rules, s->count);
+    struct kube_added found;
+    struct cm_differences left = {0};
+
+    kube_added_find(op->arena, op->whole, live, op->k->field_manager, TAKEN_MAX, &found);
+    if (found.merged == NULL) {
+        return left;
+    }
+    size_t *rules = cm_arena_get(op->arena, found.all.count * sizeof(*rules));
+    cm_spare_sort(op->arena, &with, found.merged, NULL, &found.all, rules);
+    left.items = found.all.items;
+    for (size_t i = 0; i < found.all.count; i++) {
+        bool ruled = rules[i] != CM_SPARE_NO_RULE;
+
+        if (ruled ? s->added != NULL && s->added[rules[i]] == CM_SPARE_NEVER : s->takes_added) {
+            left.items[left.count++] = found.all.items[i];
+        }
+    }
+    return left;
+}
+
+static void on_added_taken(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        op->takings = TAKINGS_MAX;
+        found(op, answer->json);
+        return;
+    }
+    if (op->takings == TAKINGS_MAX) {
+        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+        struct kube_asked asked = {.verbs = "patch", .ns = "", .account = op->account};
+        struct cm_err err;
+
+        asked.resource = kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &asked.ns);
+        (void)kube_answer_error(answer, &asked, &err);
+        cm_log(CM_LOG_WARN, "agent.added_stays", err.msg, "app", op->app, "object", op->key, NULL);
+    }
+    look(op); // somebody changed it since it was looked at, or it cannot be taken away
+}
+
+// take_added takes away what people have added, before the rest is applied: an apply takes away
+// nothing that is not ours. It tells whether it does.
+static bool take_added(struct kube_op *op, const struct cm_json *live) {
+    struct cm_differences all = find_added(op, live);
+
+    if (all.count == 0) {
+        return false;
+    }
+    CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
+    CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s", op->path, manager);
+    struct kube_request request = {
+        .method = "PATCH",
+        .path = path,
+        .content_type = "application/json-patch+json",
+        .body = kube_added_patch(op->arena, live, &all),
+        .account = op->account,
+        .done = on_added_taken,
+        .ctx = op,
+    };
+
+    op->takings++;
+    op->call = kube_call(op->k, &request);
+    return true;
+}
+
 // found is called with the object as it is, before it is changed.
 static void found(struct kube_op *op, const struct cm_json *live) {
     op->only_new = false;
@@ -341,7 +427,7 @@ static void found(struct kube_op *op, const struct cm_json *live) {
     if (op->whole != NULL) { // it may have been looked at before
         op->desired = cm_json_copy(op->arena, op->whole);
     }
-    if (wake(op, live)) {
+    if (wake(op, live) || (op->whole != NULL && takes(op) && take_added(op, live))) {
         return;
     }
     if (op->given != 0) {
@@ -672,7 +758,7 @@ static void apply_as(struct kube_op *op, const struct cm_object_id *id, const ch
     op->path = kube_resource_path(resource, ns, id->name);
     op->only_new = op->type == KUBE_RUN || op->once || op->cleared || !is_ours(op->entry);
     kube_op_take_slot(op);
-    op->whole = spares(op) || op->given != 0 || op->entry->asleep
+    op->whole = spares(op) || takes(op) || op->given != 0 || op->entry->asleep
                     ? cm_json_copy(op->arena, op->desired)
                     : NULL;
     if ((op->given != 0 || op->whole != NULL) && !op->only_new) {

@@ -192,6 +192,7 @@ struct kube_op {
     const char *fixed;          // apply: fields that cannot be changed; the arena's
     bool at_version;            // apply: only to the version that was looked at
     int looks;                  // apply, release: how often it was looked at
+    int takings;                // apply: how often it was tried to take away what was added
     bool lacks;                 // apply: failed because its kind or namespace is not there
     struct cm_timer timer;      // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
@@ -361,6 +362,7 @@ struct kube_entry {
     bool seen;       // since this program began
     bool ended;      // a Job that had succeeded when it was seen last, and goes by itself then
     bool drifted;    // the last observation told drift
+    bool added;      // people have put something beside what is desired
     bool retouched;  // somebody else changed its template
     bool booked;     // the audit book knows whose fields of it are, or are not
     bool unasked;    // was applied since the book was asked about it

@@ -370,6 +370,15 @@ static bool is_other(const struct kube_drift *found) {
     return found->count > 0 || found->actual != NULL;
 }
 
+static bool has_added(const struct kube_drift *found) {
+    for (size_t i = 0; i < found->count; i++) {
+        if (found->fields[i].difference == AGENT_DIFFERENCE_ADDED) {
+            return true;
+        }
+    }
+    return found->more; // some that have no name here
+}
+
 // find_drift compares with what is wanted.
 static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
                                 const struct cm_json *live, struct kube_drift *out) {
@@ -407,6 +416,7 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     kube_scaled_saw(e, desired, live);
     e->due |= shared && !e->k->driver.observes; // to get a label of our own
     kube_drift_find(a, &c, out);
+    e->added = has_added(out);
     kube_actual_find(a, &c, bytes, out);
     kube_audited_want(e, known != NULL ? baseline.print : kube_baseline_print(bytes));
     kube_audited_name(e, a, live, out);
@@ -584,6 +594,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
 
     e->known = true;
     e->drifted = false;
+    e->added = false;
     e->retouched = false;
     e->by_hand = false;
     e->unmarked = false;

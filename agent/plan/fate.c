@@ -8,6 +8,6 @@ struct agent_fate agent_fate_of(const struct agent_situation *s) {
 
     return (struct agent_fate){
         .drift = (foreign || added) && mode != AGENT_DRIFT_OFF,
-        .corrected = foreign && mode == AGENT_DRIFT_CORRECT && !exempt,
+        .corrected = (foreign || added) && mode == AGENT_DRIFT_CORRECT && !exempt,
     };
 }

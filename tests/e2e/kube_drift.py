@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import manifests as m, story  # noqa: E402
 from support.kubestory import KubeStory, files, path  # noqa: E402
 from support.process import wait_for  # noqa: E402
+from support.wins import row  # noqa: E402
 
 PART_OF = "applyset.kubernetes.io/part-of"
 STRATEGIC = "application/strategic-merge-patch+json"
@@ -59,6 +60,7 @@ class Drift(KubeStory):
         """What is told as added: {(object, field): row}."""
         return {at: row for at, row in self.drift().items() if row["desired"] == ""}
 
+    @row(27, "people added it where Git says nothing")
     def test_what_people_add_is_told_with_who_and_stays(self):
         web, settings = "Deployment.apps/default/watched", "ConfigMap/default/watched"
         self.cluster.kubectl("rollout", "restart", "deployment/watched")  # which says nothing of what shall be
@@ -208,6 +210,49 @@ class Drift(KubeStory):
             lambda: self.find("ConfigMap", "kept")["data"]["colour"] == "green", SECONDS)
         self.assert_written(mark, {("patch", "configmaps"): 1})
         self.assertEqual(self.find("ConfigMap", "kept")["data"]["another"], "1")
+
+    def test_what_people_add_is_taken_away_where_the_app_says_so_and_nothing_else(self):
+        """Entries of lists that have keys, members of maps, whole fields, also while their neighbours change."""
+        self.admin.patch("Deployment", "kept", {"metadata": {"annotations": {"a-robot": "1"}}}, "robot")
+        self.admin.patch("Deployment", "kept", {"spec": {"template": {"spec": {"containers": [
+            {"name": "main", "env": [{"name": "ROBOT", "value": "1"}]}]}}}}, "robot", content_type=STRATEGIC)
+        self.admin.patch("ConfigMap", "kept", {"metadata": {"finalizers": ["example.com/by-hand"]}})
+        before = self.find("Deployment", "kept")
+        self.cluster.kubectl("set", "env", "deployment/kept", "NEW=1", "LOGIN=two")
+        self.cluster.kubectl("annotate", "deployment/kept", "note=mine")
+        self.cluster.kubectl("label", "configmap/kept", "tier=front")
+        self.admin.patch("ConfigMap", "kept", {"data": {"more": "1"}}, "k9s")
+        self.admin.patch("Deployment", "kept", {"spec": {"template": {"spec": {
+            "nodeSelector": {}, "tolerations": [{"key": "x", "operator": "Exists"}],
+            "containers": [{"name": "debug", "image": "example.com/debug:1", "volumeMounts": [
+                {"name": "extra", "mountPath": "/extra"}]}],
+            "volumes": [{"name": "extra", "emptyDir": {}}]}}}}, content_type=STRATEGIC)
+
+        def is_right():
+            web, settings = self.find("Deployment", "kept"), self.find("ConfigMap", "kept")
+            metadata = settings["metadata"]
+            return (web["spec"] == before["spec"] and "tier" not in metadata["labels"] and
+                    "more" not in settings["data"] and "note" not in web["metadata"]["annotations"])
+        self.cluster.wait_for(is_right, 60)
+        wait_for(lambda: not any("kept" in key for key, _ in self.drift()), SECONDS, "no drift", 0.2)
+        env = self.find("Deployment", "kept")["spec"]["template"]["spec"]["containers"][0]["env"]
+        self.assertEqual(sorted(each["name"] for each in env), ["LOGIN", "ROBOT"])
+        self.assertEqual(self.find("Deployment", "kept")["metadata"]["annotations"]["a-robot"], "1")
+        self.assertEqual(self.find("ConfigMap", "kept")["data"]["another"], "1")
+        self.assertEqual(self.find("ConfigMap", "kept")["metadata"]["finalizers"], ["example.com/by-hand"])
+        self.admin.patch("ConfigMap", "kept", {"metadata": {"finalizers": None}})
+        self.assertTrue(any("note" in row["message"] and row["message"].endswith("the agent put it right")
+                            for row in self.events("drift.cleared") if "kept" in row["key"]))
+
+    def test_what_cannot_be_taken_away_keeps_nothing_else_from_being_put_right(self):
+        fixed = m.config_map("fixed", colour="green")
+        fixed["metadata"]["annotations"] = {"said": "by git"}
+        self.deliver({path("kept", fixed): m.text(fixed)})
+        self.admin.patch("ConfigMap", "fixed", {"immutable": True, "metadata": {"annotations": {"said": "by hand"}}})
+        self.cluster.wait_for(lambda: self.find("ConfigMap", "fixed")["metadata"]["annotations"]["said"] == "by git", 60)
+        self.wait_drift("ConfigMap/default/fixed", "immutable")
+        self.commit({path("kept", fixed): None})
+        self.wait_gone("ConfigMap", "default/fixed")
 
     def test_a_deleted_object_is_missing_or_made_again(self):
         for name in ("watched", "kept"):

@@ -1637,6 +1637,105 @@ static void a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again(vo
     assert_int_equal(fake_api_count(f->api, "PATCH " EDGE_PATH), before + 2); // and the apply
 }
 
+// ---- What people have added
+
+#define CFG_PATCH "PATCH /api/v1/namespaces/shop/configmaps/a?fieldManager=holdfast"
+#define CFG_TAKE CFG_PATCH "\n"
+#define NOTE_TAKEN                                                                                 \
+    "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"21\"},"                  \
+    "{\"op\":\"remove\",\"path\":\"/metadata/annotations/e.org~1note\"}]"
+
+static bool is_added(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->drift_count == 1;
+}
+
+// have_noted has a config map that somebody has annotated. It returns how it is; the caller frees
+// it.
+static char *have_noted(struct fixture *f) {
+    have_config(f);
+    char *live = cm_strf(
+        "{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{\"name\":\"a\","
+        "\"namespace\":\"shop\",\"uid\":\"u1\",\"resourceVersion\":\"21\",\"annotations\":{"
+        "\"e.org/note\":\"mine\"},\"labels\":{\"applyset.kubernetes.io/part-of\":\"%s\","
+        "\"holdfast.dev/app\":\"shop\"},\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":"
+        "\"Apply\",\"fieldsV1\":{\"f:data\":{\"f:c\":{}}}},{\"manager\":\"kubectl-annotate\","
+        "\"operation\":\"Update\",\"fieldsV1\":{\"f:metadata\":{\"f:annotations\":{\".\":{},"
+        "\"f:e.org/note\":{}}}}}]},\"data\":{\"c\":\"red\"}}",
+        f->id);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+
+    fake_api_answer(f->api, CFG_GET, 0, 200, live);
+    fake_api_event(f->api, CFG_WATCH, event);
+    assert_true(turn_until(f->loop, is_added, f));
+    assert_int_equal(f->foreign, 0);
+    return live;
+}
+
+static void apply_over(struct fixture *f, struct agent_sparing sparing) {
+    const struct agent_object object = {.app = "shop",
+                                        .key = CFG,
+                                        .default_namespace = "shop",
+                                        .bytes = f->desired,
+                                        .sparing = sparing};
+
+    f->done = false;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(f->error.code, CM_OK);
+}
+
+static void what_people_have_added_is_taken_away_before_the_apply(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+    CM_AUTOFREE char *without = config_at(f, 22, "red");
+    size_t before = fake_api_count(f->api, CFG_PATCH);
+
+    fake_api_answer(f->api, CFG_TAKE, 0, 200, without);
+    fake_api_answer(f->api, CFG_TAKE, 1, 422, "{}"); // it was changed since it was looked at
+    apply_over(f, (struct agent_sparing){.takes_added = true});
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 2);
+    assert_int_equal(fake_api_count(f->api, CFG_PATCH), before + 3);
+    assert_int_equal(f->drift_count, 0);
+}
+
+static void what_cannot_be_taken_away_keeps_nothing_from_being_applied(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+    size_t before = fake_api_count(f->api, CFG_PATCH);
+
+    fake_api_answer(f->api, CFG_TAKE, 0, 422, "{}");
+    apply_over(f, (struct agent_sparing){.takes_added = true});
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 3);
+    assert_int_equal(fake_api_count(f->api, CFG_PATCH), before + 4);
+}
+
+// see_noted has the driver look anew, as it does after an apply.
+static void see_noted(struct fixture *f) {
+    f->drift_count = 0;
+    f->driver->ops->observe(f->driver, CFG);
+    assert_true(turn_until(f->loop, is_added, f));
+}
+
+static void what_is_not_to_be_corrected_is_not_taken_away(void **state) {
+    static const char *const fields[] = {"/metadata/annotations"};
+    static const enum cm_spare_how how[] = {CM_SPARE_NEVER, CM_SPARE_ALWAYS};
+    const struct cm_spare_rule rule = {.fields = fields, .field_count = 1};
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+
+    fake_api_answer(f->api, CFG_TAKE, 0, 422, "{}");
+    apply_over(f, (struct agent_sparing){.takes_added = false});
+    see_noted(f);
+    apply_over(
+        f, (struct agent_sparing){
+               .rules = &rule, .how = &how[0], .count = 1, .added = &how[1], .takes_added = true});
+    assert_int_equal(fake_api_count(f->api, "\"op\":\"remove\""), 0);
+    see_noted(f);
+    apply_over(f, (struct agent_sparing){.rules = &rule, .how = how, .count = 1, .added = &how[0]});
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 3);
+}
+
 // ---- What goes while it is applied
 
 static void what_goes_while_it_is_applied_is_made_anew_as_a_whole(void **state) {
@@ -2694,6 +2793,9 @@ static const struct CMUnitTest tests[] = {
     TEST(what_keda_lets_rest_is_let_be),
     TEST(what_an_autoscaler_does_is_told_with_its_name_until_it_goes),
     TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
+    TEST(what_people_have_added_is_taken_away_before_the_apply),
+    TEST(what_cannot_be_taken_away_keeps_nothing_from_being_applied),
+    TEST(what_is_not_to_be_corrected_is_not_taken_away),
     TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
     TEST(what_is_there_already_is_taken_over_in_the_accounts_name),
     TEST(what_cannot_be_changed_is_made_anew_in_the_accounts_name),

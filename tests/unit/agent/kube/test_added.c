@@ -240,6 +240,35 @@ static void nothing_of_a_secret_is_told_but_the_name(void **state) {
     assert_string_equal(d.fields[0].actual, "***");
 }
 
+// Places move up as what stands before them goes.
+static void what_is_taken_away_is_named_where_it_is_by_then(void **state) {
+    static const char *const paths[] = {"spec.template.spec.containers[name=debug]",
+                                        "spec.template.spec.containers[name=web].env[name=A]",
+                                        "spec.template.spec.containers[name=web].env[name=C]",
+                                        "spec.template.spec.containers[name=gone].env",
+                                        "metadata.annotations['e.org/a~b']"};
+    static const char seen[] =
+        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"a\","
+        "\"resourceVersion\":\"7\",\"annotations\":{\"e.org/a~b\":\"1\"}},\"spec\":{\"template\":{"
+        "\"spec\":{\"containers\":[{\"name\":\"debug\"},{\"name\":\"web\",\"env\":[{\"name\":\"A\"}"
+        ","
+        "{\"name\":\"B\"},{\"name\":\"C\"}]}]}}}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct cm_difference items[sizeof(paths) / sizeof(paths[0])];
+    const struct cm_differences all = {.items = items, .count = sizeof(paths) / sizeof(paths[0])};
+
+    (void)state;
+    for (size_t i = 0; i < all.count; i++) {
+        items[i] = (struct cm_difference){.path = paths[i]};
+    }
+    assert_string_equal(kube_added_patch(a, parse(a, seen), &all),
+                        "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"7\"},"
+                        "{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0\"},"
+                        "{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0/env/0\"},"
+                        "{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0/env/1\"},"
+                        "{\"op\":\"remove\",\"path\":\"/metadata/annotations/e.org~1a~0b\"}]");
+}
+
 static void more_than_are_named_are_known_to_be_there(void **state) {
     struct cm_str names = {0};
     struct cm_str values = {0};
@@ -268,6 +297,7 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(tools_for_people_are_known_by_their_names),
     cmocka_unit_test(a_rule_is_about_what_it_names_and_all_below_and_not_about_what_that_is_in),
     cmocka_unit_test(nothing_of_a_secret_is_told_but_the_name),
+    cmocka_unit_test(what_is_taken_away_is_named_where_it_is_by_then),
     cmocka_unit_test(more_than_are_named_are_known_to_be_there),
 };
 

@@ -42,8 +42,12 @@ static void the_first_that_speaks_of_a_field_wins(void **state) {
     (void)state;
     for (int app = REPORT; app <= OFF; app++) {
         for (int rule = REPORT; rule <= NOTHING; rule++) {
+            const char *fate = fates[rule == NOTHING ? app : rule];
+
             assert_string_equal(fate_of((enum says)app, (enum says)rule, AGENT_DIFFERENCE_FOREIGN),
-                                fates[rule == NOTHING ? app : rule]);
+                                fate);
+            assert_string_equal(fate_of((enum says)app, (enum says)rule, AGENT_DIFFERENCE_ADDED),
+                                fate);
         }
     }
 }

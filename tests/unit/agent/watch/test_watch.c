@@ -1069,6 +1069,23 @@ static void what_is_added_is_drift_which_an_apply_does_not_end(void **state) {
     assert_int_equal(cfg->drift_end, HOLDFAST__V1__DRIFT_END__DRIFT_END_PUT_BACK);
 }
 
+static void what_is_added_is_taken_away_where_the_app_corrects(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    connect(f);
+    observe_added(f, true);
+    assert_true(agent_watch_wrong(f->watch, CFG));
+    assert_true(fake_is_pending(f->fake, CFG));
+    assert_true(fake_object(f->fake, CFG)->sparing.takes_added);
+    assert_true(fake_succeed(f->fake, CFG));
+    settle(f);
+    observe_added(f, false);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_drift, 0);
+    assert_int_equal(cfg->drift_end, HOLDFAST__V1__DRIFT_END__DRIFT_END_CORRECTED);
+}
+
 static void another_rule_asks_how_the_objects_are(void **state) {
     struct fixture *f = *state;
 
@@ -3480,6 +3497,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_rule_corrects_where_the_app_only_reports),
     TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
     TEST(what_is_added_is_drift_which_an_apply_does_not_end),
+    TEST(what_is_added_is_taken_away_where_the_app_corrects),
     TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),
     TEST(another_rule_asks_how_the_objects_are),
     TEST(a_fight_is_told_and_given_up),
