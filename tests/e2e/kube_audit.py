@@ -96,6 +96,9 @@ class Audit(KubeStory):
             "kubectl.kubernetes.io/restartedAt": "2026-10-01T12:00:00Z"}}}}}, "kubectl-rollout")
         told, = wait_for(lambda: self.events("release.restarted"), SOON, "the restart to be told", 0.2)
         self.assertEqual(told["actor"], f"{ALICE} (verified)")
+        added = self.wait_drift("Deployment.apps/default/web", "metadata.annotations.seen")
+        self.assertEqual((added["desired"], added["actual"], added["user"]), ("", '"before"', ALICE))
+        self.assertIn(f"(added by {ALICE} (verified), ", self.shown())
 
     def test_what_the_log_does_not_tell_is_claimed(self):
         self.agent.terminate()

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/added.h"
 #include "agent/kube/drift.h"
 #include "common/arena.h"
 #include "common/json.h"
@@ -51,6 +52,20 @@ static void check_hidden(struct cm_arena *a, const struct cm_json *desired,
     }
 }
 
+// check_taken: whatever is there, what takes it away is a list of steps, of which the first one
+// tests.
+static void check_taken(struct cm_arena *a, const struct cm_json *desired,
+                        const struct cm_json *live) {
+    struct cm_json *steps = NULL;
+    struct kube_added added;
+    struct cm_err err;
+
+    kube_added_find(a, desired, live, "holdfast", AGENT_DRIFT_MAX, &added);
+    const char *patch = kube_added_patch(a, live, &added.all);
+    require(cm_json_parse(a, patch, strlen(patch), NULL, &steps, &err) == CM_OK);
+    require(steps->type == CM_ARRAY && steps->count >= 1 && steps->count <= added.all.count + 1);
+}
+
 static void check(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live) {
     struct kube_baseline baseline = {.version = "apps/v1", .print = 7};
     struct kube_drift drift;
@@ -68,6 +83,7 @@ static void check(struct cm_arena *a, const struct cm_json *desired, const struc
         require(drift.fields[i].path[0] != '\0' && strlen(drift.fields[i].desired) <= 256 + 4);
     }
     check_hidden(a, desired, live);
+    check_taken(a, desired, live);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
