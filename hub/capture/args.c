@@ -87,6 +87,7 @@ static struct hub_capture_object *begin(struct hub_capture_list *list,
                                     .content = "",
                                     .managers = "",
                                     .users = "",
+                                    .left = "",
                                     .fields = cm_json_new(a, CM_ARRAY)};
     return object;
 }
@@ -112,6 +113,29 @@ static void add_who(struct cm_arena *a, struct hub_capture_object *object,
     object->user = object->user != NULL ? object->user : cm_arena_strdup(a, seen->user);
 }
 
+// take takes a field in. What was added where Git says nothing can be left out, as long as there is
+// something else.
+static void take(struct cm_arena *a, struct hub_capture_object *object,
+                 const struct hub_capture_seen *seen) {
+    bool added = seen->desired[0] == '\0';
+    struct cm_err err = {.code = CM_OK};
+
+    if (object->refused) {
+        return;
+    }
+    if (add(a, object, seen, &err) < 0 && added) {
+        object->left = joined(a, object->left, seen->path);
+    } else if (object->secret == NULL && cm_hiding_reaches(a, seen->key, seen->path)) {
+        object->secret = cm_arena_strdup(a, seen->path);
+    }
+    object->refused = err.code != CM_OK && !added;
+    if (object->refused || object->fields->count == 0) {
+        object->err = err;
+    } else {
+        object->err = (struct cm_err){.code = CM_OK};
+    }
+}
+
 // who_of says who it was: users, and managers as they call themselves.
 static const char *who_of(struct cm_arena *a, const struct hub_capture_object *object) {
     const char *claimed =
@@ -130,12 +154,7 @@ void hub_capture_gather(struct hub_capture_list *list, const struct hub_capture_
     }
     object->content = cm_arena_strf(a, "%s%s\n%s\n", object->content, seen->path, seen->actual);
     add_who(a, object, seen);
-    if (object->secret == NULL && cm_hiding_reaches(a, seen->key, seen->path)) {
-        object->secret = cm_arena_strdup(a, seen->path);
-    }
-    if (object->err.code == CM_OK) {
-        (void)!add(a, object, seen, &object->err);
-    }
+    take(a, object, seen);
 }
 
 // lines_of says what changes, a line each.
@@ -165,7 +184,13 @@ struct cm_json *hub_capture_args(struct cm_arena *a, const struct hub_capture_ob
     cm_json_set_bool(a, args, "automatic", automatic);
     cm_json_set_string(a, args, "subject",
                        cm_arena_strf(a, "%s on %s, as it was changed by hand", object->key, where));
-    cm_json_set_string(a, args, "body", lines_of(a, object->fields));
+    const char *lines = lines_of(a, object->fields);
+    const char *left =
+        object->left[0] == '\0'
+            ? ""
+            : cm_arena_strf(a, "left out, for what was added is not known here: %s\n",
+                            object->left);
+    cm_json_set_string(a, args, "body", cm_arena_strf(a, "%s%s", lines, left));
     if (who_of(a, object)[0] != '\0') {
         cm_json_set_string(a, trailers, "Manager", who_of(a, object));
         cm_json_set(a, args, "trailers", trailers);

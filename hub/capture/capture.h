@@ -92,6 +92,8 @@ struct hub_capture_object {
     bool others;          // somebody else set something, too
     struct cm_json *fields;
     struct cm_err err;  // why it cannot be captured: a value is not known in the clear
+    const char *left;   // fields that were added whose values are not: the others are captured
+    bool refused;       // `err` is of a field that cannot be left out
     const char *secret; // a field of it that is where secrets are put; NULL: none is
 };
 

@@ -484,6 +484,53 @@ static struct cm_json *args_of(struct cm_arena *a, const struct hub_capture_seen
         .path = (p), .desired = "1", .actual = "5", .manager = (m), .user = (u)                    \
     }
 
+#define HIDDEN "\"hmac:00112233445566778899aabbccddeeff\""
+
+// gathered tells of what is gathered whether it can be captured, and how many fields that are.
+static struct hub_capture_object gathered(struct cm_arena *a, const struct hub_capture_seen *seen,
+                                          size_t count) {
+    struct hub_capture_list list = {.arena = a};
+
+    for (size_t i = 0; i < count; i++) {
+        hub_capture_gather(&list, &seen[i]);
+    }
+    struct hub_capture_object object = list.items[0];
+    free(list.items);
+    return object;
+}
+
+static void what_was_added_and_is_not_known_is_left_out_beside_something_else(void **state) {
+    static const char env[] = "spec.template.spec.containers[name=main].env[name=NEW]";
+    struct hub_capture_seen seen[] = {SEEN(env, "kubectl-set", ""),
+                                      SEEN("spec.replicas", "kubectl-edit", ""),
+                                      SEEN(env, "kubectl-set", "")};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    for (size_t i = 0; i < 3; i += 2) {
+        seen[i].desired = "";
+        seen[i].actual = HIDDEN;
+    }
+    struct hub_capture_object one = gathered(a, seen, 1);
+    assert_int_equal(one.err.code, CM_EINVAL);
+    assert_non_null(strstr(one.err.msg, "may be a secret"));
+    for (size_t first = 0; first < 2; first++) { // whichever comes first
+        struct hub_capture_object both = gathered(a, &seen[first], 2);
+        const char *body =
+            cm_json_string(cm_json_get(hub_capture_args(a, &both, false, true), "body"));
+
+        assert_int_equal(both.err.code, CM_OK);
+        assert_int_equal(both.fields->count, 1);
+        assert_null(both.secret);
+        assert_string_equal(body,
+                            "spec.replicas: 1 -> 5\nleft out, for what was added is not known "
+                            "here: spec.template.spec.containers[name=main].env[name=NEW]\n");
+    }
+    seen[1].actual = HIDDEN; // a field of Git's is not left out
+    assert_int_equal(gathered(a, seen, 3).err.code, CM_EINVAL);
+    assert_true(gathered(a, seen, 3).refused);
+}
+
 static void who_alone_changed_an_object_is_its_author_unless_somebody_asks_for_it(void **state) {
     static const struct hub_capture_seen alone[] = {SEEN("spec.replicas", "kubectl-edit", "jacob"),
                                                     SEEN("spec.paused", "helm", "jacob")};
@@ -989,6 +1036,7 @@ int main(void) {
         cmocka_unit_test(what_has_an_alias_elsewhere_is_not_edited),
         cmocka_unit_test(what_looks_like_a_variable_stays_text),
         cmocka_unit_test(what_git_says_already_needs_nothing),
+        cmocka_unit_test(what_was_added_and_is_not_known_is_left_out_beside_something_else),
         cmocka_unit_test(who_alone_changed_an_object_is_its_author_unless_somebody_asks_for_it),
         cmocka_unit_test(what_was_committed_since_is_not_undone),
         cmocka_unit_test(an_exemption_keeps_it_from_being_written_until_it_ends),
