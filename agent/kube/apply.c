@@ -46,7 +46,7 @@ enum {
     AGAIN_MS = 500,
     DEFINED_MS = 15000, // a later definition may allow it
     LOOKS_MAX = 5,      // at an object that others change all the time
-    TAKINGS_MAX = 3,    // of what was added: it may be what cannot be taken away
+    TAKINGS_MAX = 5,    // of what was added, while others change the object; or it cannot be
     TAKEN_MAX = 120,    // at once
 };
 

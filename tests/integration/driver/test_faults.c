@@ -1706,8 +1706,8 @@ static void what_cannot_be_taken_away_keeps_nothing_from_being_applied(void **st
 
     fake_api_answer(f->api, CFG_TAKE, 0, 422, "{}");
     apply_over(f, (struct agent_sparing){.takes_added = true});
-    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 3);
-    assert_int_equal(fake_api_count(f->api, CFG_PATCH), before + 4);
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 5);
+    assert_int_equal(fake_api_count(f->api, CFG_PATCH), before + 6);
 }
 
 // see_noted has the driver look anew, as it does after an apply.
@@ -1733,7 +1733,7 @@ static void what_is_not_to_be_corrected_is_not_taken_away(void **state) {
     assert_int_equal(fake_api_count(f->api, "\"op\":\"remove\""), 0);
     see_noted(f);
     apply_over(f, (struct agent_sparing){.rules = &rule, .how = how, .count = 1, .added = &how[0]});
-    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 3);
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 5);
 }
 
 // ---- What goes while it is applied
