@@ -2,8 +2,8 @@
 
 PACKAGES = gcc cmake ninja-build pkg-config libnng-dev libssl-dev libcurl4-openssl-dev libsqlite3-dev \
 	libgit2-dev libmicrohttpd-dev libyaml-dev libprotobuf-c-dev protobuf-c-compiler uthash-dev \
-	libseccomp-dev zlib1g-dev git openssl ca-certificates
-TEST_PACKAGES = python3 python3-venv python3-jsonschema libcmocka-dev libzstd-dev clang clang-format clang-tidy libclang-rt-14-dev \
+	libseccomp-dev zlib1g-dev libzstd-dev git openssl ca-certificates
+TEST_PACKAGES = python3 python3-venv python3-jsonschema libcmocka-dev clang clang-format clang-tidy libclang-rt-14-dev \
 	openssh-client openssh-server iproute2 curl tmux zsh fish groff-base systemd prometheus
 
 BIN = $(CURDIR)/build/release/bin

@@ -11,4 +11,5 @@ pkg_check_modules(GIT2 REQUIRED IMPORTED_TARGET libgit2)                  # hub/
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp)            # hub/repo
 pkg_check_modules(MICROHTTPD REQUIRED IMPORTED_TARGET libmicrohttpd)      # hub/api
 pkg_check_modules(PROTOBUF_C REQUIRED IMPORTED_TARGET libprotobuf-c)      # proto
+pkg_check_modules(ZSTD REQUIRED IMPORTED_TARGET libzstd)                  # proto
 find_program(PROTOC_C protoc-c REQUIRED)

@@ -10,6 +10,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/keys.h"
+#include "proto/squeeze.h"
 #include "proto/wire.h"
 
 enum {
@@ -82,6 +83,7 @@ static void drop_candidate(struct agent_link *l) {
 
 void fetch_reset(struct agent_link *l) {
     drop_candidate(l);
+    l->plain = false;
     cm_map_free(l->unproven);
     l->unproven = cm_map_new(unref_buf);
     l->unproven_bytes = 0;
@@ -482,14 +484,50 @@ static struct candidate *candidate_new(const struct agent_in_force *f, uint32_t 
     return c;
 }
 
+// unsqueeze makes the bytes of a blob from an offset on of what was squeezed. If it cannot, as we
+// lack what that was squeezed against, nothing more shall be on this connection.
+static bool unsqueeze(struct agent_link *l, const ProtobufCBinaryData *squeezed,
+                      const ProtobufCBinaryData *base_name, size_t offset, uint8_t *out,
+                      size_t size) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *base = NULL;
+    struct wire_bytes slice = {0};
+    struct cm_sha256 name;
+    struct cm_err err;
+    enum cm_rc rc = CM_OK;
+
+    if (base_name->len == sizeof(name.bytes)) {
+        memcpy(name.bytes, base_name->data, sizeof(name.bytes));
+        rc = agent_cache_blob_size(l->cache, &name) > WIRE_BASE_MAX
+                 ? cm_fail(&err, CM_EINVAL, "it is squeezed against what is too large")
+                 : agent_cache_blob(l->cache, &name, false, &base, &err);
+        slice =
+            rc < 0 ? slice : wire_base_slice((struct wire_bytes){base->data, base->size}, offset);
+    }
+    if (rc == CM_OK) {
+        rc = wire_unsqueeze((struct wire_bytes){squeezed->data, squeezed->len}, slice, out, size,
+                            &err);
+    }
+    l->plain = l->plain || rc < 0;
+    return rc == CM_OK;
+}
+
+// The bytes are good if they are what the manifest's name says; else they are asked for.
 static void take_inline(struct agent_link *l, const struct agent_in_force *f,
-                        const ProtobufCBinaryData *manifest) {
-    struct cm_sha256 hash = cm_sha256(manifest->data, manifest->len);
+                        const Holdfast__V1__Desired *m) {
+    bool squeezed = m->squeezed.len > 0;
+    size_t size = squeezed ? m->manifest_size : m->manifest.len;
 
-    if (manifest->len > 0 && cm_sha256_equal(&hash, &f->manifest)) {
-        CM_CLEANUP(cm_buf_unrefp)
-        struct cm_buf *bytes = cm_buf_copy(manifest->data, manifest->len);
-
+    if (size == 0 || size > WIRE_BLOB_PIECE) {
+        return;
+    }
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = cm_buf_new(size);
+    if (!squeezed) {
+        memcpy(bytes->data, m->manifest.data, size);
+    } else if (!unsqueeze(l, &m->squeezed, &m->base_sha256, 0, bytes->data, size)) {
+        return;
+    }
+    struct cm_sha256 hash = cm_sha256(bytes->data, bytes->size);
+    if (cm_sha256_equal(&hash, &f->manifest)) {
         agent_cache_put_blob(l->cache, &f->manifest, bytes);
     }
 }
@@ -551,7 +589,7 @@ void fetch_desired(struct agent_link *l, const Holdfast__V1__Desired *m) {
     }
     drop_candidate(l);
     l->candidate = candidate_new(&f, m->manifest_size);
-    take_inline(l, &f, &m->manifest);
+    take_inline(l, &f, m);
     evaluate(l);
 }
 
@@ -600,6 +638,7 @@ void fetch_pump(struct agent_link *l) {
         names[m.n_sha256++] =
             (ProtobufCBinaryData){.len = CM_SHA256_SIZE, .data = l->lacks[next++].name.bytes};
     }
+    m.plain = l->plain;
     if (m.n_sha256 == 0 || !link_send(l, WIRE_WANT, &m.base)) {
         return; // nothing to ask, or when the queue has drained
     }
@@ -688,9 +727,53 @@ static struct assembly *unasked(struct agent_link *l, const Holdfast__V1__Blob *
     return a;
 }
 
+// size_of is how many bytes a piece has that belongs where the assembly ends; of one that was
+// squeezed as many as are left.
+static size_t size_of(const struct assembly *a, const Holdfast__V1__Blob *m) {
+    size_t left = a->size - a->have;
+
+    if (m->squeezed.len == 0) {
+        return m->data.len;
+    }
+    return left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
+}
+
 static bool fits(const struct assembly *a, const Holdfast__V1__Blob *m) {
     return m->total_size == a->size && m->offset == a->have &&
-           m->data.len <= (size_t)(a->size - a->have) && (m->data.len > 0 || a->size == 0);
+           size_of(a, m) <= (size_t)(a->size - a->have) && (size_of(a, m) > 0 || a->size == 0);
+}
+
+// add_piece tells whether the piece could be read.
+static bool add_piece(struct agent_link *l, struct assembly *a, const Holdfast__V1__Blob *m) {
+    size_t size = size_of(a, m);
+
+    if (a->bytes == NULL) {
+        a->bytes = cm_buf_new(a->size);
+    }
+    if (m->squeezed.len > 0) {
+        if (!unsqueeze(l, &m->squeezed, &m->base_sha256, a->have, a->bytes->data + a->have, size)) {
+            return false;
+        }
+    } else if (size > 0) {
+        memcpy(a->bytes->data + a->have, m->data.data, size);
+    }
+    a->have += (uint32_t)size;
+    return true;
+}
+
+// ask_again lets a blob be asked for once more, plain; a hub that squeezes it all the same is
+// wrong.
+static void ask_again(struct agent_link *l, struct assembly *a, const char *hex, bool was_plain) {
+    bool asked = a->asked;
+
+    if (was_plain) {
+        give_up(l, a, hex, "what was squeezed of it cannot be read");
+        return;
+    }
+    end_assembly(l, a, hex);
+    if (asked) {
+        settle(l);
+    }
 }
 
 void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m) {
@@ -723,14 +806,10 @@ void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m) {
         give_up(l, a, hex, "a piece of it is of the wrong size or in the wrong place");
         return;
     }
-    if (a->bytes == NULL) {
-        a->bytes = cm_buf_new(a->size);
-    }
-    if (m->data.len > 0) {
-        memcpy(a->bytes->data + a->have, m->data.data, m->data.len);
-    }
-    a->have += (uint32_t)m->data.len;
-    if (a->have == a->size) {
+    bool was_plain = l->plain;
+    if (!add_piece(l, a, m)) {
+        ask_again(l, a, hex, was_plain);
+    } else if (a->have == a->size) {
         complete(l, a, hex);
     }
 }

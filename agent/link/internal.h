@@ -121,6 +121,7 @@ struct agent_link {
     size_t lack_count;
     size_t lack_next;
     bool is_missing; // the hub said so of something
+    bool plain;      // nothing shall be squeezed on this connection any more
     struct cm_timer again;
     struct cm_timer ends;  // of what is allowed for a time
     int64_t began_ms;      // monotonic: when this process did

@@ -150,6 +150,7 @@ static void send_hello(struct agent_link *l) {
     m.proves = !l->observes;
     m.trust = l->identity.trust.version;
     struct cm_sha256 signer = fetch_signer_held(l);
+    m.unsqueezes = true;
     m.signer_sha256 = (ProtobufCBinaryData){.len = sizeof(signer.bytes), .data = signer.bytes};
     (void)link_send(l, WIRE_HELLO, &m.base);
 }

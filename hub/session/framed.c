@@ -5,17 +5,21 @@
 #define PIECES (sizeof(((struct hub_framed *)NULL)->pieces) / sizeof(struct hub_framed_piece))
 
 // Names are hashes already; pieces of one blob lie side by side.
-static size_t place_of(const struct cm_sha256 *name, size_t offset) {
-    return (name->bytes[0] + offset / 4096) % PIECES;
+static size_t place_of(const struct hub_framed_key *key) {
+    return (key->name.bytes[0] + key->offset / 4096 + (key->squeezed ? 1 : 0) +
+            key->base.bytes[0]) %
+           PIECES;
 }
 
-struct cm_buf *hub_framed_find(const struct hub_framed *f, const struct cm_sha256 *name,
-                               size_t offset) {
-    const struct hub_framed_piece *piece = &f->pieces[place_of(name, offset)];
+static bool is_same(const struct hub_framed_key *a, const struct hub_framed_key *b) {
+    return a->offset == b->offset && a->squeezed == b->squeezed &&
+           cm_sha256_equal(&a->name, &b->name) && cm_sha256_equal(&a->base, &b->base);
+}
 
-    return piece->payload != NULL && piece->offset == offset && cm_sha256_equal(&piece->name, name)
-               ? piece->payload
-               : NULL;
+struct cm_buf *hub_framed_find(const struct hub_framed *f, const struct hub_framed_key *key) {
+    const struct hub_framed_piece *piece = &f->pieces[place_of(key)];
+
+    return piece->payload != NULL && is_same(&piece->key, key) ? piece->payload : NULL;
 }
 
 static void let_go(struct hub_framed *f, struct hub_framed_piece *piece) {
@@ -26,9 +30,9 @@ static void let_go(struct hub_framed *f, struct hub_framed_piece *piece) {
     }
 }
 
-void hub_framed_keep(struct hub_framed *f, const struct cm_sha256 *name, size_t offset,
+void hub_framed_keep(struct hub_framed *f, const struct hub_framed_key *key,
                      struct cm_buf *payload) {
-    struct hub_framed_piece *piece = &f->pieces[place_of(name, offset)];
+    struct hub_framed_piece *piece = &f->pieces[place_of(key)];
 
     if (payload->size > HUB_FRAMED_BYTES) {
         return;
@@ -37,8 +41,7 @@ void hub_framed_keep(struct hub_framed *f, const struct cm_sha256 *name, size_t 
         hub_framed_clear(f);
     }
     let_go(f, piece);
-    *piece =
-        (struct hub_framed_piece){.name = *name, .offset = offset, .payload = cm_buf_ref(payload)};
+    *piece = (struct hub_framed_piece){.key = *key, .payload = cm_buf_ref(payload)};
     f->bytes += payload->size;
 }
 

@@ -19,6 +19,7 @@ struct cm_buf;
 struct cm_map;
 struct cm_metric;
 struct cm_throttle;
+struct wire_squeezer;
 
 enum hub_session_state { HUB_SESSION_OPENED, HUB_SESSION_HELLO, HUB_SESSION_SERVING };
 
@@ -72,7 +73,9 @@ struct hub_member {
 struct hub_outgoing {
     struct cm_sha256 name;
     size_t offset;
-    bool was_asked; // an answer is owed even if it is missing
+    bool was_asked;             // an answer is owed even if it is missing
+    struct cm_sha256 base_name; // of what the agent has of it already,
+    struct cm_buf *base;        // which is this; NULL: it is not known
 };
 
 // What the agent said that it holds on its disk. Generation 0: nothing.
@@ -130,6 +133,7 @@ struct hub_session {
     size_t outgoing_at;
     size_t outgoing_capacity;
     size_t asked;        // of what is still to be sent
+    size_t pumped;       // bytes of blobs that were squeezed in this turn
     size_t found_in;     // pair of `sending` in which a blob was found last
     int64_t seen_ms;     // when the agent was heard last, Unix time
     int64_t stored_ms;   // of that, what was last given to the database
@@ -157,6 +161,7 @@ struct hub_session {
     int64_t revoked_ms;           // when that was asked for (monotonic); 0: it was not
     uint64_t trust;               // set of roots that it believes; 0: it knows of no sets
     bool trust_due; // it was told of a newer one and has not answered: nothing is offered meanwhile
+    bool unsqueezes;         // it takes what was squeezed (proto/squeeze.h)
     bool keeps_signer;       // it need not be sent a signer's certificate that it has,
     struct cm_sha256 signer; // which is this one
     struct cm_list in_sessions;
@@ -189,6 +194,7 @@ struct hub_sessions {
     uint32_t looks;  // that were ever asked for
     uint32_t proofs; // likewise
     struct hub_framed framed;
+    struct wire_squeezer *squeezer; // NULL: nothing was squeezed lately
     struct hub_freeze_set *freezes; // NULL: not known yet
     struct hub_inbox inbox;
     struct hub_resyncs resyncs;
@@ -208,6 +214,7 @@ struct hub_sessions {
     struct cm_metric *metric_degraded;
     struct cm_metric *metric_recovered;
     struct cm_metric *metric_blobs;
+    struct cm_metric *metric_spared;
     struct cm_metric *metric_connects;
     struct cm_metric *metric_sent_away[HUB_GOODBYES];
     struct cm_metric *metric_unused[HUB_LISTENERS][CM_NET_REFUSALS]; // connections
@@ -339,6 +346,7 @@ CM_MUSTUSE enum cm_rc hub_session_want(struct hub_session *session, const void *
                                        struct cm_err *err);
 size_t hub_session_waiting(const struct hub_session *session); // blobs that are still to be sent
 void hub_session_pump(struct hub_session *session); // goes on sending as the queue has room
+void hub_session_forget_outgoing(struct hub_session *session);
 void hub_session_learn(struct hub_session *session, const struct hub_claim *claim);
 void hub_session_learn_report(struct hub_session *session, uint64_t epoch, uint64_t generation);
 

@@ -144,7 +144,7 @@ static void free_session(struct hub_session *session) {
     cm_arena_free(session->hello_arena);
     hub_publication_unref(session->held);
     hub_publication_unref(session->sending);
-    free(session->outgoing);
+    hub_session_forget_outgoing(session);
     free(session);
     hub_sessions_check_stopped(owner);
 }
@@ -414,6 +414,7 @@ static enum cm_rc on_hello(struct hub_session *session, const struct cm_net_fram
     }
     session->on_record = true;
     session->looks = hello->looks;
+    session->unsqueezes = hello->unsqueezes;
     session->proves = hello->proves;
     session->impersonates = hello->impersonates;
     session->hello = hello;

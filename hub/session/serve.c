@@ -15,12 +15,16 @@
 #include "hub/render/bundle.h"
 #include "hub/session/internal.h"
 #include "proto/holdfast.pb-c.h"
+#include "proto/squeeze.h"
 #include "proto/wire.h"
 
 #define INLINE_MANIFEST_MAX ((size_t)32 * 1024)
 
 // The queue takes pieces until it holds this much; the rest follows when it has drained.
 #define PUMP_BYTES WIRE_BLOB_PIECE
+
+// Of what is squeezed much fits into that, so no more than this is in one turn of the loop.
+#define SQUEEZE_BYTES ((size_t)4 * WIRE_BLOB_PIECE)
 
 // So much of what one agent asked for may wait; it asks for WIRE_WANT_MAX at a time.
 #define WAITING_MAX ((size_t)4 * WIRE_WANT_MAX)
@@ -33,20 +37,36 @@
 
 // ---- What waits to be sent
 
-static void enqueue(struct hub_session *session, const struct cm_sha256 *name, bool was_asked) {
+// A blob of which the agent has a version already, an older one, comes with that as its base.
+static struct hub_outgoing *enqueue(struct hub_session *session, const struct cm_sha256 *name,
+                                    bool was_asked) {
     if (session->outgoing_count == session->outgoing_capacity) {
         session->outgoing_capacity =
             session->outgoing_capacity == 0 ? 16 : 2 * session->outgoing_capacity;
         session->outgoing =
             cm_resize(session->outgoing, session->outgoing_capacity * sizeof(*session->outgoing));
     }
-    session->outgoing[session->outgoing_count++] =
-        (struct hub_outgoing){.name = *name, .was_asked = was_asked};
+    struct hub_outgoing *out = &session->outgoing[session->outgoing_count++];
+    *out = (struct hub_outgoing){.name = *name, .was_asked = was_asked};
     session->asked += was_asked ? 1 : 0;
+    return out;
+}
+
+static void enqueue_newer(struct hub_session *session, const struct cm_sha256 *name,
+                          const struct cm_sha256 *base_name, struct cm_buf *base) {
+    struct hub_outgoing *out = enqueue(session, name, false);
+
+    if (base != NULL) {
+        out->base_name = *base_name;
+        out->base = cm_buf_ref(base);
+    }
 }
 
 // The list is freed when it is through, so that an idle session holds none.
-static void forget_outgoing(struct hub_session *session) {
+void hub_session_forget_outgoing(struct hub_session *session) {
+    for (size_t i = 0; i < session->outgoing_count; i++) {
+        cm_buf_unref(session->outgoing[i].base);
+    }
     free(session->outgoing);
     session->outgoing = NULL;
     session->outgoing_count = 0;
@@ -57,33 +77,38 @@ static void forget_outgoing(struct hub_session *session) {
 
 // ---- Where blobs come from: only this cluster's own publication
 
-static struct cm_buf *find_in(const struct hub_bundle *bundle, const struct cm_sha256 *name) {
+struct found {
+    struct cm_buf *bytes; // NULL: it is nowhere
+    bool secret;
+};
+
+static struct found find_in(const struct hub_bundle *bundle, const struct cm_sha256 *name) {
     if (cm_sha256_equal(&bundle->sha256, name)) {
-        return bundle->bytes;
+        return (struct found){bundle->bytes, false};
     }
     const struct hub_object *object = hub_bundle_find(bundle, name);
-    return object == NULL ? NULL : object->bytes;
+    return object == NULL ? (struct found){0} : (struct found){object->bytes, object->secret};
 }
 
 // Blobs are asked for and pushed App by App, so the next one is nearly always where the last one
 // was, or in the App after it.
-static struct cm_buf *find_blob(struct hub_session *session, const struct cm_sha256 *name) {
+static struct found find_blob(struct hub_session *session, const struct cm_sha256 *name) {
     const struct hub_publication *p = session->sending;
     size_t count = p->desired->pair_count;
 
     if (cm_sha256_equal(&p->sha256, name)) {
-        return p->manifest;
+        return (struct found){p->manifest, false};
     }
     for (size_t i = 0; i < count; i++) {
         size_t at = (session->found_in + i) % count;
-        struct cm_buf *blob = find_in(p->desired->pairs[at].bundle, name);
+        struct found found = find_in(p->desired->pairs[at].bundle, name);
 
-        if (blob != NULL) {
+        if (found.bytes != NULL) {
             session->found_in = at;
-            return blob;
+            return found;
         }
     }
-    return NULL;
+    return (struct found){0};
 }
 
 // What is nowhere was looked for everywhere: that is charged, so that nobody keeps the hub busy
@@ -101,7 +126,59 @@ static size_t piece_size(const struct hub_outgoing *out, const struct cm_buf *bl
     return left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
 }
 
-static struct cm_buf *pack_piece(const struct hub_outgoing *out, const struct cm_buf *blob) {
+static void clear_later(struct hub_sessions *s) {
+    if (s->unframe.at == 0) {
+        cm_timer_start(s->config.loop, &s->unframe, FRAMED_MS);
+    }
+}
+
+static struct wire_squeezer *squeezer_of(struct hub_sessions *s) {
+    if (s->squeezer == NULL) {
+        s->squeezer = wire_squeezer_new();
+        clear_later(s);
+    }
+    return s->squeezer;
+}
+
+static struct wire_bytes bytes_of(const struct cm_buf *buf) {
+    return buf == NULL ? (struct wire_bytes){0} : (struct wire_bytes){buf->data, buf->size};
+}
+
+// What a piece is squeezed against: what the agent has of the blob, or what was sent before it.
+struct base {
+    struct cm_sha256 name; // zeros: none
+    struct wire_bytes slice;
+};
+
+static struct base find_base(struct hub_session *session, const struct hub_outgoing *out) {
+    struct base base = {.name = out->base_name,
+                        .slice = wire_base_slice(bytes_of(out->base), out->offset)};
+
+    if (out->base == NULL && session->outgoing_at > 0) {
+        const struct cm_sha256 *last = &session->outgoing[session->outgoing_at - 1].name;
+        struct found found = find_blob(session, last);
+
+        base.name = *last;
+        base.slice = found.secret ? (struct wire_bytes){0}
+                                  : wire_base_slice(bytes_of(found.bytes), out->offset);
+    }
+    return base.slice.size == 0 ? (struct base){0} : base;
+}
+
+static void replace_data(Holdfast__V1__Blob *message, struct cm_buf *squeezed,
+                         const struct base *base) {
+    message->squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
+    message->data = (ProtobufCBinaryData){0};
+    if (base->slice.size > 0) {
+        message->base_sha256 = (ProtobufCBinaryData){
+            .len = sizeof(base->name.bytes), .data = (uint8_t *)(uintptr_t)base->name.bytes};
+    }
+}
+
+// `base` is NULL if the piece goes as it is.
+static struct cm_buf *pack_piece(struct hub_sessions *s, const struct hub_outgoing *out,
+                                 const struct cm_buf *blob, const struct base *base) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *squeezed = NULL;
     Holdfast__V1__Blob message;
 
     holdfast__v1__blob__init(&message);
@@ -114,35 +191,51 @@ static struct cm_buf *pack_piece(const struct hub_outgoing *out, const struct cm
         message.data = (ProtobufCBinaryData){
             .len = piece_size(out, blob), .data = (uint8_t *)(uintptr_t)blob->data + out->offset};
     }
+    if (base != NULL) {
+        squeezed = wire_squeeze(
+            squeezer_of(s), (struct wire_bytes){message.data.data, message.data.len}, base->slice);
+    }
+    if (squeezed != NULL) {
+        replace_data(&message, squeezed, base);
+    }
     return wire_pack(&message.base);
 }
 
 // Packs a piece, unless it was packed for another agent already. Returns a reference.
-static struct cm_buf *get_piece(struct hub_sessions *s, const struct hub_outgoing *out,
-                                const struct cm_buf *blob) {
-    struct cm_buf *payload = hub_framed_find(&s->framed, &out->name, out->offset);
+static struct cm_buf *get_piece(struct hub_session *session, const struct hub_outgoing *out,
+                                const struct found *found) {
+    struct hub_sessions *s = session->owner;
+    bool squeezes = session->unsqueezes && found->bytes != NULL && !found->secret;
+    struct base base = squeezes ? find_base(session, out) : (struct base){0};
+    struct hub_framed_key key = {
+        .name = out->name, .offset = out->offset, .squeezed = squeezes, .base = base.name};
+    struct cm_buf *payload = hub_framed_find(&s->framed, &key);
 
-    if (blob != NULL && payload != NULL) {
+    if (found->bytes != NULL && payload != NULL) {
         return cm_buf_ref(payload);
     }
-    payload = pack_piece(out, blob);
-    if (blob != NULL) {
-        hub_framed_keep(&s->framed, &out->name, out->offset, payload);
-        if (s->unframe.at == 0) {
-            cm_timer_start(s->config.loop, &s->unframe, FRAMED_MS);
-        }
+    payload = pack_piece(s, out, found->bytes, squeezes ? &base : NULL);
+    if (found->bytes != NULL) {
+        hub_framed_keep(&s->framed, &key, payload);
+        clear_later(s);
     }
     return payload;
 }
 
+static void count_spared(struct hub_session *session, size_t size, size_t sent) {
+    cm_metric_add(session->owner->metric_spared, size > sent ? (int64_t)(size - sent) : 0);
+}
+
 static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *out,
-                             const struct cm_buf *blob, struct cm_err *err) {
-    CM_CLEANUP(cm_buf_unrefp)
-    struct cm_buf *payload = get_piece(session->owner, out, blob);
+                             const struct found *found, struct cm_err *err) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = get_piece(session, out, found);
+    size_t size = piece_size(out, found->bytes);
     enum cm_rc rc = hub_session_give(session, WIRE_BLOB, payload, err);
 
     if (rc == CM_OK) {
-        out->offset += piece_size(out, blob);
+        out->offset += size;
+        session->pumped += session->unsqueezes ? size : 0;
+        count_spared(session, size, payload->size);
     }
     return rc;
 }
@@ -169,6 +262,31 @@ static void name_signer(const struct hub_session *session, const struct hub_sign
     }
 }
 
+// A manifest says nearly what the one before said. It returns what the message refers to.
+static struct cm_buf *add_manifest(struct hub_session *session, Holdfast__V1__Desired *desired) {
+    const struct hub_publication *p = session->sending;
+    const struct hub_publication *held = session->held;
+    struct cm_buf *squeezed = NULL;
+
+    if (p->manifest->size > INLINE_MANIFEST_MAX || is_same(held, p)) {
+        return NULL;
+    }
+    if (held != NULL && session->unsqueezes) {
+        squeezed = wire_squeeze(squeezer_of(session->owner), bytes_of(p->manifest),
+                                wire_base_slice(bytes_of(held->manifest), 0));
+    }
+    if (squeezed == NULL) {
+        desired->manifest =
+            (ProtobufCBinaryData){.len = p->manifest->size, .data = p->manifest->data};
+        return NULL;
+    }
+    desired->squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
+    desired->base_sha256 = (ProtobufCBinaryData){.len = sizeof(held->sha256.bytes),
+                                                 .data = (uint8_t *)(uintptr_t)held->sha256.bytes};
+    count_spared(session, p->manifest->size, squeezed->size);
+    return squeezed;
+}
+
 static void send_desired(struct hub_session *session) {
     const struct hub_publication *p = session->sending;
     Holdfast__V1__Desired desired;
@@ -183,10 +301,7 @@ static void send_desired(struct hub_session *session) {
     desired.signature =
         (ProtobufCBinaryData){.len = p->signature_size, .data = (uint8_t *)(uintptr_t)p->signature};
     name_signer(session, &p->signer, &desired);
-    if (p->manifest->size <= INLINE_MANIFEST_MAX && !is_same(session->held, p)) {
-        desired.manifest =
-            (ProtobufCBinaryData){.len = p->manifest->size, .data = p->manifest->data};
-    }
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *squeezed = add_manifest(session, &desired);
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(&desired.base);
     if (hub_session_give(session, WIRE_DESIRED, payload, &err) == CM_OK) {
         session->desired_due = false;
@@ -197,21 +312,21 @@ static void send_desired(struct hub_session *session) {
 
 // Sends what is left of one blob; false when the queue is full and the rest must wait.
 static bool send_blob(struct hub_session *session, struct hub_outgoing *out) {
-    const struct cm_buf *blob = find_blob(session, &out->name);
+    const struct found found = find_blob(session, &out->name);
     struct cm_err err;
 
-    if (blob == NULL && !out->was_asked) {
+    if (found.bytes == NULL && !out->was_asked) {
         return true;
     }
-    if (blob == NULL) {
+    if (found.bytes == NULL) {
         charge_missing(session);
     }
     do {
-        if (cm_net_queued_bytes(session->conn) > PUMP_BYTES ||
-            send_piece(session, out, blob, &err) < 0) {
+        if (cm_net_queued_bytes(session->conn) > PUMP_BYTES || session->pumped > SQUEEZE_BYTES ||
+            send_piece(session, out, &found, &err) < 0) {
             return false;
         }
-    } while (blob != NULL && out->offset < blob->size);
+    } while (found.bytes != NULL && out->offset < found.bytes->size);
     cm_metric_add(session->owner->metric_blobs, 1);
     return true;
 }
@@ -224,7 +339,7 @@ static void pump(struct hub_session *session) {
         session->asked -= session->outgoing[session->outgoing_at].was_asked ? 1 : 0;
         session->outgoing_at++;
     }
-    forget_outgoing(session);
+    hub_session_forget_outgoing(session);
     if (session->desired_due) {
         send_desired(session);
     }
@@ -232,6 +347,7 @@ static void pump(struct hub_session *session) {
 
 // What is sent in one go leaves in one go: a record and a packet instead of one for each frame.
 void hub_session_pump(struct hub_session *session) {
+    session->pumped = 0;
     cm_net_hold(session->conn);
     pump(session);
     cm_net_let_go(session->conn);
@@ -256,6 +372,16 @@ static const struct hub_pair *find_pair(const struct hub_desired *d, const char 
     return NULL;
 }
 
+static void push_object(struct hub_session *session, const struct hub_object *object,
+                        const struct hub_object *before) {
+    if (before == NULL) {
+        (void)enqueue(session, &object->sha256, false);
+    } else if (!cm_sha256_equal(&before->sha256, &object->sha256)) {
+        enqueue_newer(session, &object->sha256, &before->sha256,
+                      before->secret ? NULL : before->bytes);
+    }
+}
+
 // Both lists are sorted by key: a walk along both finds what is new.
 static void push_bundle(struct hub_session *session, const struct hub_bundle *bundle,
                         const struct hub_bundle *before) {
@@ -263,17 +389,14 @@ static void push_bundle(struct hub_session *session, const struct hub_bundle *bu
     size_t old_count = before == NULL ? 0 : before->spec.object_count;
     size_t k = 0;
 
-    enqueue(session, &bundle->sha256, false);
+    enqueue_newer(session, &bundle->sha256, before == NULL ? NULL : &before->sha256,
+                  before == NULL ? NULL : before->bytes);
     for (size_t i = 0; i < now->object_count; i++) {
         while (k < old_count && strcmp(before->spec.objects[k].key, now->objects[i].key) < 0) {
             k++;
         }
-        bool held = k < old_count &&
-                    strcmp(before->spec.objects[k].key, now->objects[i].key) == 0 &&
-                    cm_sha256_equal(&before->spec.objects[k].sha256, &now->objects[i].sha256);
-        if (!held) {
-            enqueue(session, &now->objects[i].sha256, false);
-        }
+        bool known = k < old_count && strcmp(before->spec.objects[k].key, now->objects[i].key) == 0;
+        push_object(session, &now->objects[i], known ? &before->spec.objects[k] : NULL);
     }
 }
 
@@ -351,7 +474,7 @@ void hub_session_offer(struct hub_session *session) {
         hub_session_pump(session);
         return;
     }
-    forget_outgoing(session);
+    hub_session_forget_outgoing(session);
     if (is_ahead(&session->claim, p)) {
         config->behind(config->ctx, session->member->cluster, session->claim.epoch,
                        session->claim.generation, session->claim.new_disk);
@@ -428,6 +551,7 @@ enum cm_rc hub_session_want(struct hub_session *session, const void *message, st
     if (session->asked + want->n_sha256 > WAITING_MAX) {
         return cm_fail(err, CM_EINVAL, "more than %zu blobs are asked for at once", WAITING_MAX);
     }
+    session->unsqueezes = session->unsqueezes && !want->plain;
     if (session->sending == NULL) {
         return CM_OK; // nothing is in force; what was asked for is asked again once something is
     }
@@ -438,7 +562,7 @@ enum cm_rc hub_session_want(struct hub_session *session, const void *message, st
           compare_places); // in the order in which they were asked for
     for (size_t i = 0; i < count; i++) {
         if (!names[i].waits) {
-            enqueue(session, &names[i].name, true);
+            (void)enqueue(session, &names[i].name, true);
         }
     }
     hub_session_pump(session);

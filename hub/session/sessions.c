@@ -16,6 +16,7 @@
 #include "hub/jobs/publication.h"
 #include "hub/session/internal.h"
 #include "proto/holdfast.pb-c.h"
+#include "proto/squeeze.h"
 #include "proto/wire.h"
 
 #define SEND_QUEUE_BYTES ((size_t)4 * 1024 * 1024)
@@ -74,6 +75,9 @@ static void make_metrics(struct hub_sessions *s) {
                            "How often an App that was degraded became healthy on a cluster.");
     s->metric_blobs =
         cm_metrics_counter(m, "holdfast_blobs_sent_total", NULL, "Blobs that were sent to agents.");
+    s->metric_spared = cm_metrics_counter(
+        m, "holdfast_agents_spared_bytes_total", NULL,
+        "Bytes of blobs and manifests that were not sent, as agents could make them of others.");
     hub_keys_make_metrics(s);
     s->metric_manifests = cm_metrics_counter(m, "holdfast_manifests_sent_total", NULL,
                                              "Manifests that were sent to agents.");
@@ -115,7 +119,11 @@ static void on_beat(void *ctx) {
 }
 
 static void on_unframe(void *ctx) {
-    hub_framed_clear(&((struct hub_sessions *)ctx)->framed);
+    struct hub_sessions *s = ctx;
+
+    hub_framed_clear(&s->framed);
+    wire_squeezer_free(s->squeezer);
+    s->squeezer = NULL;
 }
 
 static void copy_config(struct hub_sessions *s, const struct hub_sessions_config *config) {
@@ -167,6 +175,7 @@ void hub_sessions_free(struct hub_sessions *s) {
     cm_tls_context_unref(s->enroll_tls);
     cm_timer_stop(s->config.loop, &s->unframe);
     hub_framed_clear(&s->framed);
+    wire_squeezer_free(s->squeezer);
     hub_freeze_set_unref(s->freezes);
     cm_map_free(s->by_name);
     cm_map_free(s->members);

@@ -17,6 +17,7 @@
 #include "common/tls/session.h"
 #include "common/tls/trust.h"
 #include "proto/holdfast.pb-c.h"
+#include "proto/squeeze.h"
 #include "proto/token.h"
 #include "proto/wire.h"
 
@@ -51,6 +52,12 @@ struct fake_hub {
     struct cm_sha256 kept[KEPT_MAX]; // wanted, and not sent yet
     size_t kept_count;
     bool ahead;
+    enum fake_squeeze squeeze;
+    bool unsqueezes; // the agent does, until it says otherwise
+    struct wire_squeezer *squeezer;
+    struct cm_sha256 last_name; // of what was sent last on this connection, and is no Secret,
+    struct cm_buf *last;        // which is this; NULL: nothing
+    struct cm_buf *before;      // the manifest before; NULL: none
     bool older;
     bool takes_journal;
     bool knows_observed;
@@ -151,10 +158,36 @@ void fake_hub_raw(struct fake_hub *h, uint16_t type, const void *bytes, size_t s
     }
 }
 
+// squeeze returns NULL if the bytes go as they are.
+static struct cm_buf *squeeze(struct fake_hub *h, struct wire_bytes bytes, struct cm_buf *last,
+                              size_t offset) {
+    struct wire_bytes base = {last == NULL ? NULL : last->data, last == NULL ? 0 : last->size};
+    bool wrong = h->squeeze == FAKE_SQUEEZES_WRONG;
+
+    if (h->squeeze == FAKE_PLAIN || !h->unsqueezes || (last == NULL && !wrong)) {
+        return NULL;
+    }
+    struct cm_buf *squeezed =
+        wire_squeeze(h->squeezer, bytes, wrong ? bytes : wire_base_slice(base, offset));
+    h->counts.squeezed += squeezed == NULL ? 0 : 1;
+    return squeezed;
+}
+
+static void note_sent(struct fake_hub *h, const struct cm_sha256 *name, struct cm_buf *blob) {
+    const struct test_release *r = h->offered == NULL ? h->release : h->offered;
+    const struct test_blob *found = r == NULL ? NULL : release_find(r, name);
+
+    cm_buf_unref(h->last);
+    h->last = found != NULL && found->secret ? NULL : cm_buf_ref(blob);
+    h->last_name = *name;
+}
+
 static void send_piece(struct fake_hub *h, const struct cm_sha256 *name, const struct cm_buf *blob,
                        size_t offset, size_t size) {
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *squeezed = NULL;
     Holdfast__V1__Blob m;
     struct cm_sha256 copy = *name;
+    struct cm_sha256 base = h->last_name;
 
     holdfast__v1__blob__init(&m);
     m.sha256 = (ProtobufCBinaryData){.len = sizeof(copy.bytes), .data = copy.bytes};
@@ -164,6 +197,13 @@ static void send_piece(struct fake_hub *h, const struct cm_sha256 *name, const s
         m.offset = (uint32_t)offset;
         m.data =
             (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)blob->data + offset};
+        squeezed = squeeze(h, (struct wire_bytes){m.data.data, m.data.len}, h->last, offset);
+    }
+    if (squeezed != NULL) {
+        base.bytes[0] ^= h->squeeze == FAKE_SQUEEZES_WRONG ? 1 : 0;
+        m.data = (ProtobufCBinaryData){0};
+        m.squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
+        m.base_sha256 = (ProtobufCBinaryData){.len = sizeof(base.bytes), .data = base.bytes};
     }
     send_message(h->conn, WIRE_BLOB, &m.base);
 }
@@ -181,6 +221,7 @@ static void send_blob(struct fake_hub *h, const struct cm_sha256 *name, struct c
         send_piece(h, name, blob, at, size);
         at += size;
     } while (at < blob->size);
+    note_sent(h, name, blob);
 }
 
 static void spoil(struct fake_hub *h, const struct cm_sha256 *name, const struct cm_buf *blob) {
@@ -229,7 +270,9 @@ static void offer(struct fake_hub *h, const struct test_release *r, uint64_t epo
     uint8_t signature[CM_SIGNATURE_MAX];
     struct cm_sha256 name = r->manifest_sha256;
     CM_AUTOFREE uint8_t *der = NULL;
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *squeezed = NULL;
     size_t der_size = 0;
+    struct cm_sha256 base;
     Holdfast__V1__Desired m;
 
     if (h->conn == NULL || !h->welcomed) {
@@ -257,11 +300,21 @@ static void offer(struct fake_hub *h, const struct test_release *r, uint64_t epo
     }
     if (generation % 2 == 0) { // both ways are taken: along with Desired, and asked for
         m.manifest = (ProtobufCBinaryData){.len = r->manifest->size, .data = r->manifest->data};
+        squeezed = squeeze(h, (struct wire_bytes){m.manifest.data, m.manifest.len}, h->before, 0);
+    }
+    if (squeezed != NULL) {
+        base = cm_sha256(h->before->data, h->before->size);
+        base.bytes[0] ^= h->squeeze == FAKE_SQUEEZES_WRONG ? 1 : 0;
+        m.manifest = (ProtobufCBinaryData){0};
+        m.squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
+        m.base_sha256 = (ProtobufCBinaryData){.len = sizeof(base.bytes), .data = base.bytes};
     }
     send_message(h->conn, WIRE_DESIRED, &m.base);
 }
 
 void fake_hub_publish(struct fake_hub *h, const struct test_manifest *m) {
+    cm_buf_unref(h->before);
+    h->before = h->release == NULL ? NULL : cm_buf_ref(h->release->manifest);
     release_free(h->release);
     release_free(h->offered);
     h->offered = NULL;
@@ -471,6 +524,9 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
         hello->disk_generation != 0 ? hello->disk_generation : h->counts.disk_generation;
     h->counts.new_disks += hello->new_disk ? 1 : 0;
     h->counts.trust = hello->trust;
+    h->unsqueezes = hello->unsqueezes;
+    cm_buf_unref(h->last);
+    h->last = NULL;
     h->refers = hello->signer_sha256.len == sizeof(h->known.bytes);
     if (h->refers) {
         memcpy(h->known.bytes, hello->signer_sha256.data, sizeof(h->known.bytes));
@@ -503,6 +559,8 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
 }
 
 static void on_want(struct fake_hub *h, const Holdfast__V1__Want *m) {
+    h->counts.plains += m->plain ? 1 : 0;
+    h->unsqueezes = h->unsqueezes && !m->plain;
     for (size_t i = 0; i < m->n_sha256; i++) {
         struct cm_sha256 name;
 
@@ -848,6 +906,7 @@ struct fake_hub *fake_hub_new(struct cm_loop *loop) {
     h->loop = loop;
     h->apps = cm_map_new(free);
     h->objects = cm_map_new(free);
+    h->squeezer = wire_squeezer_new();
     fake_hub_life(h, -3600000, DAY_MS);
     make_authority(h);
     (void)snprintf(h->addr, sizeof(h->addr), "127.0.0.1:0");
@@ -860,6 +919,9 @@ void fake_hub_free(struct fake_hub *h) {
     fake_hub_down(h);
     release_free(h->release);
     release_free(h->offered);
+    wire_squeezer_free(h->squeezer);
+    cm_buf_unref(h->before);
+    cm_buf_unref(h->last);
     cm_map_free(h->apps);
     cm_map_free(h->objects);
     cm_cert_free(h->root);
@@ -913,6 +975,10 @@ void fake_hub_older(struct fake_hub *h) {
 
 void fake_hub_acknowledge(struct fake_hub *h, bool yes) {
     h->silent = !yes;
+}
+
+void fake_hub_squeeze(struct fake_hub *h, enum fake_squeeze how) {
+    h->squeeze = how;
 }
 
 void fake_hub_push(struct fake_hub *h, bool ahead) {

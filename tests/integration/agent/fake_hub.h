@@ -31,6 +31,13 @@ enum fake_lie {
     FAKE_NEWER_HUB,     // Welcome names a protocol that the agent does not know
 };
 
+// What it does with blobs and manifests for an agent that takes them squeezed.
+enum fake_squeeze {
+    FAKE_PLAIN,
+    FAKE_SQUEEZES,       // against what it sent last, or the manifest before
+    FAKE_SQUEEZES_WRONG, // against what nobody has, until the agent says that it shall not
+};
+
 struct fake_app {
     bool known;
     bool removed;
@@ -108,6 +115,7 @@ void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms);
 // upon.
 void fake_hub_knows_observed(struct fake_hub *h);
 void fake_hub_takes_journal(struct fake_hub *h); // from the next connection on
+void fake_hub_squeeze(struct fake_hub *h, enum fake_squeeze how);
 void fake_hub_older(struct fake_hub *h); // it takes no decisions, from the next connection on
 
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);
@@ -136,6 +144,8 @@ struct fake_counts {
     uint64_t trust;             // set of roots that the agent believes, as it said last
     size_t trusts;              // times that it said so
     size_t signers;             // signers' certificates that were sent
+    size_t squeezed;            // blobs and manifests, against another one
+    size_t plains;              // times that the agent said it wants nothing squeezed
     bool connected;
 };
 struct fake_counts fake_hub_counts(const struct fake_hub *h);

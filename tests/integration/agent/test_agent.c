@@ -372,6 +372,65 @@ static void a_change_touches_what_changed(void **state) {
     assert_int_equal(fake_hub_counts(f->hub).wants - wants, 2); // bundle and object
 }
 
+// Two objects that are long, and alike; `colour` makes a release another one.
+static void publish_long(struct fixture *f, const char *colour, uint64_t generation) {
+    static const char text[] = "The quick brown fox jumps over the lazy dog; 3.14159265358979";
+    struct test_object objects[COUNT(shop_objects)];
+    struct test_app app = shop;
+    CM_AUTOFREE char *revision = cm_strf("%.40s-%s", text, colour);
+    CM_AUTOFREE char *value = cm_strf("%s-%s", text, colour);
+    CM_AUTOFREE char *cfg =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+                "\"name\":\"cfg\",\"namespace\":\"shop\"},\"data\":{\"a\":\"%s\"}}",
+                value);
+    CM_AUTOFREE char *web =
+        cm_strf("{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":"
+                "{\"name\":\"web\",\"namespace\":\"shop\"},\"a\":\"%s\"}",
+                value);
+
+    memcpy(objects, shop_objects, sizeof(objects));
+    objects[0].json = cfg;
+    objects[1].json = web;
+    app.objects = objects;
+    app.revision = revision;
+    publish(f, &app, generation);
+    f->number = generation;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    f->what = revision;
+    assert_true(turn_until(f->loop, shop_is_what_and_healthy, f));
+}
+
+static void what_is_squeezed_against_what_the_agent_has_is_taken(void **state) {
+    struct fixture *f = *state;
+
+    fake_hub_squeeze(f->hub, FAKE_SQUEEZES);
+    install(f);
+    publish_long(f, "red", 2);
+    size_t before = fake_hub_counts(f->hub).squeezed;
+    publish_long(f, "blue", 4);
+    // The manifest, which comes along, and an object, at least.
+    assert_true(fake_hub_counts(f->hub).squeezed - before >= 2);
+    assert_int_equal(fake_hub_counts(f->hub).plains, 0);
+}
+
+static void what_cannot_be_read_as_its_base_is_lacking_is_asked_for_as_it_is(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    publish_long(f, "red", 2);
+    for (int ahead = 0; ahead < 2; ahead++) {
+        end_agent(f, false); // what it said holds for a connection
+        start_agent(f);
+        fake_hub_squeeze(f->hub, FAKE_SQUEEZES_WRONG);
+        fake_hub_push(f->hub, ahead == 1);
+        size_t plains = fake_hub_counts(f->hub).plains;
+        size_t squeezed = fake_hub_counts(f->hub).squeezed;
+        publish_long(f, ahead == 1 ? "green" : "blue", 4 + 2 * (uint64_t)ahead);
+        assert_true(fake_hub_counts(f->hub).squeezed > squeezed);
+        assert_true(fake_hub_counts(f->hub).plains > plains);
+    }
+}
+
 static void what_is_no_longer_listed_is_removed_and_nothing_else(void **state) {
     const struct test_object more[] = {{.key = CFG}, {.key = OLD}};
     const struct test_app before = {.name = "shop", .objects = more, .object_count = 2};
@@ -2158,6 +2217,8 @@ static const struct CMUnitTest tests[] = {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     TEST(an_agent_enrolls_and_brings_a_manifest_about),
     TEST(blobs_that_come_ahead_are_not_asked_for),
+    TEST(what_is_squeezed_against_what_the_agent_has_is_taken),
+    TEST(what_cannot_be_read_as_its_base_is_lacking_is_asked_for_as_it_is),
     TEST(a_blob_that_is_begun_anew_is_taken),
     TEST(an_identity_is_used_again),
     TEST(a_change_touches_what_changed),

@@ -23,6 +23,7 @@
 #include "hub/render/bundle.h"
 #include "hub/store/agents.h"
 #include "hub/store/db.h"
+#include "proto/squeeze.h"
 #include "proto/wire.h"
 
 #define PATIENCE_S 100
@@ -355,6 +356,43 @@ static void on_opened(void *ctx, struct cm_net_conn *conn) {
     ((struct peer *)ctx)->opened = true;
 }
 
+static bool is_secret(const void *text, size_t size) {
+    return memmem(text, size, RIG_SECRET, strlen(RIG_SECRET)) != NULL;
+}
+
+// Of a Secret the length would tell how much of it somebody has guessed.
+static void unsqueeze(struct peer *p, const ProtobufCBinaryData *squeezed,
+                      const ProtobufCBinaryData *base_name, size_t offset, uint8_t *out,
+                      size_t size) {
+    CM_AUTOFREE char *name = cm_hex(base_name->data, base_name->len);
+    struct cm_buf *base = base_name->len == 0 ? NULL : cm_map_get(p->blobs, name);
+    struct wire_bytes slice = {0};
+    struct cm_err err;
+
+    assert_true(p->unsqueezes && (base_name->len == 0 || base != NULL));
+    if (base != NULL) {
+        slice = wire_base_slice((struct wire_bytes){base->data, base->size}, offset);
+    }
+    check(
+        wire_unsqueeze((struct wire_bytes){squeezed->data, squeezed->len}, slice, out, size, &err),
+        &err);
+    p->told_of_secrets = p->told_of_secrets || is_secret(out, size) ||
+                         (base != NULL && is_secret(base->data, base->size));
+}
+
+static void take_manifest(struct peer *p, const Holdfast__V1__Desired *m) {
+    CM_AUTOFREE uint8_t *bytes = cm_new(m->manifest_size + 1, 1);
+
+    p->manifest_based = m->squeezed.len > 0;
+    if (p->manifest_based) {
+        unsqueeze(p, &m->squeezed, &m->base_sha256, 0, bytes, m->manifest_size);
+    } else if (m->manifest.len == m->manifest_size) {
+        memcpy(bytes, m->manifest.data, m->manifest.len);
+    }
+    struct cm_sha256 hash = cm_sha256(bytes, m->manifest_size);
+    p->manifest = memcmp(hash.bytes, m->manifest_sha256.data, sizeof(hash.bytes)) == 0;
+}
+
 static void keep_blob(struct peer *p, const Holdfast__V1__Blob *m) {
     CM_AUTOFREE char *name = cm_hex(m->sha256.data, m->sha256.len);
     struct cm_buf *before = cm_map_get(p->blobs, name);
@@ -367,6 +405,16 @@ static void keep_blob(struct peer *p, const Holdfast__V1__Blob *m) {
     CM_CLEANUP(cm_str_done) struct cm_str whole = {0};
     if (before != NULL) {
         cm_str_add_n(&whole, before->data, before->size);
+    }
+    if (m->squeezed.len > 0) {
+        size_t left = m->total_size - m->offset;
+        size_t size = left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
+        CM_AUTOFREE uint8_t *bytes = cm_new(1, size);
+
+        unsqueeze(p, &m->squeezed, &m->base_sha256, m->offset, bytes, size);
+        cm_str_add_n(&whole, bytes, size);
+        p->squeezed++;
+        p->based += m->base_sha256.len > 0 ? 1 : 0;
     }
     cm_str_add_n(&whole, m->data.data, m->data.len);
     cm_map_put(p->blobs, name, cm_buf_copy(whole.data, whole.len));
@@ -409,6 +457,7 @@ static void take(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
         break;
     case WIRE_DESIRED:
         p->generation = ((const Holdfast__V1__Desired *)m)->generation;
+        take_manifest(p, (const Holdfast__V1__Desired *)m);
         p->signers += ((const Holdfast__V1__Desired *)m)->signer_der.len > 0 ? 1 : 0;
         break;
     case WIRE_BLOB:
@@ -636,6 +685,7 @@ static Holdfast__V1__Hello hello_speaking(const struct peer *p, uint32_t min, ui
     m.proves = !p->old;
     m.impersonates = !p->old;
     m.freezes = !p->old;
+    m.unsqueezes = p->unsqueezes;
     return m;
 }
 
@@ -690,6 +740,34 @@ void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count) {
     m.sha256 = list;
     m.n_sha256 = count;
     rig_send(p, WIRE_WANT, &m.base);
+}
+
+void rig_want_plain(struct peer *p, const struct cm_sha256 *name) {
+    ProtobufCBinaryData one = {.len = 32, .data = (uint8_t *)(uintptr_t)name->bytes};
+    Holdfast__V1__Want m;
+
+    holdfast__v1__want__init(&m);
+    m.sha256 = &one;
+    m.n_sha256 = 1;
+    m.plain = true;
+    rig_send(p, WIRE_WANT, &m.base);
+}
+
+static void keep(struct peer *p, const struct cm_sha256 *name, struct cm_buf *bytes) {
+    char hex[CM_SHA256_HEX_MAX];
+
+    cm_sha256_hex(name, hex);
+    cm_map_put(p->blobs, hex, cm_buf_ref(bytes));
+}
+
+void rig_keep(struct peer *p, const struct hub_publication *held) {
+    const struct hub_bundle *bundle = held->desired->pairs[0].bundle;
+
+    keep(p, &held->sha256, held->manifest);
+    keep(p, &bundle->sha256, bundle->bytes);
+    for (size_t i = 0; i < bundle->spec.object_count; i++) {
+        keep(p, &bundle->spec.objects[i].sha256, bundle->spec.objects[i].bytes);
+    }
 }
 
 void rig_journal(struct peer *p, uint64_t first, uint64_t second) {
@@ -851,6 +929,7 @@ struct hub_publication *rig_publication(const struct rig *r, const struct peer *
         o->key = keys[spec.object_count];
         o->bytes = cm_buf_copy(texts[spec.object_count], size);
         o->sha256 = cm_sha256(o->bytes->data, size);
+        o->secret = is_secret(texts[spec.object_count], size);
     }
     struct hub_bundle *bundle = hub_bundle_new(&spec);
     struct hub_pair pair = {.app = "web", .bundle = bundle, .revision = "abcdef0", .repo = "fleet"};

@@ -95,6 +95,12 @@ struct peer {
     bool enrolls;             // it dials the enrolment listener
     struct cm_map *blobs;     // by name in hex: of each, its bytes so far; NULL: missing
     size_t missing;
+    bool unsqueezes;      // it says so
+    size_t squeezed;      // pieces that were
+    bool told_of_secrets; // one of these was a Secret, or against one
+    size_t based;         // of these, against something
+    bool manifest;        // the last Desired had it, rightly,
+    bool manifest_based;  // squeezed against another
     struct cm_list in_peers;
 };
 
@@ -114,6 +120,10 @@ void rig_hello(struct peer *p, const struct hub_publication *held);  // NULL: ho
 void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max); // versions of the protocol
 void rig_hello_broken(struct peer *p, const struct hub_publication *held); // a part is lost
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
+void rig_want_plain(struct peer *p, const struct cm_sha256 *name); // nothing squeezed from now on
+
+// rig_keep has a peer hold all blobs of what it holds.
+void rig_keep(struct peer *p, const struct hub_publication *held);
 void rig_report(struct peer *p, uint64_t number);
 void rig_journal(struct peer *p, uint64_t first, uint64_t second); // two entries that say nothing
 void rig_decisions(struct peer *p, uint64_t number);               // one that names nothing
@@ -151,7 +161,9 @@ void rig_settle(struct rig *r); // until the store has done what was submitted
 int64_t rig_count(struct rig *r, const char *sql);
 void rig_run(struct rig *r, const char *sql); // a statement, likewise
 
-// rig_publication makes one with an App of these objects; the caller unrefs it.
+// rig_publication makes one with an App of these objects; the caller unrefs it. Those that say so
+// are Secrets.
+#define RIG_SECRET "\"kind\": \"Secret\""
 struct hub_publication *rig_publication(const struct rig *r, const struct peer *p,
                                         uint64_t generation, const char *const *objects);
 

@@ -1,0 +1,229 @@
+// What agents are sent squeezed, against what they have.
+#include "rig.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/map.h"
+#include "common/mem.h"
+#include "common/metrics.h"
+#include "common/str.h"
+#include "hub/session/internal.h"
+#include "proto/wire.h"
+
+#define PARIS "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0001"
+#define ROME "0f6b2a54-53e8-4c53-8c1e-6a1c8f1f0002"
+
+// What comes twice in them would make any of them shorter, and so would any other.
+#define TEXT                                                                                       \
+    "\"text\": \"The quick brown fox jumps over lazy dogs; 3.1415926535897932384626433;"           \
+    " and once more: The quick brown fox jumps over lazy dogs; 3.1415926535897932384626433\"}"
+#define LONG(colour) "{\"kind\": \"ConfigMap\", \"colour\": \"" colour "\", " TEXT
+#define SECRET(colour) "{" RIG_SECRET ", \"colour\": \"" colour "\", " TEXT
+
+static const char *const red[] = {LONG("red"), SECRET("red"), NULL};
+static const char *const blue[] = {LONG("blue"), SECRET("red"), NULL};
+static const char *const two[] = {LONG("red"), LONG("blue"), NULL};
+static const char *const new_secret[] = {LONG("red"), SECRET("blue"), NULL};
+static const char *const secret_first[] = {SECRET("red"), LONG("red"), NULL};
+static const char *const opened[] = {LONG("blue"), LONG("red"), NULL};
+
+static void unref(struct hub_publication **p) {
+    hub_publication_unref(*p);
+}
+
+#define PUBLICATION CM_CLEANUP(unref) struct hub_publication
+
+// connect has an agent that knows it say that it holds a publication, and be sent the next.
+static void connect(struct rig *r, struct peer *p, struct hub_publication *held,
+                    struct hub_publication *now) {
+    p->unsqueezes = true;
+    rig_keep(p, held);
+    hub_sessions_publish(r->sessions, held);
+    rig_dial(p);
+    rig_hello(p, held);
+    RIG_UNTIL(r, p->frames[WIRE_WELCOME] == 1);
+    hub_sessions_publish(r->sessions, now);
+    RIG_UNTIL(r, p->frames[WIRE_DESIRED] == 1);
+}
+
+static int64_t spared(struct rig *r) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const char *name = "\nholdfast_agents_spared_bytes_total ";
+
+    cm_metrics_write(r->metrics, &text);
+    const char *found = strstr(cm_str_get(&text), name);
+    assert_non_null(found);
+    return strtoll(found + strlen(name), NULL, 10);
+}
+
+static void news_are_squeezed_against_what_the_agent_has(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    PUBLICATION *now = rig_publication(r, paris, 2, blue);
+    struct cm_sha256 bundle = rig_bundle(now);
+    struct cm_sha256 object = rig_object(now, 0);
+
+    connect(r, paris, held, now);
+    assert_true(rig_has(paris, &bundle));
+    assert_true(rig_has(paris, &object));
+    assert_int_equal(paris->frames[WIRE_BLOB], 2);
+    assert_int_equal(paris->based, 2);
+    assert_true(paris->manifest);
+    assert_true(paris->manifest_based);
+    assert_true(spared(r) > 0);
+}
+
+static void an_agent_that_does_not_know_it_is_sent_all(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    struct peer *rome = rig_admit(r, "rome-1", ROME);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    PUBLICATION *now = rig_publication(r, paris, 2, blue);
+    PUBLICATION *of_rome = rig_publication(r, rome, 1, red);
+    PUBLICATION *next_of_rome = rig_publication(r, rome, 2, blue);
+    struct cm_sha256 object = rig_object(now, 0);
+
+    connect(r, paris, held, now);
+    hub_sessions_publish(r->sessions, of_rome);
+    rig_dial(rome);
+    rig_hello(rome, of_rome);
+    RIG_UNTIL(r, rome->frames[WIRE_WELCOME] == 1);
+    hub_sessions_publish(r->sessions, next_of_rome);
+    RIG_UNTIL(r, rome->frames[WIRE_DESIRED] == 1);
+    assert_true(rig_has(rome, &object)); // though the other's frame is kept
+    assert_int_equal(rome->squeezed, 0);
+    assert_true(rome->manifest);
+}
+
+static void what_is_new_is_squeezed_against_what_came_before_it(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 1, two);
+    struct cm_sha256 names[] = {rig_object(p, 0), rig_object(p, 1)};
+
+    paris->unsqueezes = true;
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    rig_want(paris, names, 2);
+    RIG_UNTIL(r, paris->frames[WIRE_BLOB] == 2);
+    assert_true(rig_has(paris, &names[0]));
+    assert_true(rig_has(paris, &names[1]));
+    assert_int_equal(paris->based, 1);
+}
+
+static void nothing_is_squeezed_for_an_agent_that_could_not_read_it(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    PUBLICATION *now = rig_publication(r, paris, 2, blue);
+    PUBLICATION *next = rig_publication(r, paris, 3, red);
+    struct cm_sha256 object = rig_object(now, 0);
+    char hex[CM_SHA256_HEX_MAX];
+
+    connect(r, paris, held, now);
+    cm_sha256_hex(&object, hex);
+    (void)cm_map_remove(paris->blobs, hex);
+    size_t before = paris->squeezed;
+    rig_want_plain(paris, &object);
+    RIG_UNTIL(r, rig_has(paris, &object));
+    hub_sessions_publish(r->sessions, next);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 2);
+    assert_int_equal(paris->squeezed, before);
+    assert_true(paris->manifest);
+    assert_false(paris->manifest_based);
+}
+
+static void a_secret_goes_as_it_is(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    PUBLICATION *now = rig_publication(r, paris, 2, new_secret);
+    struct cm_sha256 secret = rig_object(now, 1);
+
+    connect(r, paris, held, now);
+    assert_true(rig_has(paris, &secret));
+    assert_int_equal(paris->frames[WIRE_BLOB], 2);
+    assert_false(paris->told_of_secrets);
+    assert_int_equal(paris->squeezed, 1); // the bundle
+}
+
+static void nothing_is_squeezed_against_a_secret(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *p = rig_publication(r, paris, 1, secret_first);
+    struct cm_sha256 names[] = {rig_object(p, 0), rig_object(p, 1)};
+
+    paris->unsqueezes = true;
+    hub_sessions_publish(r->sessions, p);
+    rig_dial(paris);
+    rig_hello(paris, NULL);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    rig_want(paris, names, 2);
+    RIG_UNTIL(r, paris->frames[WIRE_BLOB] == 2);
+    assert_true(rig_has(paris, &names[1]));
+    assert_false(paris->told_of_secrets);
+    assert_int_equal(paris->based, 0);
+}
+
+static void a_secret_that_became_another_object_is_no_base(void **state) {
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, secret_first);
+    PUBLICATION *now = rig_publication(r, paris, 2, opened); // has that key
+
+    connect(r, paris, held, now);
+    struct cm_sha256 first = rig_object(now, 0);
+    assert_true(rig_has(paris, &first));
+    assert_false(paris->told_of_secrets);
+}
+
+// Squeezed it would all fit into the queue at once, and nobody else had his turn meanwhile.
+static void a_turn_squeezes_no_more_than_a_bound(void **state) {
+    enum { COUNT = 12, SIZE = 200000 };
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    CM_AUTOFREE char *text = cm_new(COUNT, SIZE);
+    const char *texts[COUNT + 1] = {0};
+
+    for (size_t i = 0; i < COUNT; i++) {
+        memset(text + i * SIZE, 'a' + (int)i, SIZE - 1);
+        texts[i] = text + i * SIZE;
+    }
+    PUBLICATION *now = rig_publication(r, paris, 2, texts);
+    struct cm_sha256 last = rig_object(now, COUNT - 1);
+    paris->unsqueezes = true;
+    rig_keep(paris, held);
+    hub_sessions_publish(r->sessions, held);
+    rig_dial(paris);
+    rig_hello(paris, held);
+    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    hub_sessions_publish(r->sessions, now);
+    const struct hub_session *session = hub_member_find(r->sessions, PARIS)->session;
+    assert_true(session->outgoing_at > 0);
+    assert_true(session->outgoing_at < COUNT / 2 + 2);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    assert_true(rig_has(paris, &last));
+    assert_int_equal(paris->squeezed, COUNT + 1);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, rig_open, rig_close)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        TEST(news_are_squeezed_against_what_the_agent_has),
+        TEST(an_agent_that_does_not_know_it_is_sent_all),
+        TEST(what_is_new_is_squeezed_against_what_came_before_it),
+        TEST(nothing_is_squeezed_for_an_agent_that_could_not_read_it),
+        TEST(a_secret_goes_as_it_is),
+        TEST(nothing_is_squeezed_against_a_secret),
+        TEST(a_secret_that_became_another_object_is_no_base),
+        TEST(a_turn_squeezes_no_more_than_a_bound),
+    };
+
+    return cmocka_run_group_tests_name("squeezed", tests, NULL, NULL);
+}
