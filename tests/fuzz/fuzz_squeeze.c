@@ -41,6 +41,8 @@ static void check_any(struct wire_bytes squeezed, struct wire_bytes base, size_t
     CM_AUTOFREE uint8_t *once = cm_new(1, size + 1);
     CM_AUTOFREE uint8_t *twice = cm_new(1, size + 1);
     struct cm_err err = {0};
+
+    memset(twice, 0xaa, size); // what is left of it would not be the same
     enum cm_rc rc = wire_unsqueeze(squeezed, base, once, size, &err);
 
     require(rc == CM_OK || (rc == CM_EINVAL && err.msg[0] != '\0'));
