@@ -1,1 +1,2 @@
+add_fuzz_target(hub_credential hub_store)
 add_fuzz_target(hub_query hub_store)
