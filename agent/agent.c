@@ -138,6 +138,10 @@ static void driver_scaled(void *ctx, const struct agent_scaled *what) {
     agent_watch_scaled(((struct agent *)ctx)->watch, what);
 }
 
+static void driver_digests(void *ctx, const struct agent_digests *what) {
+    agent_watch_digests(((struct agent *)ctx)->watch, what);
+}
+
 static void driver_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     agent_exempt_found(((struct agent *)ctx)->exempt, all, count);
 }
@@ -782,6 +786,7 @@ void agent_start(struct agent *a) {
                                            .released = driver_released,
                                            .decided = driver_decided,
                                            .scaled = driver_scaled,
+                                           .digests = driver_digests,
                                            .exempted = driver_exempted,
                                            .found = driver_found,
                                            .lost = driver_lost,

@@ -293,6 +293,18 @@ struct agent_found {
     const char *as;    // the key, with the namespace left open, by which it is tracked; NULL: none
 };
 
+// What runs behind the tags of a workload's template: "web:1.4@sha256:…" each, sorted; none: that
+// cannot be known. What is here is good until the call returns.
+struct agent_digests {
+    const char *key; // as it was tracked
+    const char *const *images;
+    size_t count; // at most AGENT_DIGESTS_MAX
+    bool more;    // there may be others
+};
+
+#define AGENT_DIGESTS_MAX 32
+#define AGENT_DIGESTS_IMAGE_MAX ((size_t)512) // characters
+
 #define AGENT_DRIFT_MAX 16 // fields named per object, foreign and added ones first
 
 struct agent_observation {
@@ -350,6 +362,9 @@ struct agent_driver_host {
     // scaled: a tracked workload has other replicas now, or they belong to another one; it may be
     // told again. A driver may do without.
     void (*scaled)(void *ctx, const struct agent_scaled *what);
+    // digests: somebody has looked what runs behind the tags of a tracked workload; it may be told
+    // again. What is not told again stands. A driver may do without.
+    void (*digests)(void *ctx, const struct agent_digests *what);
     // exempted: these are all objects there by which changes by hand are allowed, but for those
     // above AGENT_SITE_OBJECTS_MAX, which are the newest. Told once all are known, and whenever
     // there are others.

@@ -448,6 +448,11 @@ static enum cm_rc do_decide(struct command *c, struct cm_err *err) {
     return rc < 0 ? rc : agent_sim_decide(c->member->sim, &what, err);
 }
 
+static enum cm_rc do_digests(struct command *c, struct cm_err *err) {
+    return agent_sim_digests(c->member->sim, c->words[2], (const char *const *)c->words + 3,
+                             c->count - 3, err);
+}
+
 static enum cm_rc do_unreachable(struct command *c, struct cm_err *err) {
     bool on;
     enum cm_rc rc = read_switch(c->words[2], &on, err);
@@ -580,7 +585,7 @@ static const struct verb {
     {"degrade", 4, 4, do_degrade, false}, {"unreachable", 3, 3, do_unreachable, false},
     {"kill", 2, 2, do_kill, false},       {"start", 2, 2, do_start, false},
     {"decide", 4, 7, do_decide, false},   {"get", 3, 3, do_get, true},
-    {"state", 1, 2, do_state, true},
+    {"state", 1, 2, do_state, true},      {"digests", 3, WORDS_MAX, do_digests, false},
 };
 
 // next_word takes a word off the line, in place; NULL at the end.

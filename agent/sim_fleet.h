@@ -53,6 +53,7 @@ void sim_fleet_free(struct sim_fleet *f); // NULL is fine
 //                                               on behalf of whoever:
 //                                               started, promoted, rejected, config-rejected,
 //                                               failed-forward, timed-out, undone, or its weight
+//     digests CLUSTER KEY [IMAGE@DIGEST...]     what runs behind the tags of a workload
 //     unreachable CLUSTER on|off                the cluster's API does not answer
 //     kill CLUSTER, start CLUSTER               the agent, as a crash would
 //     get CLUSTER KEY                           an object as it is, on one line

@@ -146,6 +146,7 @@ static const struct wire_limit limits[] = {
     LIST(object_report, "drift", 0, DRIFT_FIELDS_MAX),
     TEXT(object_report, "actual", WIRE_ACTUAL_MAX),
     LIST(object_report, "happened", 0, HAPPENED_MAX),
+    LIST(object_report, "digests", WIRE_IMAGE_MAX, WIRE_DIGESTS_MAX),
     TEXT(happened, "who", WIRE_MESSAGE_MAX),
     TEXT(happened, "message", WIRE_MESSAGE_MAX),
     TEXT(field_drift, "path", WIRE_MESSAGE_MAX),

@@ -84,6 +84,7 @@ enum wire_type {
 #define WIRE_NAME_MAX 253
 #define WIRE_IMAGE_MAX 512
 #define WIRE_IMAGES_MAX 100   // AppReport.images
+#define WIRE_DIGESTS_MAX 32   // ObjectReport.digests
 #define WIRE_USER_MAX 253     // FieldDrift.user, Decision.user
 #define WIRE_MESSAGE_MAX 1024 // a report's texts
 #define WIRE_VALUE_MAX 256    // FieldDrift.desired and .actual

@@ -359,6 +359,7 @@ static void init_lists(struct agent_kube *k) {
         cm_list_init(lists[i]);
     }
     kube_table_init(k);
+    kube_tags_init(k);
     kube_owners_init(k);
     kube_absent_init(k);
     kube_exempt_init(k);

@@ -11,6 +11,7 @@
 //     table     tracked objects and what was last said of them
 //     watch     lists and watches
 //     pods      why an object is not ready: pods, Events, the end of a log
+//     tags      which digests run behind the tags of a workload, once it is
 //     watches   which of them tells of an object: one per kind, or one per kind and namespace
 //     prove     whether a form of a workload is what its controller runs
 //     whose     which other tool an object belongs to, asked before it is applied
@@ -346,6 +347,7 @@ struct kube_entry {
     struct kube_op *op;                // works on this object
     struct kube_call *call;            // a look
     struct kube_pods *pods;            // are asked why it is not ready; NULL while it is
+    struct kube_tags *tags;            // are looked behind; NULL: it has none
     uint32_t round;                    // of the watch's list that had it
     unsigned pins;                     // who still needs it after calling the core
     unsigned rights;                   // that others may have to its fields
@@ -459,6 +461,20 @@ void kube_pods_forget(struct kube_entry *e);
 const char *kube_pods_cause(const struct kube_entry *e); // "": not known
 // kube_pods_health is the health of an object with what its pods say.
 enum agent_health kube_pods_health(const struct kube_entry *e);
+
+// kube_pods_query is what the pods of a workload, or a pod itself, are asked for with; NULL: it has
+// none. The arena's.
+const char *kube_pods_query(struct cm_arena *a, const struct cm_json *live);
+
+// tags
+
+struct kube_tags;
+
+// kube_tags_follow looks at the pods of a workload once it has come up, for the digests that run
+// behind the tags in its template: soon for each form of that, and now and then while it changes.
+void kube_tags_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
+void kube_tags_forget(struct kube_entry *e);
+void kube_tags_init(struct agent_kube *k);
 
 // owners
 //
@@ -811,6 +827,9 @@ struct agent_kube {
     struct kube_ops ops;
     struct kube_table table;
     size_t pods_looking; // questions to pods that are under way
+    size_t tags_looking; // looks behind tags that are
+    struct cm_list tags; // that wait for one of these to end
+    bool tags_refused;   // it was said that pods may not be listed
     struct kube_owners owners;
     struct kube_absent absent;
     struct kube_exempt exempt;

@@ -350,8 +350,7 @@ static void begin_anew(struct kube_pods *p, int64_t generation) {
     p->cause = NULL;
 }
 
-// query_of is what the pods of a workload, or a pod itself, are asked for with; NULL: it has none.
-static const char *query_of(struct cm_arena *a, const struct cm_json *live) {
+const char *kube_pods_query(struct cm_arena *a, const struct cm_json *live) {
     bool is_pod = kube_causes_is_pod(live);
     const char *what = is_pod ? cm_json_string(cm_json_path(live, "metadata", "name", NULL))
                               : kube_causes_selector(a, live);
@@ -381,7 +380,7 @@ static bool may_say(const struct kube_entry *e, const struct cm_json *live) {
 void kube_pods_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
     bool ill = e->health == AGENT_HEALTH_DEGRADED;
     bool asks = may_say(e, live);
-    const char *selector = asks ? query_of(a, live) : NULL;
+    const char *selector = asks ? kube_pods_query(a, live) : NULL;
     const char *ns = cm_json_string(cm_json_path(live, "metadata", "namespace", NULL));
 
     if (!asks || (selector == NULL && !kube_causes_has_events(live))) {

@@ -80,6 +80,7 @@ static void free_entry(struct kube_entry *e) {
     kube_conditions_want(e, NULL, 0);
     kube_watch_drop(e);
     kube_pods_forget(e);
+    kube_tags_forget(e);
     kube_stuck_forget(e);
     leave_place(e);
     cm_list_remove(&e->at_look);
@@ -271,6 +272,7 @@ static void read_health(struct kube_entry *e, struct cm_arena *a, const struct c
         time_alone(e, &health);
     }
     kube_pods_follow(e, a, live);
+    kube_tags_follow(e, a, live);
 }
 
 // Judging
@@ -675,6 +677,7 @@ void kube_entry_missing(struct kube_entry *e, bool anyhow) {
     kube_audited_forget(e);
     follow_mark(e);
     kube_pods_forget(e);
+    kube_tags_forget(e);
     e->ended |= may_have_ended(e);
     e->seen = true;
     set_health(e, AGENT_HEALTH_MISSING,
@@ -966,6 +969,7 @@ void kube_table_untrack(struct agent_kube *k, const char *key) {
         kube_audited_forget(e);
         kube_releases_forget(e);
         kube_stuck_forget(e);
+        kube_tags_forget(e);
         kube_owners_want(e, 0);
         kube_conditions_want(e, NULL, 0);
         cm_list_remove(&e->at_say);

@@ -249,6 +249,13 @@ enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decisi
     return CM_OK;
 }
 
+enum cm_rc agent_sim_digests(struct agent_sim *sim, const char *key, const char *const *images,
+                             size_t count, struct cm_err *err) {
+    return sim->driver != NULL && sim_driver_digests(sim->driver, key, images, count)
+               ? CM_OK
+               : cm_fail(err, CM_ENOTFOUND, "the agent does not follow '%s'", key);
+}
+
 static bool takes_time(const char *key) {
     static const char *const kinds[] = {
         "Deployment.apps/", "StatefulSet.apps/", "DaemonSet.apps/", "Job.batch/",

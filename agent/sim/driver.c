@@ -731,6 +731,18 @@ bool sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
     return true;
 }
 
+bool sim_driver_digests(struct agent_sim_driver *d, const char *key, const char *const *images,
+                        size_t count) {
+    const struct tracked *t = cm_map_get(d->by_key, key);
+
+    if (t == NULL || d->stopping) {
+        return false;
+    }
+    d->host.digests(d->host.ctx,
+                    &(struct agent_digests){.key = t->core_key, .images = images, .count = count});
+    return true;
+}
+
 static void observe_now(struct agent_sim_driver *d, const struct tracked *t) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     struct agent_field_drift fields[AGENT_DRIFT_MAX];

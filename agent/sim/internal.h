@@ -140,6 +140,9 @@ void sim_driver_reachable(struct agent_sim_driver *d, bool reachable);
 // tracked (yet) nobody hears.
 bool sim_driver_decide(struct agent_sim_driver *d, const struct sim_object *o,
                        const struct agent_sim_decision *what);
+// sim_driver_digests tells what runs behind tags; false: of what is not tracked nobody hears.
+bool sim_driver_digests(struct agent_sim_driver *d, const char *key, const char *const *images,
+                        size_t count);
 void sim_driver_changed(struct agent_sim_driver *d, const char *key);
 // sim_driver_owner is told when an object comes or goes on which rules depend.
 void sim_driver_owner(struct agent_sim_driver *d, const char *key);

@@ -81,6 +81,12 @@ struct agent_sim_decision {
 CM_MUSTUSE enum cm_rc agent_sim_decide(struct agent_sim *sim, const struct agent_sim_decision *what,
                                        struct cm_err *err);
 
+// agent_sim_digests says what runs behind the tags of a workload ("web:1.4@sha256:…", sorted);
+// none: that cannot be known. It fails with CM_ENOTFOUND if nobody follows such an object.
+CM_MUSTUSE enum cm_rc agent_sim_digests(struct agent_sim *sim, const char *key,
+                                        const char *const *images, size_t count,
+                                        struct cm_err *err);
+
 void agent_sim_set_reachable(struct agent_sim *sim, bool reachable);
 
 // ---- Somebody else at work. Keys are complete here, with their namespace.

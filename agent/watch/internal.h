@@ -133,6 +133,9 @@ struct seen {
     bool actual_large;             // there is more to tell than is kept
     bool applied_again;            // since this drift was seen, or just now
     enum drift_end ended;          // the last drift there was
+    char *digests;                 // that run behind its tags, a line each (digests.c)
+    bool digests_known;            // somebody has looked
+    bool digests_more;             // there may be others
     bool due;                      // the driver wants it applied again
     int64_t undone_ms;             // when somebody went back with it by hand; 0: nobody did
     int64_t undone_seen_ms;        // since when that is known; monotonic
@@ -291,6 +294,11 @@ void watch_add_actual(const struct agent_watch *w, struct cm_arena *a, const str
                       Holdfast__V1__ObjectReport *m);
 Holdfast__V1__Health watch_health_of(enum agent_health health);
 Holdfast__V1__Applied watch_applied_of(enum agent_applied_state applied);
+
+// digests.c: what runs behind tags. watch_add_digests adds it to a report, watch_drop_digests
+// forgets it.
+void watch_add_digests(struct cm_arena *a, const struct seen *s, Holdfast__V1__ObjectReport *m);
+void watch_drop_digests(struct seen *s);
 
 // journal.c: watch_note_app and watch_note_object write down what is news, if the hub is away;
 // watch_note_untold does when it has just gone. watch_begin_journal begins to tell what was written

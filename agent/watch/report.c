@@ -309,6 +309,7 @@ Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, str
     m->fought = s->fight == NULL ? 0 : s->correction->spent;
     m->drift_more = s->drift_more || s->drift_count > fields || s->actual_large;
     add_happened(a, s, m);
+    watch_add_digests(a, s, m);
     m->drift = cm_arena_get(a, (fields + 1) * sizeof(*m->drift));
     for (; m->n_drift < fields; m->n_drift++) {
         bool counts = m->n_drift < s->drift_count;

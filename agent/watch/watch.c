@@ -27,6 +27,7 @@ static void seen_free(void *value) {
     watch_scaling_free(s->scaling);
     watch_drop_drift(s);
     watch_drop_happened(s);
+    watch_drop_digests(s);
     cm_buf_unref(s->actual);
     free(s->key);
     free(s->message);
@@ -551,6 +552,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
     s->waits = false;
     watch_drop_drift(s);
+    watch_drop_digests(s);
     (void)watch_keep_actual(w, s, NULL);
     watch_consider(w, s);
     watch_dirty_object(w, s);

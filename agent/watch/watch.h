@@ -91,6 +91,7 @@ void agent_watch_reachable(void *watch, bool yes, const struct cm_err *why);
 void agent_watch_released(void *watch, const char *key, const char *token, bool promoted);
 void agent_watch_decided(void *watch, const struct agent_decision *what);
 void agent_watch_scaled(void *watch, const struct agent_scaled *what);
+void agent_watch_digests(void *watch, const struct agent_digests *what);
 
 // From apply.
 void agent_watch_app_state(void *watch, const struct agent_app_state *state);

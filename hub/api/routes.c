@@ -362,7 +362,9 @@ static const struct hub_member past_show_answer[] = {
     {"items", HUB_MEMBER_OBJECTS, true,
      "For each App and state: `app`, `desired` and `actual` (commits), `state`, `images`, "
      "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last; "
-     "`runs`, where other images run than those `images` of what is desired: these; "
+     "`runs`, where other images run than those `images` of what is desired: these; `digests`, if "
+     "any are known: what runs behind tags among the images that run (`web:1.4@sha256:…`), on any "
+     "of these clusters; "
      "`frozen`, if freezes kept it from being applied: of each `name`, `reason`, `actor`, "
      "`source`, "
      "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`; "
@@ -427,8 +429,14 @@ static const struct hub_member past_where_answer[] = {
      "and `toMs`: since when, first and last. Of these clusters `unobserved` were not connected, "
      "so nobody knows what they ran, `drifted` were not just as the commit says, and on `unwell` "
      "it "
-     "was not healthy yet, or no more: pods of the release before may have run there, too.",
+     "was not healthy yet, or no more: pods of the release before may have run there, too. "
+     "`digests`, if any are known, are what ran behind tags among these images "
+     "(`web:1.4@sha256:…`); on `undigested` of the clusters that is not known, so that a digest "
+     "that is asked for may have run there.",
      0, 0, NULL, NULL},
+    NUMBER("undigested",
+           "On so many clusters a digest that is asked for may have run, for it is not known what "
+           "ran behind tags."),
     MEMBERS_NOW,
     {"more", HUB_MEMBER_BOOL, true, "There are more than are told.", 0, 0, NULL, NULL},
     END,

@@ -100,6 +100,11 @@ static const char *doubt_words(struct ctl *c, const struct cm_json *item) {
         words = cm_arena_strf(c->arena, "%s%s%lld not healthy", words, words[0] == '\0' ? "" : ", ",
                               (long long)number_of(item, "unwell"));
     }
+    if (number_of(item, "undigested") > 0) {
+        words =
+            cm_arena_strf(c->arena, "%s%s%lld of unknown digest", words,
+                          words[0] == '\0' ? "" : ", ", (long long)number_of(item, "undigested"));
+    }
     return words[0] == '\0' ? "" : cm_arena_strf(c->arena, " (%s)", words);
 }
 
@@ -114,13 +119,59 @@ static struct cm_json *begin_row(struct ctl *c, const struct cm_json *item) {
     return row;
 }
 
+// next_digest returns the next of an item's digests that is behind an image; `at` NULL: the first.
+static const struct cm_json *next_digest(const struct cm_json *item, const char *image,
+                                         const struct cm_json *at) {
+    size_t size = strlen(image);
+
+    for (at = at == NULL ? first_of(item, "digests") : at->next; at != NULL; at = at->next) {
+        if (at->text != NULL && strncmp(at->text, image, size) == 0 && at->text[size] == '@') {
+            return at;
+        }
+    }
+    return NULL;
+}
+
+static size_t count_digests(const struct cm_json *item, const char *image) {
+    const struct cm_json *at = NULL;
+    size_t count = 0;
+
+    while ((at = next_digest(item, image, at)) != NULL) {
+        count++;
+    }
+    return count;
+}
+
+// images_of lists images, those by tag with the digests that run behind it, as far as is known.
 static struct cm_json *images_of(struct ctl *c, const struct cm_json *item) {
     struct cm_json *list = cm_json_new(c->arena, CM_ARRAY);
 
     for (const struct cm_json *at = first_of(item, "images"); at != NULL; at = at->next) {
-        cm_json_append(list, cm_json_new_string(c->arena, at->text == NULL ? "" : at->text));
+        const char *image = at->text == NULL ? "" : at->text;
+        const struct cm_json *digest = next_digest(item, image, NULL);
+
+        cm_json_append(list, cm_json_new_string(c->arena, digest == NULL ? image : digest->text));
+        while (digest != NULL && (digest = next_digest(item, image, digest)) != NULL) {
+            cm_json_append(list, cm_json_new_string(c->arena, digest->text));
+        }
     }
     return list;
+}
+
+// moved_words: "2 digests run behind web:1.4", of each tag that means more than one image there.
+static const char *moved_words(struct ctl *c, const struct cm_json *item, const char *images) {
+    const char *words = "";
+
+    for (const struct cm_json *at = first_of(item, images); at != NULL; at = at->next) {
+        const char *image = at->text == NULL ? "" : at->text;
+        size_t count = count_digests(item, image);
+
+        if (count > 1) {
+            words = cm_arena_strf(c->arena, "%s%s%zu digests run behind %s", words,
+                                  words[0] == '\0' ? "" : "; ", count, image);
+        }
+    }
+    return words;
 }
 
 static const char *time_of(struct ctl *c, const struct cm_json *row, const char *member) {
@@ -184,6 +235,8 @@ static struct cm_json *show_row(struct ctl *c, const struct cm_json *item) {
     cm_json_set_string(c->arena, row, "needsHuman", text_of(item, "needsHuman"));
     cm_json_set(c->arena, row, "images", images_of(c, item));
     cm_json_set_string(c->arena, row, "runs", runs_words(c, item));
+    cm_json_set_string(c->arena, row, "digests",
+                       moved_words(c, item, cm_json_get(item, "runs") != NULL ? "runs" : "images"));
     return row;
 }
 
@@ -199,6 +252,7 @@ static struct cm_json *where_row(struct ctl *c, const struct cm_json *item) {
                        number_of(item, "drifted") > 0 || text_of(item, "revision")[0] == '\0'
                            ? image_words(c, item, "images")
                            : "");
+    cm_json_set_string(c->arena, row, "digests", moved_words(c, item, "images"));
     return row;
 }
 
@@ -268,7 +322,8 @@ static bool any_has(const struct cm_json *rows, const char *member) {
 // is any: a row that looks well without it would mislead.
 static size_t take_columns(const struct cm_json *rows, const struct ctl_column *columns,
                            size_t count, struct ctl_column *out) {
-    static const char *const if_any[] = {"weight", "waits", "needsHuman", "held", "frozen", "runs"};
+    static const char *const if_any[] = {"weight", "waits", "needsHuman", "held",
+                                         "frozen", "runs",  "digests"};
     size_t taken = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -298,6 +353,7 @@ static int print_show(struct ctl *c, const struct cm_json *answer) {
         {"WAITS", "waits", CTL_TEXT, CTL_ALWAYS},
         {"NEEDS HUMAN", "needsHuman", CTL_TEXT, CTL_ALWAYS},
         {"RUNS", "runs", CTL_TEXT, CTL_ALWAYS},
+        {"DIGESTS", "digests", CTL_TEXT, CTL_ALWAYS},
         {"HELD", "held", CTL_TEXT, CTL_ALWAYS},
         {"FROZEN", "frozen", CTL_TEXT, CTL_ALWAYS},
         {"SUBJECT", "subject", CTL_TEXT, CTL_IF_ROOM},
@@ -321,12 +377,26 @@ int ctl_show(struct ctl *c) {
     return print_show(c, answer);
 }
 
+// note_undigested says of how many clusters it is not known whether a digest runs there.
+static void note_undigested(const struct cm_json *answer) {
+    long long clusters = number_of(answer, "undigested");
+
+    if (clusters > 0) {
+        (void)fprintf(
+            stderr,
+            "note: on %lld cluster%s the digests behind tags are not known, so it may run "
+            "there, too\n",
+            clusters, clusters == 1 ? "" : "s");
+    }
+}
+
 int ctl_where(struct ctl *c) {
     static const struct ctl_column columns[] = {
-        {"APP", "app", CTL_TEXT, CTL_ALWAYS},       {"CLUSTERS", "on", CTL_TEXT, CTL_ALWAYS},
-        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},  {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
-        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS}, {"RUNS", "runs", CTL_TEXT, CTL_ALWAYS},
-        {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},   {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
+        {"APP", "app", CTL_TEXT, CTL_ALWAYS},         {"CLUSTERS", "on", CTL_TEXT, CTL_ALWAYS},
+        {"FIRST", "fromMs", CTL_TIME, CTL_ALWAYS},    {"LAST", "toMs", CTL_TIME, CTL_IF_ROOM},
+        {"COMMIT", "commit", CTL_TEXT, CTL_ALWAYS},   {"RUNS", "runs", CTL_TEXT, CTL_ALWAYS},
+        {"DIGESTS", "digests", CTL_TEXT, CTL_ALWAYS}, {"NAMES", "names", CTL_TEXT, CTL_ALWAYS},
+        {"IMAGES", "images", CTL_LIST, CTL_IF_WIDE},
     };
     struct ctl_column shown[COUNT(columns)];
     const struct ctl_param params[] = {{"what", argument(c, 0)},
@@ -342,6 +412,7 @@ int ctl_where(struct ctl *c) {
     }
     struct cm_json *rows = make_rows(c, answer, where_row);
 
+    note_undigested(answer);
     return print_table(c, answer, rows, shown, take_columns(rows, columns, COUNT(columns), shown));
 }
 
@@ -492,6 +563,13 @@ static void print_state(struct ctl *c, const struct cm_json *item) {
     }
     if (cm_json_get(item, "runs") != NULL) {
         (void)printf("  runs     %s\n", ctl_one_line(c->arena, runs_words(c, item)));
+    }
+    for (const struct cm_json *at = first_of(item, "digests"); at != NULL; at = at->next) {
+        (void)printf("  digest   %s\n", ctl_one_line(c->arena, at->text == NULL ? "" : at->text));
+    }
+    const char *moved = moved_words(c, item, cm_json_get(item, "runs") != NULL ? "runs" : "images");
+    if (moved[0] != '\0') {
+        (void)printf("           %s\n", ctl_one_line(c->arena, moved));
     }
 }
 

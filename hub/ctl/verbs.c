@@ -126,6 +126,8 @@ const struct ctl_verb ctl_verbs[] = {
          "DESIRED is what Git says; where a release is held, HELD says what is in effect "
          "instead. RUNS has the images that run where these are not the desired ones: somebody "
          "set another one, a controller went back, or the release is not applied yet. "
+         "DIGESTS tells behind which tag more than one image runs; with -o wide IMAGES has the "
+         "digests that run behind tags, as far as agents have seen them in pods. "
          "CANARY is the share of the traffic at a controller's last step. Groups "
          "have the clusters that they have now. With --known only what the hub had heard of "
          "by then counts, without what agents told later.",
@@ -190,9 +192,12 @@ const struct ctl_verb ctl_verbs[] = {
          "RUNS tells what runs there. Beside a number of clusters stands of how many of them "
          "nobody knows (not observed), how many are not just as the commit says (drifted), and on "
          "how many it is not healthy yet, or no more, so that pods of the release before may run "
-         "there, too (not healthy). What only pods know, such as the digest behind a tag, is not "
-         "known.",
+         "there, too (not healthy). A digest is found behind a tag, too, where the agent has seen "
+         "it in pods; where it has not, that is said, and with --missing these clusters are told "
+         "(of unknown digest). DIGESTS tells which tag means more than one image there. Of what a "
+         "webhook puts into pods nothing is known.",
      .example = "holdfast where registry.example.com/checkout:1.5.0\n"
+                "holdfast where checkout@sha256:4c1f... prod --missing\n"
                 "holdfast where sha256:4c1f... 'prod@{2026-10-01}'\n"
                 "holdfast where 1.5.1 prod --missing",
      .options = "output missing known no-headers",

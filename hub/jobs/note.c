@@ -183,6 +183,8 @@ enum cm_rc hub_note_removed(struct hub_db *db, const char *cluster, const char *
     change.axis = HUB_PAST_VERDICT;
     rc = rc < 0 ? rc : hub_past_note(db, &change, err);
     change.axis = HUB_PAST_IMAGES;
+    rc = rc < 0 ? rc : hub_past_note(db, &change, err);
+    change.axis = HUB_PAST_DIGESTS;
     return rc < 0 ? rc : hub_past_note(db, &change, err);
 }
 

@@ -14,6 +14,7 @@
 #include "common/object/who.h"
 #include "common/str.h"
 #include "hub/fleet/fleet.h"
+#include "hub/jobs/digests.h"
 #include "hub/jobs/note.h"
 #include "hub/jobs/publication.h"
 #include "hub/jobs/report_work.h"
@@ -21,6 +22,7 @@
 #include "hub/jobs/store.h"
 #include "hub/store/db.h"
 #include "hub/store/events.h"
+#include "hub/store/past.h"
 #include "hub/store/status.h"
 #include "hub/store/unwritten.h"
 #include "proto/holdfast.pb-c.h"
@@ -598,6 +600,28 @@ static enum cm_rc wait_for_more(const struct report_work *r, struct hub_db *db,
                : hub_unwritten_wait(db, r->cluster, object->app, r->now_ms + had->waits_ms, err);
 }
 
+// is_image tells whether a text is "IMAGE@sha256:…", which stands among others on a line.
+static bool is_image(const char *text) {
+    const char *at = strstr(text, "@sha256:");
+
+    return at != NULL && at != text && at[strlen("@sha256:")] != '\0' &&
+           strlen(text) <= HUB_PAST_IMAGE_MAX && strpbrk(text, " \t\r\n") == NULL;
+}
+
+// take_digests writes what runs behind tags, a line each.
+static void take_digests(const Holdfast__V1__ObjectReport *object, struct cm_str *lines) {
+    bool more = object->digests_more;
+
+    for (size_t i = 0; i < object->n_digests; i++) {
+        if (is_image(object->digests[i])) {
+            cm_str_addf(lines, "%s\n", object->digests[i]);
+        } else {
+            more = true;
+        }
+    }
+    cm_str_add(lines, more ? "+\n" : "");
+}
+
 static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
                            const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     struct hub_object_row row = {
@@ -613,6 +637,7 @@ static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
         .at_ms = object->at_ms,
     };
     CM_CLEANUP(whole_done) struct whole whole = {0};
+    CM_CLEANUP(cm_str_done) struct cm_str digests = {0};
     struct hub_drift_had had;
     enum cm_rc rc = tell_cleared(r, db, object, &had, err);
 
@@ -625,6 +650,8 @@ static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
     rc = rc < 0 ? rc : wait_for_more(r, db, object, &had, err);
     rc = rc < 0 ? rc : put_drift(r, db, object, &had, err);
     rc = rc < 0 ? rc : take_actual(r, db, object, &whole, &row, err);
+    take_digests(object, &digests);
+    row.digests = object->digests_known ? cm_str_get(&digests) : NULL;
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
 }
 
@@ -729,6 +756,7 @@ static bool look_at(void *ctx, const char *app, void *at_ms) {
                                    .seen_ms = t->work->now_ms};
 
     t->rc = hub_running_look(t->db, &of, t->err);
+    t->rc = t->rc < 0 ? t->rc : hub_digests_note(t->db, &of, t->err);
     return t->rc == CM_OK;
 }
 

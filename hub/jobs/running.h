@@ -3,7 +3,8 @@
 // What was applied is not what runs where somebody changed an image by hand, an apply stopped in
 // its middle, an object was deleted, or a controller rejected a release and went back. All of it is
 // on record, as reports and decisions told it: of each object what is there, else what was applied.
-// What only pods know (a digest behind a tag, containers that a webhook puts in) is not.
+// What only pods know is not: a digest behind a tag is noted by hub/jobs/digests.h, of containers
+// that a webhook puts in nothing is known.
 //
 // Threads: the store's.
 #pragma once

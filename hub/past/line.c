@@ -102,7 +102,7 @@ static const struct kind {
     [HUB_LINE_PURGED_KIND] = {"purged", 0, {0}},
 };
 
-static const char *const axes[] = {"desired", "actual", "verdict", "seen", "images"};
+static const char *const axes[] = {"desired", "actual", "verdict", "seen", "images", "digests"};
 enum { AXES = sizeof(axes) / sizeof(axes[0]) };
 
 size_t hub_line_members(enum hub_line_kind kind, const enum hub_line_member **out) {

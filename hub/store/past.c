@@ -324,6 +324,8 @@ enum cm_rc hub_past_lost(struct hub_db *db, const char *cluster, int64_t now_ms,
     none.axis = HUB_PAST_VERDICT;
     rc = rc < 0 ? rc : note_none(db, &none, &apps, err);
     none.axis = HUB_PAST_IMAGES;
+    rc = rc < 0 ? rc : note_none(db, &none, &apps, err);
+    none.axis = HUB_PAST_DIGESTS;
     return rc < 0 ? rc : note_none(db, &none, &apps, err);
 }
 

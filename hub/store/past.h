@@ -12,7 +12,8 @@
 //
 // Values are numbers: of HUB_PAST_DESIRED and _ACTUAL a bundle at a commit (hub_past_value), 0:
 // none; of _VERDICT enum hub_verdict; of _SEEN, whose App is "", 1 while the agent is connected; of
-// _IMAGES a set of images (hub_past_images), 0: those of the bundle that was applied last.
+// _IMAGES a set of images (hub_past_images), 0: those of the bundle that was applied last; of
+// _DIGESTS such a set, too, 0: nothing is known.
 //
 // Threads: a handle belongs to one thread at a time. Blocks.
 #pragma once
@@ -36,6 +37,7 @@ enum hub_past_axis {
     HUB_PAST_VERDICT, // how that did
     HUB_PAST_SEEN,    // whether the agent was connected
     HUB_PAST_IMAGES,  // which images really run, where the bundle does not say it
+    HUB_PAST_DIGESTS, // "web:1.4@sha256:…": what runs behind tags, as pods say
 };
 
 // hub_past_is_named tells whether values of an axis are bundles or images, which have rows.
@@ -92,6 +94,14 @@ CM_MUSTUSE enum cm_rc hub_past_images_are(struct hub_db *db, const char *cluster
 // after what is noted of its bundle and images; 0: nothing is.
 CM_MUSTUSE enum cm_rc hub_past_images_next(struct hub_db *db, const char *cluster, const char *app,
                                            int64_t *out, struct cm_err *err);
+
+// hub_past_digests_find tells what is noted of what runs behind the tags of an App on a cluster.
+struct hub_past_since {
+    int64_t value; // 0: nothing
+    int64_t since_ms;
+};
+CM_MUSTUSE enum cm_rc hub_past_digests_find(struct hub_db *db, const char *cluster, const char *app,
+                                            struct hub_past_since *out, struct cm_err *err);
 
 // hub_past_images_due tells whether an App on a cluster may run other images than its bundle has:
 // it has failed, something that may change them is reported to be other than Git says, what a

@@ -74,6 +74,23 @@ enum cm_rc hub_past_images_next(struct hub_db *db, const char *cluster, const ch
     return rc;
 }
 
+enum cm_rc hub_past_digests_find(struct hub_db *db, const char *cluster, const char *app,
+                                 struct hub_past_since *out, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT n.value, n.since_ms FROM past_cluster c JOIN past_now n ON"
+                                 " n.app = ?2 AND n.axis = 5 AND n.cluster = c.number WHERE"
+                                 " c.name = ?1",
+                                 "tt", cluster, app);
+
+    rc = rc < 0 ? rc : hub_stmt_next(stmt, err);
+    *out = (struct hub_past_since){0};
+    if (rc == CM_OK) {
+        *out = (struct hub_past_since){hub_stmt_int(stmt, 0), hub_stmt_int(stmt, 1)};
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 // What may change which images run: of a row `d` of the table `drift`.
 #define TOUCHES_IMAGES                                                                             \
     "(d.class = 'foreign' OR d.path GLOB '*.image' OR d.path GLOB '*ontainers' OR d.path GLOB"     \
@@ -138,9 +155,9 @@ static enum cm_rc find_spares(struct hub_db *db, struct spares *out, struct cm_e
     static const char sql[] =
         "SELECT v.number, v.app FROM past_value v WHERE v.revision IN ('', '" HUB_PAST_PARTIAL
         "') AND v.repo = '' AND v.number < (SELECT max(number) FROM past_value) AND NOT EXISTS"
-        " (SELECT 1 FROM past_change c WHERE c.app = v.app AND c.axis IN (0, 1, 4) AND c.value ="
+        " (SELECT 1 FROM past_change c WHERE c.app = v.app AND c.axis IN (0, 1, 4, 5) AND c.value ="
         " v.number) AND NOT EXISTS (SELECT 1 FROM past_now n WHERE n.app = v.app AND n.axis IN"
-        " (0, 1, 4) AND n.value = v.number) ORDER BY v.number LIMIT ?1";
+        " (0, 1, 4, 5) AND n.value = v.number) ORDER BY v.number LIMIT ?1";
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err, sql, "i", (int64_t)DROPPED_MAX);
 
@@ -177,7 +194,7 @@ static enum cm_rc read_checkpoints(struct hub_db *db, const struct spares *all, 
                                    struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(
-        db, &stmt, err, "SELECT state FROM past_checkpoint WHERE app = ?1 AND axis IN (0, 1, 4)",
+        db, &stmt, err, "SELECT state FROM past_checkpoint WHERE app = ?1 AND axis IN (0, 1, 4, 5)",
         "t", app);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {

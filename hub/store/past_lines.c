@@ -99,8 +99,8 @@ enum cm_rc hub_past_lines_change(struct hub_db *db, const struct hub_past_change
     return hub_db_run(db, err,
                       "INSERT INTO past_unwritten (line) SELECT json_object('kind','change',"
                       "'app',?1,'axis',CASE ?2 WHEN 0 THEN 'desired' WHEN 1 THEN 'actual'"
-                      " WHEN 2 THEN 'verdict' WHEN 3 THEN 'seen' ELSE 'images' "
-                      "END,'cluster',?3,'value',?4,'atMs',?5,"
+                      " WHEN 2 THEN 'verdict' WHEN 3 THEN 'seen' WHEN 4 THEN 'images'"
+                      " ELSE 'digests' END,'cluster',?3,'value',?4,'atMs',?5,"
                       "'seenMs',?6) WHERE " LINES_WANTED,
                       "titiii", c->app, (int64_t)c->axis, c->cluster, c->value, c->at_ms,
                       c->seen_ms);
@@ -266,7 +266,7 @@ static enum cm_rc list_all(struct listing *l, struct cm_err *err) {
         "SELECT 0, " LINE_VALUE("t.") " FROM past_value t ORDER BY number",
         "SELECT 0, " LINE_IMAGE("t.") " FROM past_value_image t ORDER BY image, value", NULL};
     static const char *const after[] = {
-        "SELECT 0, " LINE_ANY_CHECKPOINT("t.") " FROM past_checkpoint t ORDER BY at_ms, app, axis",
+        "SELECT 0, " LINE_EACH_CHECKPOINT("t.") " FROM past_checkpoint t ORDER BY at_ms, app, axis",
         "SELECT 0, " LINE_DECISION_WEIGHED("t.") " FROM decision t ORDER BY number",
         "SELECT 0, " LINE_VERDICT("t.") " FROM verdict t ORDER BY at_ms",
         "SELECT 0, " LINE_PROVEN("t.") " FROM proven t ORDER BY cluster, key",
@@ -295,9 +295,9 @@ enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_vi
 // Releases that are there, or were within ninety days: one that comes back is told by its number
 // alone. Of the other axes a value is none.
 #define USED                                                                                       \
-    "SELECT value FROM past_now WHERE axis IN (0, 1, 4) UNION SELECT value FROM (SELECT value "    \
+    "SELECT value FROM past_now WHERE axis IN (0, 1, 4, 5) UNION SELECT value FROM (SELECT value " \
     "FROM"                                                                                         \
-    " past_change WHERE axis IN (0, 1, 4) AND at_ms > (SELECT max(at_ms) FROM past_change) - "     \
+    " past_change WHERE axis IN (0, 1, 4, 5) AND at_ms > (SELECT max(at_ms) FROM past_change) - "  \
     "7776000000"                                                                                   \
     " GROUP BY value ORDER BY max(at_ms) DESC LIMIT 10000)"
 // Decisions that keep something out, or are in a Hold, and of each workload the last one, and the
@@ -307,7 +307,7 @@ enum cm_rc hub_past_lines_list(struct hub_db *db, const struct hub_past_lines_vi
     " settled = 1 UNION SELECT max(number) FROM decision GROUP BY cluster, key, verdict IN"        \
     " ('weight', 'started')"
 #define LINE_NOW                                                                                   \
-    "json_object('kind','change','app',t.app,'axis'," LINE_AXES(                                   \
+    "json_object('kind','change','app',t.app,'axis'," LINE_EACH_AXIS(                              \
         "t.") ",'cluster',c.name,"                                                                 \
               "'value',t.value,'atMs',t.since_ms,'seenMs',t.since_ms)"
 

@@ -26,6 +26,12 @@
     " WHEN 3 THEN 'seen' ELSE 'images' END"
 #define LINE_ANY_CHECKPOINT(R)                                                                     \
     "json_object('kind','checkpoint','app'," R "app,'axis'," LINE_AXES(R) ",'atMs'," R "at_ms)"
+// Since step 53 there are digests, too.
+#define LINE_EACH_AXIS(R)                                                                          \
+    "CASE " R "axis WHEN 0 THEN 'desired' WHEN 1 THEN 'actual' WHEN 2 THEN 'verdict'"              \
+    " WHEN 3 THEN 'seen' WHEN 4 THEN 'images' ELSE 'digests' END"
+#define LINE_EACH_CHECKPOINT(R)                                                                    \
+    "json_object('kind','checkpoint','app'," R "app,'atMs'," R "at_ms,'axis'," LINE_EACH_AXIS(R) ")"
 #define LINE_DECISION(R)                                                                           \
     "json_object('kind','decision','number'," R "number,'id',lower(hex(" R "id)),'cluster'," R     \
     "cluster,'clusterId'," R "cluster_id,'app'," R "app,'key'," R "key,'controller'," R            \

@@ -31,6 +31,7 @@ static const char *kind_of(const struct past_log_row *row) {
     case HUB_PAST_SEEN:
         return row->value != 0 ? "connected" : "disconnected";
     case HUB_PAST_IMAGES:
+    case HUB_PAST_DIGESTS:
         return ""; // who changed what is told by events
     default:
         return row->value != 0 ? "release" : "removal";

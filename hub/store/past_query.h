@@ -56,9 +56,11 @@ CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
                                    struct cm_err *err);
 
 // hub_past_where answers where something ran: {"atMs", "items": [{"app", "revision", …, "images",
-// "clusters", "names", "fromMs", "toMs", "unobserved", "drifted", "unwell"}]}: which images run,
+// "clusters", "names", "fromMs", "toMs", "unobserved", "drifted", "unwell", "undigested",
+// "digests"}], "undigested"}: which images run, and behind tags which digests as far as is known,
 // since when, the first and the last of the clusters; of them nobody watched, something is not as
-// the commit says, or the release before may run, too.
+// the commit says, the release before may run, too, or the digest that is asked for may. That may
+// be so on so many clusters in all.
 CM_MUSTUSE enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a,
                                      const struct hub_past_ask *ask, struct cm_json **out,
                                      struct cm_err *err);

@@ -84,12 +84,34 @@ enum cm_rc past_revision_set(struct past_read *r, struct cm_json *item,
 enum cm_rc past_images_make(struct past_read *r, uint32_t value, struct cm_json **out,
                             struct cm_err *err);
 
+// What runs behind tags (past_digests.c): values of HUB_PAST_DIGESTS, of which only those entries
+// count whose image is among `images`, as in struct past_info.
+//
+// past_digests_meant tells whether a digest is asked for. past_digests_have tells whether it is
+// among the entries; past_digests_lack whether it may be there all the same: of an image by tag
+// that it may be of, if it has a name, not all digests are known.
+bool past_digests_meant(const char *what);
+bool past_digests_have(struct past_read *r, const struct past_info *digests, const char *images);
+bool past_digests_lack(struct past_read *r, const struct past_info *digests, const char *images);
+
+// Different ones of several clusters; of more than these some are left out.
+#define PAST_DIGESTS_MAX 16
+struct past_digests {
+    const struct past_info *infos[PAST_DIGESTS_MAX];
+    size_t count;
+};
+void past_digests_note(struct past_digests *d, const struct past_info *digests);
+// past_digests_set lists all entries in an item, as "digests", if there are any.
+void past_digests_set(struct past_read *r, const struct past_digests *d, const char *images,
+                      struct cm_json *item);
+
 // A number of clusters, some of them by name, and from when to when.
 struct past_fold {
     size_t clusters;
     size_t unobserved; // of them: nobody was connected to say how they were
     size_t drifted;    // of them: something there was not as Git says
     size_t unwell;     // of them: it was not healthy yet, or no more
+    size_t undigested; // of them: which digests run behind tags is not known
     struct cm_json *names;
     int64_t from_ms;
     int64_t to_ms;

@@ -394,13 +394,14 @@ static enum cm_rc count(struct hub_db *db, const char *sql, int64_t *out, struct
 // put_unknown: a release whose line was lost, or had to go, is one of which nothing is known but
 // when it ran where.
 static enum cm_rc put_unknown(struct hub_past_rebuild *r, struct cm_err *err) {
-    enum cm_rc rc = hub_db_run(
-        r->db, err,
-        "INSERT INTO past_value (number, app, bundle, revision, repo) SELECT value,"
-        " min(app), CAST(printf('%032d', value) AS BLOB), 'unknown', '' FROM past_change"
-        " WHERE axis IN (0, 1, 4) AND value <> 0 AND value NOT IN (SELECT number FROM past_value)"
-        " GROUP BY value",
-        "");
+    enum cm_rc rc =
+        hub_db_run(r->db, err,
+                   "INSERT INTO past_value (number, app, bundle, revision, repo) SELECT value,"
+                   " min(app), CAST(printf('%032d', value) AS BLOB), 'unknown', '' FROM past_change"
+                   " WHERE axis IN (0, 1, 4, 5) AND value <> 0 AND value NOT IN (SELECT number "
+                   "FROM past_value)"
+                   " GROUP BY value",
+                   "");
 
     r->unknown = rc < 0 ? 0 : (size_t)hub_db_changes(r->db);
     return rc;

@@ -26,6 +26,7 @@ struct alike {
     int weight;        // per cent of the traffic that a release has; -1: none is being shifted
     const char *waits; // what a controller waits for; NULL: for nobody
     const char *needs; // what only people can settle; NULL: nothing
+    struct past_digests digests;
     struct past_fold fold;
 };
 
@@ -43,6 +44,7 @@ struct showing {
     struct hub_past_state seen;
     struct hub_past_state axes[HUB_PAST_SEEN]; // of the present App
     struct hub_past_state images;              // likewise
+    struct hub_past_state digests;             // likewise
     struct shift *shifts;                      // of it, by cluster
     struct past_frozen frozen;
     struct cm_map *alike;
@@ -181,6 +183,18 @@ static enum cm_rc find_running(struct showing *s, size_t cluster, struct alike *
     return rc;
 }
 
+// note_digests adds to clusters that are alike what runs behind tags on one of them.
+static enum cm_rc note_digests(struct showing *s, size_t cluster, struct alike *alike,
+                               struct cm_err *err) {
+    struct past_info *digests;
+    enum cm_rc rc = past_info_find(s->read, s->digests.cells[cluster].value, &digests, err);
+
+    if (rc == CM_OK) {
+        past_digests_note(&alike->digests, digests);
+    }
+    return rc;
+}
+
 static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluster,
                                struct cm_err *err) {
     uint32_t desired = s->axes[HUB_PAST_DESIRED].cells[cluster].value;
@@ -199,7 +213,10 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
         like.weight = s->shifts[cluster].weight;
         like.waits = s->shifts[cluster].waits;
         like.needs = s->shifts[cluster].needs;
-        past_fold_add(s->read, &find_alike(s, &like)->fold, cluster, since(s, cluster, like.state));
+        struct alike *alike = find_alike(s, &like);
+
+        past_fold_add(s->read, &alike->fold, cluster, since(s, cluster, like.state));
+        rc = note_digests(s, cluster, alike, err);
     }
     return rc;
 }
@@ -213,9 +230,13 @@ static enum cm_rc read_axes(struct showing *s, const char *app, struct cm_err *e
                            &s->axes[i], err);
     }
     s->images.count = s->read->count;
+    s->digests.count = s->read->count;
+    rc = rc < 0 ? rc
+                : hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_IMAGES, &s->scope.when,
+                                &s->images, err);
     return rc < 0 ? rc
-                  : hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_IMAGES, &s->scope.when,
-                                  &s->images, err);
+                  : hub_past_read(s->read->db, s->read->arena, app, HUB_PAST_DIGESTS,
+                                  &s->scope.when, &s->digests, err);
 }
 
 // What a controller did last, unless it has done anything else since: then it shifts no more,
@@ -323,6 +344,13 @@ static enum cm_rc set_revision(struct past_read *r, struct cm_json *item, const 
     return past_revision_set(r, revision, info, err);
 }
 
+// images_of returns those that run.
+static const char *images_of(const struct alike *alike) {
+    return alike->running != NULL       ? alike->running->images
+           : alike->desired->value != 0 ? alike->desired->images
+                                        : alike->actual->images;
+}
+
 static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct cm_json **out,
                             struct cm_err *err) {
     struct past_read *r = s->read;
@@ -340,6 +368,7 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
         rc = past_images_make(r, alike->running->value, &runs, err);
         cm_json_set(r->arena, item, "runs", runs);
     }
+    past_digests_set(r, &alike->digests, images_of(alike), item);
     past_fold_set(r, &alike->fold, item);
     past_frozen_set(r, &s->frozen, alike->frozen, item);
     if (alike->weight >= 0) {

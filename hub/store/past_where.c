@@ -16,7 +16,11 @@
 struct found {
     const struct past_info *info;    // what was applied; of value 0: that is not known
     const struct past_info *running; // what runs instead; of value 0: just that
+    const struct past_info *digests; // behind tags, if one is asked for; else of value 0
     bool wanted;                     // it has what is asked for
+    bool behind;                     // but only behind a tag
+    bool undigested;                 // it has not, as far as is known of what is behind tags
+    struct past_digests known;
     struct past_fold fold;
 };
 
@@ -27,10 +31,13 @@ struct seeking {
     struct hub_past_state actual;  // of the present App
     struct hub_past_state verdict; // of it, too
     struct hub_past_state images;  // likewise
+    struct hub_past_state digests; // likewise
     struct cm_map *wanted;         // values, by number as text
     struct cm_map *committed;      // those that are it by their commit, whatever runs
     struct cm_map *apps;           // that ever had one of them
     struct cm_map *found;          // by App, revision and what runs
+    bool by_digest;                // a digest is asked for
+    bool *undigested;              // by number of cluster: it may be there, for all that is known
 };
 
 static const char *key_of(struct past_read *r, uint32_t value) {
@@ -95,11 +102,26 @@ static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
     const char *what = s->read->ask->what;
     enum cm_rc rc = want_images(s, what, err);
 
-    if (rc == CM_OK && is_revision(what)) {
-        rc = want_revision(s, what, err);
+    s->by_digest = past_digests_meant(what);
+    s->undigested = cm_arena_get(s->read->arena, s->read->count * sizeof(*s->undigested));
+    return rc == CM_OK && is_revision(what) ? want_revision(s, what, err) : rc;
+}
+
+static size_t count_undigested(const struct seeking *s) {
+    size_t count = 0;
+
+    for (size_t i = 0; i < s->read->count; i++) {
+        count += s->undigested[i] ? 1 : 0;
     }
-    return rc < 0 || cm_map_len(s->apps) > 0
-               ? rc
+    return count;
+}
+
+// check_known: what nobody ever heard of is a mistake, unless it may run behind some tag.
+static enum cm_rc check_known(const struct seeking *s, struct cm_err *err) {
+    const char *what = s->read->ask->what;
+
+    return cm_map_len(s->apps) > 0 || count_undigested(s) > 0
+               ? CM_OK
                : cm_fail(err, CM_ENOTFOUND,
                          "nothing that was ever in force has '%.200s'%s: give an image, its name, "
                          "tag or "
@@ -111,17 +133,32 @@ static bool has(struct seeking *s, const struct cm_map *wanted, const struct pas
     return cm_map_get(wanted, key_of(s->read, info->value)) != NULL;
 }
 
-static struct found *make_found(struct seeking *s, const char *app, const struct past_info *info,
-                                const struct past_info *running) {
-    const char *key = cm_arena_strf(s->read->arena, "%s %u %s", app, running->value, info->release);
+// images_of returns those that run.
+static const char *images_of(const struct found *found) {
+    return (found->running->value != 0 ? found->running : found->info)->images;
+}
+
+static void judge(struct seeking *s, struct found *found) {
+    const struct past_info *runs = found->running->value != 0 ? found->running : found->info;
+
+    found->wanted = has(s, s->committed, found->info) || has(s, s->wanted, runs);
+    if (!found->wanted && s->by_digest) {
+        found->behind = past_digests_have(s->read, found->digests, runs->images);
+        found->wanted = found->behind;
+        found->undigested =
+            !found->wanted && past_digests_lack(s->read, found->digests, runs->images);
+    }
+}
+
+static struct found *make_found(struct seeking *s, const char *app, const struct found *like) {
+    const char *key = cm_arena_strf(s->read->arena, "%s %u %u %s", app, like->running->value,
+                                    like->digests->value, like->info->release);
     struct found *found = cm_map_get(s->found, key);
 
     if (found == NULL) {
         found = cm_arena_get(s->read->arena, sizeof(*found));
-        *found = (struct found){.info = info,
-                                .running = running,
-                                .wanted = has(s, s->committed, info) ||
-                                          has(s, s->wanted, running->value != 0 ? running : info)};
+        *found = *like;
+        judge(s, found);
         cm_map_put(s->found, key, found);
     }
     return found;
@@ -140,6 +177,9 @@ static int64_t since_of(const struct seeking *s, size_t cluster, const struct fo
     int64_t applied_ms = s->actual.cells[cluster].since_ms;
     int64_t images_ms = s->images.cells[cluster].since_ms;
 
+    if (found->behind) {
+        return s->digests.cells[cluster].since_ms;
+    }
     return cm_map_len(s->committed) > 0 && found->info->value != 0 ? applied_ms
            : images_ms > applied_ms                                ? images_ms
                                                                    : applied_ms;
@@ -153,7 +193,8 @@ static bool is_unwell(const struct seeking *s, size_t cluster) {
 }
 
 // What runs is known as long as somebody watches.
-static void add_cell(struct seeking *s, size_t cluster, struct found *found) {
+static void add_cell(struct seeking *s, size_t cluster, struct found *found,
+                     const struct past_info *digests) {
     bool unobserved = s->seen.cells[cluster].value == 0;
     bool unwell = is_unwell(s, cluster);
     bool unsure = unwell || is_unsure(s, cluster, found);
@@ -165,7 +206,21 @@ static void add_cell(struct seeking *s, size_t cluster, struct found *found) {
         found->fold.unobserved += unobserved ? 1 : 0;
         found->fold.drifted += drifted && !unobserved ? 1 : 0;
         found->fold.unwell += unwell && !unobserved ? 1 : 0;
+        found->fold.undigested += found->undigested ? 1 : 0;
+        past_digests_note(&found->known, digests);
     }
+}
+
+// find_found: most clusters run what their bundle says.
+static struct found *find_found(struct seeking *s, const char *app, struct past_info *info,
+                                const struct found *like) {
+    if (like->running->value != 0 || like->digests->value != 0) {
+        return make_found(s, app, like);
+    }
+    if (info->mark == NULL) {
+        info->mark = make_found(s, app, like);
+    }
+    return info->mark;
 }
 
 static enum cm_rc seek_cluster(struct seeking *s, const char *app, size_t cluster,
@@ -173,21 +228,24 @@ static enum cm_rc seek_cluster(struct seeking *s, const char *app, size_t cluste
     uint32_t images = s->images.cells[cluster].value;
     uint32_t value = s->actual.cells[cluster].value;
     struct past_info *running;
+    struct past_info *digests;
+    struct past_info *none;
     struct past_info *info;
     enum cm_rc rc = past_info_find(s->read, value, &info, err);
 
     rc = rc < 0 ? rc : past_info_find(s->read, images, &running, err);
+    rc = rc < 0 ? rc : past_info_find(s->read, s->digests.cells[cluster].value, &digests, err);
+    rc = rc < 0 ? rc : past_info_find(s->read, 0, &none, err);
     if (rc < 0 || (value == 0 && images == 0)) {
         return rc;
     }
-    if (images != 0) {
-        add_cell(s, cluster, make_found(s, app, info, running));
-        return CM_OK;
+    const struct found like = {
+        .info = info, .running = running, .digests = s->by_digest ? digests : none};
+    struct found *found = find_found(s, app, info, &like);
+    s->undigested[cluster] = s->undigested[cluster] || found->undigested;
+    if (cm_map_get(s->apps, app) != NULL) {
+        add_cell(s, cluster, found, digests);
     }
-    if (info->mark == NULL) {
-        info->mark = make_found(s, app, info, running);
-    }
-    add_cell(s, cluster, info->mark);
     return CM_OK;
 }
 
@@ -200,12 +258,13 @@ static enum cm_rc read_axis(struct seeking *s, const char *app, enum hub_past_ax
 static enum cm_rc seek_app(void *ctx, const char *app, struct cm_err *err) {
     struct seeking *s = ctx;
 
-    if (cm_map_get(s->apps, app) == NULL) {
+    if (cm_map_get(s->apps, app) == NULL && !s->by_digest) {
         return CM_OK;
     }
     enum cm_rc rc = read_axis(s, app, HUB_PAST_ACTUAL, &s->actual, err);
     rc = rc < 0 ? rc : read_axis(s, app, HUB_PAST_VERDICT, &s->verdict, err);
     rc = rc < 0 ? rc : read_axis(s, app, HUB_PAST_IMAGES, &s->images, err);
+    rc = rc < 0 ? rc : read_axis(s, app, HUB_PAST_DIGESTS, &s->digests, err);
     for (size_t i = 0; rc == CM_OK && i < s->read->count; i++) {
         rc = s->scope.in[i] ? seek_cluster(s, app, i, err) : CM_OK;
     }
@@ -226,6 +285,8 @@ static enum cm_rc make_item(struct past_read *r, const struct found *found, stru
     cm_json_set_int(r->arena, item, "unobserved", (int64_t)found->fold.unobserved);
     cm_json_set_int(r->arena, item, "drifted", (int64_t)found->fold.drifted);
     cm_json_set_int(r->arena, item, "unwell", (int64_t)found->fold.unwell);
+    cm_json_set_int(r->arena, item, "undigested", (int64_t)found->fold.undigested);
+    past_digests_set(r, &found->known, images_of(found), item);
     *out = item;
     return rc;
 }
@@ -258,9 +319,14 @@ static enum cm_rc seek(struct seeking *s, struct cm_json *answer, struct cm_err 
     rc = rc < 0 ? rc : find_wanted(s, err);
     rc = rc < 0 ? rc : read_axis(s, "", HUB_PAST_SEEN, &s->seen, err);
     rc = rc < 0 ? rc : past_each_app(r, &select, seek_app, s, err);
+    rc = rc < 0 ? rc : check_known(s, err);
+    if (rc < 0) {
+        return rc;
+    }
     cm_json_set_int(r->arena, answer, "atMs", s->scope.when.at_ms);
+    cm_json_set_int(r->arena, answer, "undigested", (int64_t)count_undigested(s));
     past_members_set(r, &s->scope, answer);
-    return rc < 0 ? rc : make_items(s, answer, err);
+    return make_items(s, answer, err);
 }
 
 enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a, const struct hub_past_ask *ask,

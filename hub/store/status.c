@@ -111,15 +111,35 @@ enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
                            struct cm_err *err) {
     static const char sql[] =
         "INSERT OR REPLACE INTO object (cluster, app, key, sha256, health, message, at_ms,"
-        " drift_more, fought, happened_ms, actual, firm) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,"
-        " ?9,"
+        " drift_more, fought, happened_ms, actual, firm, digests) VALUES (?1, ?2, ?3, ?4, ?5, ?6,"
+        " ?7, ?8, ?9,"
         " max(?10, ifnull((SELECT happened_ms FROM object WHERE cluster = ?1 AND key = ?3), 0)),"
-        " ?11, ?12)";
+        " ?11, ?12, iif(?14, ?13, ifnull((SELECT digests FROM object WHERE cluster = ?1 AND"
+        " key = ?3), '')))";
 
-    return hub_db_run(db, err, sql, "tttbitiiiibb", row->cluster, row->app, row->key, row->sha256,
-                      row->sha256_size, (int64_t)row->health, row->message, row->at_ms,
-                      (int64_t)row->drift_more, (int64_t)row->fought, row->happened_ms, row->actual,
-                      row->actual_size, row->firm, row->firm_size);
+    return hub_db_run(db, err, sql,
+                      "tttbitiiii"
+                      "bbti",
+                      row->cluster, row->app, row->key, row->sha256, row->sha256_size,
+                      (int64_t)row->health, row->message, row->at_ms, (int64_t)row->drift_more,
+                      (int64_t)row->fought, row->happened_ms, row->actual, row->actual_size,
+                      row->firm, row->firm_size, row->digests == NULL ? "" : row->digests,
+                      (int64_t)(row->digests != NULL));
+}
+
+enum cm_rc hub_objects_each_digests(struct hub_db *db, const char *cluster, const char *app,
+                                    void (*visit)(void *ctx, const char *lines), void *ctx,
+                                    struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(db, &stmt, err,
+                                 "SELECT digests FROM object INDEXED BY object_digests WHERE"
+                                 " cluster = ?1 AND app = ?2 AND digests <> ''",
+                                 "tt", cluster, app);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        visit(ctx, hub_stmt_text(stmt, 0));
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
 // number_of reads a number of an object; 0 if it is not on record.

@@ -76,6 +76,8 @@ struct hub_object_row {
     size_t actual_size;
     const uint8_t *firm; // hash of that without the values that wait; may be empty: none does
     size_t firm_size;
+    const char *digests; // that run behind its tags, a line each, sorted, and "+" if there may be
+                         // more; "": it cannot be known; NULL: nothing new is
     int64_t at_ms;
 };
 CM_MUSTUSE enum cm_rc hub_objects_put(struct hub_db *db, const struct hub_object_row *row,
@@ -93,6 +95,11 @@ CM_MUSTUSE enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cl
 // hub_objects_keep has a full report not take an object of an App away; *out: it is on record.
 CM_MUSTUSE enum cm_rc hub_objects_keep(struct hub_db *db, const char *cluster, const char *app,
                                        const char *key, bool *out, struct cm_err *err);
+// hub_objects_each_digests visits such lines of the objects of an App on a cluster that have any.
+CM_MUSTUSE enum cm_rc hub_objects_each_digests(struct hub_db *db, const char *cluster,
+                                               const char *app,
+                                               void (*visit)(void *ctx, const char *lines),
+                                               void *ctx, struct cm_err *err);
 CM_MUSTUSE enum cm_rc hub_objects_remove(struct hub_db *db, const char *cluster, const char *key,
                                          struct cm_err *err);
 

@@ -15,6 +15,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
 from support import manifests as m, story  # noqa: E402
 from support.agent import Agent  # noqa: E402
 from support.kubestory import CLUSTER, KubeStory, files, path  # noqa: E402
+from support.kwok import DIGEST  # noqa: E402
 from support.wins import row  # noqa: E402
 
 FLUX = "kustomize-controller"
@@ -94,6 +95,8 @@ class Observe(KubeStory):
         self.assertFalse(self.hub.get("status"))
         self.wait_object(key, app=FOUND, health="healthy")
         self.assertEqual(self.drift(), {})
+        where = self.cluster.wait_for(lambda: self.past("where", f"example.com/web@{DIGEST}"))
+        self.assertEqual(where[0]["digests"], [f"example.com/web:1@{DIGEST}"])  # which its pods run
         where = self.cluster.wait_for(lambda: self.past("where", "example.com/web:1"))
         self.assertEqual([(row["app"], row["names"], row["drifted"]) for row in where],
                          [(FOUND, [CLUSTER], 0)])

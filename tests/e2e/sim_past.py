@@ -223,6 +223,43 @@ class Past(SimStory):
         self.assertEqual([i["names"] for i in self.ask("where", "9", f"@{{{during}}}")["items"]], [["c01"]])
         self.assertEqual(self.ask("where", "9")["items"], [])
 
+    def see_digests(self, cluster, *digests):
+        self.sim.ask("digests", cluster, WEB, *(f"example.com/web:2@{digest}" for digest in digests))
+
+    def wait_where(self, what, *expected):
+        """Waits until that is found on these clusters, and on so many it is not known."""
+        def is_so():
+            answer = self.ask("where", what)
+            self.assertEqual((sorted(name for item in answer["items"] for name in item["names"]), answer["undigested"]),
+                             expected)
+            return answer
+        return wait_for(is_so, 30, what, 0.1)
+
+    def test_6h_a_digest_behind_a_tag_is_found(self):
+        one, other = "sha256:" + 64 * "1", "sha256:" + 64 * "2"
+        self.see_digests("c01", one)
+        self.wait_where(f"example.com/web@{one}", ["c01"], 2)
+        item, = self.ask("where", one)["items"]
+        self.assertEqual((item["images"], item["digests"]), (["example.com/web:2"], [f"example.com/web:2@{one}"]))
+        asked = self.hub.run("where", one)
+        self.assertIn("on 2 clusters the digests behind tags are not known, so it may run there, too", asked.stderr)
+        self.assertRegex(self.hub.run("where", one, "--missing").stdout, r"web +1 \(1 of unknown digest\) .* c03\n")
+        self.assertNotIn("DIGESTS", asked.stdout)
+        before = moment()
+        self.see_digests("c01", one, other)
+        self.wait_where(other, ["c01"], 2)
+        self.assertRegex(self.hub.run("show", "c01:web").stdout, "2 digests run behind example.com/web:2")
+        self.assertRegex(self.hub.run("where", "web:2", "c01").stdout, "2 digests run behind example.com/web:2")
+        self.assertRegex(self.hub.run("why", "c01:web").stdout,
+                         f"\n  digest   example.com/web:2@{one}\n  digest   example.com/web:2@{other}\n"
+                         " +2 digests run behind example.com/web:2\n")
+        self.assertIn(f"example.com/web:2@{other}", self.hub.run("show", "c01:web", "-o", "wide").stdout)
+        self.assertEqual(self.ask("where", other, f"@{{{before}}}")["items"], [])
+        self.sim.ask("kill", "c01")
+        self.sim.ask("start", "c01")
+        self.wait_show("c01", {("converging", ("example.com/web:2",), ("c01",))})
+        self.wait_where(other, ["c01"], 2)
+
     def test_7_a_hub_that_was_killed_remembers(self):
         self.hub.kill()
         self.hub.start_and_wait()

@@ -12,6 +12,7 @@ BUILT_IN = {f"test/{behaviour}": behaviour for behaviour in BEHAVIOURS}
 IMAGE = '.spec.containers[0].image | sub(":[^/]*$"; "")'
 SICK_AS_PRIMARY = "test/sick-as-primary"
 IS_PRIMARY = '.metadata.labels.app // "" | endswith("-primary") | tostring'
+DIGEST = "sha256:" + 64 * "4"  # what every tag means here
 OWNER = '.metadata.ownerReferences.[].kind'
 
 
@@ -48,6 +49,7 @@ def _status(phase, ready, state, restarts=0, more=ADDRESSES, last=""):
         "{{ range .spec.containers }}",
         "- name: {{ .name | Quote }}",
         "  image: {{ .image | Quote }}",
+        f"  imageID: example.com/any@{DIGEST}",
         f"  ready: {str(ready).lower()}",
         f"  restartCount: {restarts}",
         f"  state: {{{state}}}",

@@ -306,6 +306,11 @@ static void on_scaled(void *ctx, const struct agent_scaled *what) {
     check();
 }
 
+static void on_digests(void *ctx, const struct agent_digests *what) {
+    (void)ctx;
+    (void)what;
+}
+
 static void on_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     (void)ctx;
     (void)all;
@@ -324,6 +329,7 @@ static void start(void) {
                                      .released = on_released,
                                      .decided = on_decided,
                                      .scaled = on_scaled,
+                                     .digests = on_digests,
                                      .exempted = on_exempted};
 
     CM_AUTOFREE char *who = cm_strf("%s-%s", t.outside->namespace, t.who);

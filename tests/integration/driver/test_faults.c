@@ -70,8 +70,10 @@ struct fixture {
     size_t workloads;
     size_t lost;
     bool surveyed;
-    char group[256]; // of the last one, and what it runs
-    char *actual;    // told last; NULL: as desired
+    char group[256];  // of the last one, and what it runs
+    char *actual;     // told last; NULL: as desired
+    size_t digests;   // so often they were told
+    char behind[512]; // and what last, with spaces between; "+" if there may be more
 };
 
 static void on_observed(void *ctx, const struct agent_observation *what) {
@@ -343,6 +345,17 @@ static void on_scaled(void *ctx, const struct agent_scaled *what) {
     (void)snprintf(f->scaler, sizeof(f->scaler), "%s by %s", what->owner, what->manager);
 }
 
+static void on_digests(void *ctx, const struct agent_digests *what) {
+    struct fixture *f = ctx;
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+
+    for (size_t i = 0; i < what->count; i++) {
+        cm_str_addf(&text, "%s%s", i == 0 ? "" : " ", what->images[i]);
+    }
+    (void)snprintf(f->behind, sizeof(f->behind), "%s%s", cm_str_get(&text), what->more ? "+" : "");
+    f->digests++;
+}
+
 static void on_exempted(void *ctx, const struct agent_site_object *all, size_t count) {
     (void)ctx;
     (void)all;
@@ -385,6 +398,7 @@ static void start(struct fixture *f) {
                                            .released = on_released,
                                            .decided = on_decided,
                                            .scaled = on_scaled,
+                                           .digests = on_digests,
                                            .exempted = on_exempted,
                                            .found = on_workload,
                                            .lost = on_lost,
@@ -1030,6 +1044,7 @@ static void what_a_canary_of_a_daemon_set_said_before_is_heard(void **state) {
 
 #define DB "StatefulSet.apps/shop/db"
 #define PODS "GET /api/v1/namespaces/shop/pods?"
+#define CAUSES PODS "labelSelector=a%3Db&limit=100" // why it is not ready
 #define STUCK_POD                                                                                  \
     "{\"metadata\":{\"name\":\"db-1\",\"uid\":\"p1\",\"resourceVersion\":\"5\",\"labels\":{"       \
     "\"controller-revision-hash\":\"db-2\"},\"ownerReferences\":[{\"controller\":true,\"uid\":"    \
@@ -1196,9 +1211,9 @@ static void pods_say_nothing_of_what_its_controller_has_not_seen(void **state) {
 
     begin_unready(f);
     let_pass(f, 10 * (int64_t)MINUTE_MS);
-    assert_int_equal(fake_api_count(f->api, PODS), 0);
+    assert_int_equal(fake_api_count(f->api, CAUSES), 0);
     see_unready(f, 1, 2);
-    wait_asked(f, PODS, 1); // it has, and nothing comes of it
+    wait_asked(f, CAUSES, 1); // it has, and nothing comes of it
 }
 
 static void pods_are_not_asked_while_a_rollout_goes_on(void **state) {
@@ -1211,7 +1226,7 @@ static void pods_are_not_asked_while_a_rollout_goes_on(void **state) {
     }
     see(f, 20, WEB_SPEC("one"), "");
     assert_true(turn_until(f->loop, is_healthy_now, f));
-    assert_int_equal(fake_api_count(f->api, PODS), 0);
+    assert_int_equal(fake_api_count(f->api, CAUSES), 0);
 }
 
 static void pods_are_asked_though_something_changes_all_the_time(void **state) {
@@ -1222,7 +1237,126 @@ static void pods_are_asked_though_something_changes_all_the_time(void **state) {
         see_unready(f, updated, 2);
         let_pass(f, 5 * (int64_t)SECOND_MS);
     }
-    assert_true(fake_api_count(f->api, PODS) > 0);
+    assert_true(fake_api_count(f->api, CAUSES) > 0);
+}
+
+// ---- What runs behind tags
+
+#define ONES "1111111111111111111111111111111111111111111111111111111111111111"
+#define TWOS "2222222222222222222222222222222222222222222222222222222222222222"
+#define POD_OF(image, digest)                                                                      \
+    "{\"metadata\":{\"name\":\"p\"},\"spec\":{\"containers\":[{\"name\":\"main\",\"image\":"       \
+    "\"" image                                                                                     \
+    "\"}]},\"status\":{\"phase\":\"Running\",\"containerStatuses\":[{\"name\":\"main\","           \
+    "\"imageID\":\"docker.io/library/" image "@sha256:" digest "\"}]}}"
+
+static bool has_digests(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->digests >= ((struct fixture *)ctx)->number;
+}
+
+static void wait_digests(struct fixture *f, size_t number, const char *expected) {
+    f->number = number;
+    assert_true(turn_until(f->loop, has_digests, f));
+    assert_string_equal(f->behind, expected);
+}
+
+static void begin_tagged(struct fixture *f) {
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    list(f, CANARY_LIST, "");
+    put(f, "web");
+    begin_with(f, "web");
+    wait_asked(f, WEB_WATCH, 1);
+}
+
+static void which_digests_run_behind_a_tag_is_asked_once_for_a_form(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, PODS, 0, 200,
+                    "{\"kind\":\"PodList\",\"metadata\":{\"continue\":\"m/1\"},\"items\":[" POD_OF(
+                        "one", TWOS) "]}");
+    fake_api_answer(f->api, "&continue=m%2F1", 0, 200,
+                    "{\"kind\":\"PodList\",\"metadata\":{},\"items\":[" POD_OF("one", ONES) "]}");
+    begin_tagged(f);
+    wait_digests(f, 1, "one@sha256:" ONES " one@sha256:" TWOS);
+    for (int version = 20; version < 25; version++) {
+        see(f, version, WEB_SPEC("one"), "");
+        let_pass(f, 5 * (int64_t)SECOND_MS);
+    }
+    assert_int_equal(fake_api_count(f->api, PODS), 2); // two pages of one look
+    list(f, PODS, POD_OF("one", ONES));
+    let_pass(f, 10 * (int64_t)MINUTE_MS);
+    wait_digests(f, 2, "one@sha256:" ONES); // a pod may have been replaced
+    let_pass(f, 30 * (int64_t)MINUTE_MS);
+    assert_int_equal(f->digests, 2); // nothing has changed since
+}
+
+static void another_form_is_looked_at_once_it_has_come_up(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("one", ONES));
+    begin_tagged(f);
+    wait_digests(f, 1, "one@sha256:" ONES);
+    list(f, PODS, POD_OF("two", TWOS));
+    see(f, 20, WEB_SPEC("two"), "");
+    wait_digests(f, 2, "two@sha256:" TWOS);
+    see(f, 21, WEB_SPEC("two@sha256:" TWOS), "");
+    wait_digests(f, 3, ""); // that is no question any more
+    assert_int_equal(fake_api_count(f->api, PODS), 2);
+}
+
+static void where_pods_may_not_be_listed_nothing_is_known(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, PODS, 0, 403, "{\"kind\":\"Status\",\"code\":403}");
+    begin_tagged(f);
+    wait_digests(f, 1, "");
+    let_pass(f, 30 * (int64_t)MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, PODS), 1);
+    assert_int_equal(f->health, AGENT_HEALTH_HEALTHY);
+}
+
+static void a_look_that_fails_is_tried_again(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("one", ONES));
+    fake_api_answer(f->api, PODS, 1, 500, "{}");
+    begin_tagged(f);
+    wait_digests(f, 1, "one@sha256:" ONES);
+    assert_int_equal(fake_api_count(f->api, PODS), 2);
+}
+
+#define APP_SPEC                                                                                   \
+    "\"spec\":{\"replicas\":0,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{"     \
+    "\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"main\","    \
+    "\"image\":\"one\"}]}}}"
+
+// see_none has the Deployment be one that has no pods.
+static void see_none(struct fixture *f, int version) {
+    static const char one[] = "eplicas\":1";
+    CM_AUTOFREE char *live = deployment_at(f, "web", version, APP_SPEC, "");
+
+    for (char *at = strstr(live, "\"status\""); (at = strstr(at, one)) != NULL;) {
+        at[sizeof(one) - 2] = '0';
+    }
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+    fake_api_answer(f->api, ANY_GET, 0, 200, live);
+    fake_api_event(f->api, WEB_WATCH, event);
+}
+
+static void what_has_no_pods_is_not_asked_but_its_primary_is_if_flagger_made_one(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("one", ONES));
+    begin_tagged(f);
+    wait_digests(f, 1, "one@sha256:" ONES);
+    see_none(f, 20);
+    let_pass(f, MINUTE_MS);
+    assert_int_equal(fake_api_count(f->api, PODS), 1);
+    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("good", "21")));
+    let_pass(f, SECOND_MS);
+    see_none(f, 22);
+    wait_asked(f, "labelSelector=app%20in%20%28web%2Cweb-primary%29&limit=8", 1);
 }
 
 // ---- Weights
@@ -2783,6 +2917,11 @@ static const struct CMUnitTest tests[] = {
     TEST(pods_say_nothing_of_what_its_controller_has_not_seen),
     TEST(pods_are_not_asked_while_a_rollout_goes_on),
     TEST(pods_are_asked_though_something_changes_all_the_time),
+    TEST(which_digests_run_behind_a_tag_is_asked_once_for_a_form),
+    TEST(another_form_is_looked_at_once_it_has_come_up),
+    TEST(where_pods_may_not_be_listed_nothing_is_known),
+    TEST(a_look_that_fails_is_tried_again),
+    TEST(what_has_no_pods_is_not_asked_but_its_primary_is_if_flagger_made_one),
     TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),
     TEST(what_is_not_compared_any_more_is_not_looked_at_for_weights_by_hand),
     TEST(what_flagger_left_with_none_gets_as_many_as_its_autoscaler_begins_with),

@@ -823,6 +823,56 @@ static void a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret(
     assert_string_equal(whole_in(f, CFG), "");
 }
 
+static void see_digests(struct fixture *f, const char *image, bool more) {
+    const char *const images[] = {image, "reg/web:1@sha256:zz"};
+
+    agent_watch_digests(
+        f->watch, &(struct agent_digests){
+                      .key = CFG, .images = images, .count = image == NULL ? 0 : 2, .more = more});
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+}
+
+static void what_runs_behind_tags_is_told_once_somebody_has_looked(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    assert_false(object_in(last(f), CFG)->digests_known);
+    see_digests(f, "reg/web:1@sha256:aa", true);
+    const Holdfast__V1__ObjectReport *o = object_in(last(f), CFG);
+    assert_true(o->digests_known);
+    assert_true(o->digests_more);
+    assert_int_equal(o->n_digests, 2);
+    assert_string_equal(o->digests[0], "reg/web:1@sha256:aa");
+    assert_string_equal(o->digests[1], "reg/web:1@sha256:zz");
+    size_t count = f->count;
+    see_digests(f, "reg/web:1@sha256:aa", true); // which is no news
+    assert_int_equal(f->count, count);
+    see_digests(f, NULL, false);
+    assert_true(object_in(last(f), CFG)->digests_known);
+    assert_int_equal(object_in(last(f), CFG)->n_digests, 0);
+}
+
+static void a_tag_that_moves_without_a_hub_is_written_down(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    connect(f);
+    see_digests(f, "reg/web:1@sha256:aa", false);
+    agent_watch_disconnected(f->watch);
+    see_digests(f, "reg/web:1@sha256:bb", false);
+    see_digests(f, "reg/web:1@sha256:cc", false);
+    come_back(f);
+    bool found = false;
+    for (size_t i = 0; i < f->journal->n_entries; i++) {
+        const Holdfast__V1__ObjectReport *o = entry(f, i)->object;
+
+        found |= o != NULL && o->n_digests > 0 && strcmp(o->digests[0], "reg/web:1@sha256:bb") == 0;
+    }
+    assert_true(found);
+}
+
 // Else the same difference would have another name, and be found anew by the hub.
 static void what_a_new_process_finds_without_a_hub_has_the_names_that_it_had(void **state) {
     struct fixture *f = *state;
@@ -3486,6 +3536,8 @@ static const struct CMUnitTest tests[] = {
     TEST(who_did_something_is_waited_for_as_long_as_is_asked_for),
     TEST(that_more_differs_than_is_named_is_told_and_taken_back),
     TEST(a_hub_that_takes_whole_objects_gets_them_without_what_may_be_secret),
+    TEST(what_runs_behind_tags_is_told_once_somebody_has_looked),
+    TEST(a_tag_that_moves_without_a_hub_is_written_down),
     TEST(what_a_new_process_finds_without_a_hub_has_the_names_that_it_had),
     TEST(another_hub_is_told_of_them_once_it_takes_them),
     TEST(an_object_that_is_too_large_is_not_told_and_that_is_said),

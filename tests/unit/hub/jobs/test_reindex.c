@@ -166,6 +166,19 @@ static void run_other(struct history *h) {
     note(h, set.app, HUB_PAST_IMAGES, value, dice(h, 4) == 0 ? 7200000 : 0);
 }
 
+// run_behind has a tag mean this or that.
+static void run_behind(struct history *h) {
+    uint32_t which = dice(h, 6);
+    CM_AUTOFREE char *image = cm_strf("reg/web:3@sha256:%u", which);
+    const char *const images[] = {image};
+    const struct hub_past_set set = {
+        .app = apps[which % APPS], .images = images, .count = 1, .partial = which == 5};
+    int64_t value = 0;
+
+    must(h, dice(h, 4) == 0 ? CM_OK : hub_past_images(h->db, &set, &value, &h->err));
+    note(h, set.app, HUB_PAST_DIGESTS, value, dice(h, 4) == 0 ? 7200000 : 0);
+}
+
 // An image that somebody set by hand on c02.
 static void run_by_hand(struct history *h, const char *name) {
     CM_AUTOFREE char *image = cm_strf("reg/%s:by-hand", name);
@@ -286,6 +299,7 @@ static void happen(struct history *h) {
         release(h, (int64_t)dice(h, 7200) * 1000);
     } else if (what < 70) {
         run_other(h);
+        run_behind(h);
     } else if (what < 80) {
         note(h, apps[dice(h, APPS)], HUB_PAST_VERDICT, dice(h, HUB_VERDICT_SUSPENDED + 1), 0);
     } else if (what < 90) {
@@ -433,6 +447,8 @@ static void add_answers_at(struct history *h, int64_t at_ms, struct cm_str *out)
     ask.what = "reg/web:3";
     add_answer(h, "where", &ask, out);
     ask.missing = true;
+    add_answer(h, "where", &ask, out);
+    ask.what = "web@sha256:3";
     add_answer(h, "where", &ask, out);
     ask.what = NULL;
     ask.select = one;

@@ -10,7 +10,9 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/tls/digest.h"
+#include "hub/jobs/digests.h"
 #include "hub/jobs/note.h"
+#include "hub/store/db.h"
 #include "hub/store/decisions.h"
 #include "hub/store/desired.h"
 #include "hub/store/past.h"
@@ -458,6 +460,105 @@ static void what_was_reported_to_a_hub_of_before_is_looked_at_once(void **state)
     assert_int_equal(changes(*state), 1);
 }
 
+// ---- What runs behind tags
+
+// put_digests has an agent tell what an object's pods run; NULL: it has not looked.
+static void put_digests(struct hub_db *db, const char *key, const char *digests) {
+    struct cm_sha256 sha256 = put_form(db, "reg/web:1");
+    struct cm_err err;
+
+    assert_int_equal(hub_objects_put(db,
+                                     &(struct hub_object_row){.cluster = "paris",
+                                                              .app = "web",
+                                                              .key = key,
+                                                              .sha256 = sha256.bytes,
+                                                              .sha256_size = 32,
+                                                              .health = HEALTHY,
+                                                              .message = "",
+                                                              .digests = digests},
+                                     &err),
+                     CM_OK);
+}
+
+static void report_digests(struct hub_db *db, const char *key, const char *digests, int64_t at_ms) {
+    struct cm_err err;
+
+    put_digests(db, key, digests);
+    assert_int_equal(
+        hub_digests_note(db, &(struct hub_running){"paris", "web", at_ms, at_ms}, &err), CM_OK);
+}
+
+static int64_t digest_changes(struct hub_db *db) {
+    return count_rows(db, "SELECT ifnull(sum(count), 0) FROM past_change WHERE axis = 5");
+}
+
+static void a_digest_that_pods_run_is_found_with_its_times(void **state) {
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    ASSERT_WHERE("sha256:aa", T0 + 200, "reg/web:1 aaaaaaa since 100 drifted 0");
+    ASSERT_MISSING("sha256:aa", T0 + 200, "");
+    report_digests(*state, WEB, "reg/web:1@sha256:bb\n", T0 + 300);
+    ASSERT_WHERE("sha256:aa", T0 + 400, "");
+    ASSERT_MISSING("sha256:aa", T0 + 400, "reg/web:1 aaaaaaa since 0 drifted 0");
+    ASSERT_WHERE("sha256:bb", T0 + 400, "reg/web:1 aaaaaaa since 300 drifted 0");
+    ASSERT_WHERE("sha256:aa", T0 + 200, "reg/web:1 aaaaaaa since 100 drifted 0"); // then
+    assert_int_equal(changes(*state), 0); // the image is the same
+}
+
+static void what_nobody_has_looked_at_again_stands(void **state) {
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    report_digests(*state, WEB, NULL, T0 + 200); // as after a start of the agent
+    ASSERT_WHERE("sha256:aa", T0 + 300, "reg/web:1 aaaaaaa since 100 drifted 0");
+    assert_int_equal(digest_changes(*state), 1);
+    report_digests(*state, WEB, "", T0 + 400); // it may not look any more
+    ASSERT_WHERE("sha256:aa", T0 + 500, "");
+    assert_int_equal(digest_changes(*state), 2);
+}
+
+static void digests_of_all_objects_of_an_app_count(void **state) {
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    report_digests(*state, API, "reg/web:1@sha256:bb\n+\n", T0 + 200);
+    ASSERT_WHERE("sha256:aa", T0 + 300, "reg/web:1 aaaaaaa since 200 drifted 0");
+    ASSERT_WHERE("sha256:bb", T0 + 300, "reg/web:1 aaaaaaa since 200 drifted 0");
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_value WHERE revision ="
+                                        " 'partial'"),
+                     1);
+}
+
+static void a_clock_that_goes_back_hides_no_digest(void **state) {
+    struct cm_err err;
+
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    put_digests(*state, WEB, "reg/web:1@sha256:bb\n");
+    assert_int_equal(
+        hub_digests_note(*state, &(struct hub_running){"paris", "web", T0 + 50, T0 + 150}, &err),
+        CM_OK);
+    ASSERT_WHERE("sha256:bb", T0 + 200, "reg/web:1 aaaaaaa since 101 drifted 0");
+}
+
+static void of_an_app_that_is_gone_no_digest_runs(void **state) {
+    struct cm_err err;
+
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    assert_int_equal(hub_note_removed(*state, "paris", "web", T0 + 200, T0 + 200, &err), CM_OK);
+    ASSERT_WHERE("sha256:aa", T0 + 300, "");
+    assert_int_equal(digest_changes(*state), 2);
+}
+
+static void sets_of_digests_go_when_nothing_has_them_any_more(void **state) {
+    struct cm_err err;
+
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    report_digests(*state, WEB, "reg/web:1@sha256:bb\n", T0 + 200);
+    assert_int_equal(hub_past_images_drop(*state, &err), CM_OK);
+    ASSERT_WHERE("sha256:aa", T0 + 150, "reg/web:1 aaaaaaa since 100 drifted 0");
+    assert_int_equal(hub_db_run(*state, &err, "DELETE FROM past_change WHERE axis = 5", ""), CM_OK);
+    assert_int_equal(hub_past_images_drop(*state, &err), CM_OK);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image WHERE image GLOB '*:aa'"),
+                     0);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM past_image WHERE image GLOB '*:bb'"),
+                     1);
+}
+
 int main(void) {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_running, close_db)
     const struct CMUnitTest tests[] = {
@@ -483,6 +584,12 @@ int main(void) {
         TEST(what_is_only_observed_is_found_by_what_is_there),
         TEST(an_app_that_is_gone_runs_nothing),
         TEST(what_was_reported_to_a_hub_of_before_is_looked_at_once),
+        TEST(a_digest_that_pods_run_is_found_with_its_times),
+        TEST(what_nobody_has_looked_at_again_stands),
+        TEST(digests_of_all_objects_of_an_app_count),
+        TEST(a_clock_that_goes_back_hides_no_digest),
+        TEST(of_an_app_that_is_gone_no_digest_runs),
+        TEST(sets_of_digests_go_when_nothing_has_them_any_more),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -653,6 +653,102 @@ static void what_ran_is_told_as_it_was_or_as_it_was_known(void **state) {
                "release 22 1/1 Bump"); // who did what is told by events
 }
 
+// ---- What runs behind tags
+
+#define ASK(...) (&(struct hub_past_ask){__VA_ARGS__})
+
+// undigested is what an answer about where something runs says of it.
+static int64_t undigested(void **state, const struct hub_past_ask *what) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    return cm_json_int(cm_json_get(ask(state, a, hub_past_where, what), "undigested"), -1);
+}
+
+// first_digests lists what the first item says of them, with spaces between.
+static char *first_digests(void **state, query_fn query, const struct hub_past_ask *what) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    const struct cm_json *item = cm_json_get(ask(state, a, query, what), "items")->first;
+    const struct cm_json *list = cm_json_get(item, "digests");
+
+    for (const struct cm_json *at = list == NULL ? NULL : list->first; at != NULL; at = at->next) {
+        cm_str_addf(&text, "%s%s", at == list->first ? "" : " ", at->text);
+    }
+    return cm_strdup(cm_str_get(&text));
+}
+
+static void assert_digests(void **state, query_fn query, const struct hub_past_ask *what,
+                           const char *expected) {
+    CM_AUTOFREE char *found = first_digests(state, query, what);
+
+    assert_string_equal(found, expected);
+}
+
+static void a_digest_is_found_behind_a_tag_since_it_runs_there(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct hub_past_ask *now = ASK(.select = "", .what = "reg/web@sha256:aa");
+
+    assert_int_equal(undigested(state, now), 2); // b and c
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.4@sha256:aa", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, now, "11 b");
+    assert_where(state, ASK(.select = "", .what = "sha256:aa"), "11 b");
+    assert_where(state, ASK(.select = "", .what = "web:1.4@sha256:aa"), "11 b");
+    assert_where(state, ASK(.select = "", .what = "1.4"), "11 b,c");
+    const struct cm_json *items = cm_json_get(ask(state, a, hub_past_where, now), "items");
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "fromMs"), 0), THEN_MS + 3 * HOUR_MS);
+    assert_int_equal(undigested(state, now), 1);
+    assert_where(state, ASK(.select = "@{8.hours.ago}", .what = "sha256:aa"), "");
+    assert_where(state, ASK(.select = "@{6.hours.ago}", .what = "sha256:aa"), "11 b");
+    assert_digests(state, hub_past_where, now, "reg/web:1.4@sha256:aa");
+    assert_digests(state, hub_past_show, ASK(.select = "b"), "reg/web:1.4@sha256:aa");
+    assert_digests(state, hub_past_show, ASK(.select = "c"), "");
+}
+
+static void of_what_is_not_known_a_patch_is_not_called_missing(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct hub_past_ask patch = {.select = "b", .what = "web@sha256:aa", .missing = true};
+
+    note(*state, HUB_PAST_DIGESTS, "c", images_of(*state, "reg/web:1.4@sha256:aa", false),
+         THEN_MS + 3 * HOUR_MS);
+    const struct cm_json *items = cm_json_get(ask(state, a, hub_past_where, &patch), "items");
+    assert_int_equal(cm_json_int(cm_json_get(items->first, "undigested"), -1), 1);
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.4@sha256:bb", true),
+         THEN_MS + 4 * HOUR_MS); // and perhaps others
+    assert_int_equal(undigested(state, &patch), 1);
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.4@sha256:bb", false),
+         THEN_MS + 5 * HOUR_MS);
+    assert_int_equal(undigested(state, &patch), 0);
+    assert_where(state, &patch, "11 b"); // it is missing
+    assert_refused(state, hub_past_where, ASK(.select = "", .what = "other@sha256:aa"), "other@");
+}
+
+static void digests_of_images_that_do_not_run_any_more_do_not_count(void **state) {
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.3@sha256:aa", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, ASK(.select = "", .what = "reg/web@sha256:aa"), "");
+    assert_where(state, ASK(.select = "@{6.hours.ago}", .what = "1.3"), "");
+    assert_digests(state, hub_past_show, ASK(.select = "b"), "");
+}
+
+static void all_that_runs_behind_a_tag_that_moved_is_told(void **state) {
+    static const char *const both[] = {"reg/web:1.4@sha256:aa", "reg/web:1.4@sha256:bb"};
+    const struct hub_past_set set = {.app = "web", .images = both, .count = 2};
+    int64_t value = 0;
+    struct cm_err err;
+
+    assert_int_equal(hub_past_images(*state, &set, &value, &err), CM_OK);
+    note(*state, HUB_PAST_DIGESTS, "b", value, THEN_MS + 3 * HOUR_MS);
+    note(*state, HUB_PAST_DIGESTS, "c", images_of(*state, "reg/web:1.4@sha256:cc", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, ASK(.select = "", .what = "sha256:aa"), "11 b");
+    assert_where(state, ASK(.select = "", .what = "sha256:bb"), "11 b");
+    assert_digests(state, hub_past_show, ASK(.select = "b"),
+                   "reg/web:1.4@sha256:aa reg/web:1.4@sha256:bb");
+    assert_digests(state, hub_past_where, ASK(.select = "", .what = "1.4"),
+                   "reg/web:1.4@sha256:aa reg/web:1.4@sha256:bb reg/web:1.4@sha256:cc");
+}
+
 static void a_comparison_says_of_how_much_nobody_knows(void **state) {
     struct cm_arena *a = cm_arena_new(0);
     struct cm_json *json =
@@ -1251,61 +1347,65 @@ static void why_can_be_asked_of_one_object(void **state) {
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, open_past, close_db)
 
-int main(void) {
-    const struct CMUnitTest tests[] = {
-        TEST(it_is_shown_as_it_is_now),
-        TEST(what_no_app_in_git_names_is_shown_as_observed),
-        TEST(it_is_shown_as_it_was),
-        TEST(so_many_changes_back_is_the_moment_before_them),
-        TEST(what_is_not_there_is_an_error),
-        TEST(each_action_is_one_line_for_the_whole_fleet),
-        TEST(a_log_can_be_of_less),
-        TEST(what_controllers_decided_is_in_the_log),
-        TEST(what_a_hold_makes_of_a_commit_is_told_apart),
-        TEST(what_git_suspends_is_no_release_that_nobody_has_done),
-        TEST(what_was_suspended_and_resumed_is_the_same),
-        TEST(what_runs_where_is_found_by_image_tag_digest_and_commit),
-        TEST(where_it_is_missing_is_found),
-        TEST(of_before_what_is_kept_nothing_is_told_and_that_is_said),
-        TEST(what_never_ran_is_an_error),
-        TEST(environments_and_moments_are_compared),
-        TEST(what_is_frozen_is_shown_and_what_was),
-        TEST(the_log_says_what_was_frozen_by_whom_and_until_when),
-        TEST(the_log_says_what_sites_allowed_themselves),
-        TEST(what_was_not_observed_does_not_count_as_known),
-        TEST(a_cluster_that_is_away_is_not_known_to_have_a_patch),
-        TEST(nor_is_one_where_something_was_changed_by_hand),
-        TEST(what_really_runs_counts_however_the_app_does),
-        TEST(what_runs_instead_of_what_is_desired_is_shown),
-        TEST(clusters_on_which_other_images_run_are_not_alike),
-        TEST(where_nothing_runs_is_not_like_where_the_right_images_do),
-        TEST(what_is_not_all_known_may_be_without_a_patch),
-        TEST(until_it_is_healthy_the_release_before_may_run),
-        TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
-        TEST(a_comparison_says_of_how_much_nobody_knows),
-        TEST(what_failed_and_serves_is_shown_to_need_people_until_its_controller_goes_on),
-        TEST(who_waits_for_somebody_is_shown_to_wait_until_he_goes_on),
-        TEST(who_waits_with_what_has_left_git_is_not_shown_to_wait_now),
-        TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
-        TEST(who_changed_what_by_hand_is_one_line_in_the_log),
-        TEST(drift_of_which_no_event_is_left_is_in_the_log_too),
-        TEST(what_git_keeps_out_bans_and_allows_is_in_the_log),
-        TEST(the_log_and_why_tell_what_was_known_then),
-        TEST(scaling_is_one_line_for_an_app_and_hour),
-        TEST(each_time_that_somebody_scaled_is_a_line_if_asked_for),
-        TEST(scaling_can_be_asked_for_like_all_else),
-        TEST(why_tells_of_scaling_only_if_asked_of_the_object),
-        TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
-        TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
-        TEST(what_happened_on_one_cluster_is_in_its_log_behind_all_others),
-        TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
-        TEST(of_ever_so_much_the_log_says_that_there_is_more),
-        TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
-        TEST(a_cluster_that_joined_a_hold_had_none_before),
-        TEST(a_hold_of_people_begins_with_its_commit),
-        TEST(what_is_wrongly_selected_is_said),
-        TEST(why_can_be_asked_of_one_object),
-    };
+static const struct CMUnitTest tests[] = {
+    TEST(it_is_shown_as_it_is_now),
+    TEST(what_no_app_in_git_names_is_shown_as_observed),
+    TEST(it_is_shown_as_it_was),
+    TEST(so_many_changes_back_is_the_moment_before_them),
+    TEST(what_is_not_there_is_an_error),
+    TEST(each_action_is_one_line_for_the_whole_fleet),
+    TEST(a_log_can_be_of_less),
+    TEST(what_controllers_decided_is_in_the_log),
+    TEST(what_a_hold_makes_of_a_commit_is_told_apart),
+    TEST(what_git_suspends_is_no_release_that_nobody_has_done),
+    TEST(what_was_suspended_and_resumed_is_the_same),
+    TEST(what_runs_where_is_found_by_image_tag_digest_and_commit),
+    TEST(where_it_is_missing_is_found),
+    TEST(of_before_what_is_kept_nothing_is_told_and_that_is_said),
+    TEST(what_never_ran_is_an_error),
+    TEST(environments_and_moments_are_compared),
+    TEST(what_is_frozen_is_shown_and_what_was),
+    TEST(the_log_says_what_was_frozen_by_whom_and_until_when),
+    TEST(the_log_says_what_sites_allowed_themselves),
+    TEST(what_was_not_observed_does_not_count_as_known),
+    TEST(a_cluster_that_is_away_is_not_known_to_have_a_patch),
+    TEST(nor_is_one_where_something_was_changed_by_hand),
+    TEST(what_really_runs_counts_however_the_app_does),
+    TEST(what_runs_instead_of_what_is_desired_is_shown),
+    TEST(clusters_on_which_other_images_run_are_not_alike),
+    TEST(where_nothing_runs_is_not_like_where_the_right_images_do),
+    TEST(what_is_not_all_known_may_be_without_a_patch),
+    TEST(until_it_is_healthy_the_release_before_may_run),
+    TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
+    TEST(a_digest_is_found_behind_a_tag_since_it_runs_there),
+    TEST(of_what_is_not_known_a_patch_is_not_called_missing),
+    TEST(digests_of_images_that_do_not_run_any_more_do_not_count),
+    TEST(all_that_runs_behind_a_tag_that_moved_is_told),
+    TEST(a_comparison_says_of_how_much_nobody_knows),
+    TEST(who_waits_for_somebody_is_shown_to_wait_until_he_goes_on),
+    TEST(who_waits_with_what_has_left_git_is_not_shown_to_wait_now),
+    TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
+    TEST(who_changed_what_by_hand_is_one_line_in_the_log),
+    TEST(drift_of_which_no_event_is_left_is_in_the_log_too),
+    TEST(what_git_keeps_out_bans_and_allows_is_in_the_log),
+    TEST(the_log_and_why_tell_what_was_known_then),
+    TEST(scaling_is_one_line_for_an_app_and_hour),
+    TEST(each_time_that_somebody_scaled_is_a_line_if_asked_for),
+    TEST(scaling_can_be_asked_for_like_all_else),
+    TEST(why_tells_of_scaling_only_if_asked_of_the_object),
+    TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
+    TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
+    TEST(what_happened_on_one_cluster_is_in_its_log_behind_all_others),
+    TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
+    TEST(of_ever_so_much_the_log_says_that_there_is_more),
+    TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
+    TEST(a_cluster_that_joined_a_hold_had_none_before),
+    TEST(a_hold_of_people_begins_with_its_commit),
+    TEST(what_is_wrongly_selected_is_said),
+    TEST(why_can_be_asked_of_one_object),
+    TEST(what_failed_and_serves_is_shown_to_need_people_until_its_controller_goes_on),
+};
 
+int main(void) {
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
