@@ -12,6 +12,7 @@
 #include "common/map.h"
 #include "common/mem.h"
 #include "common/object/who.h"
+#include "common/str.h"
 #include "hub/past/entries.h"
 #include "hub/store/db.h"
 #include "hub/store/past_log.h"
@@ -19,6 +20,7 @@
 
 #define GAP_MS ((int64_t)30 * 60 * 1000) // of releases; of what happens to them a minute
 #define SHORT_GAP_MS ((int64_t)60 * 1000)
+#define FEW_MAX 32 // clusters
 
 static const char *const verdicts[] = {"",       "healthy", "progressing", "degraded",
                                        "failed", "drifted", "suspended"};
@@ -120,8 +122,27 @@ int64_t past_log_heard_by(const struct past_log *l) {
     return l->scope->when.known ? l->scope->when.at_ms : INT64_MAX;
 }
 
-const char *past_log_cluster(const struct past_log *l) {
-    return l->scope->grouped ? "" : l->scope->select.target;
+// few_of lists those of a group by the names of its clusters. One that nothing is known of may be
+// asked for by its own.
+static const char *few_of(const struct past_log *l) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
+    struct cm_arena *a = l->read->arena;
+    struct cm_json *list = cm_json_new(a, CM_ARRAY);
+    const char *target = l->scope->select.target;
+
+    if (!l->scope->grouped && target[0] != '\0') {
+        cm_json_append(list, cm_json_new_string(a, target));
+    }
+    for (size_t i = 0; l->scope->grouped && i < l->read->count && list->count <= FEW_MAX; i++) {
+        if (l->scope->in[i] && l->read->names[i] != NULL) {
+            cm_json_append(list, cm_json_new_string(a, l->read->names[i]));
+        }
+    }
+    if (list->count > FEW_MAX || target[0] == '\0') {
+        return "";
+    }
+    cm_json_write_compact(list, &text);
+    return cm_arena_strdup(a, cm_str_get(&text));
 }
 
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry) {
@@ -233,7 +254,7 @@ static void add_decision(struct past_log *l, struct hub_stmt *stmt) {
     }
 }
 
-// Those of a cluster, which are few, of an App, or all have an index each; steps are not told.
+// Those of some clusters, which are few, of an App, or all have an index each; steps are not told.
 #define DECISIONS_OF(WHERE)                                                                        \
     "SELECT app, verdict, r, controller, text, at_ms, ifnull((SELECT number FROM past_cluster"     \
     " WHERE name = cluster), 0), ifnull((SELECT repo FROM past_value WHERE revision = r"           \
@@ -244,19 +265,20 @@ static const char decided_all[] = DECISIONS_OF("?4 = '' AND ?5 = '' AND at_ms BE
 static const char decided_kind[] =
     DECISIONS_OF("?4 = '' AND (?5 = '' OR +app = ?5) AND verdict = ?6 AND at_ms BETWEEN ?2 AND ?1");
 static const char decided_app[] = DECISIONS_OF("?4 = '' AND app = ?5 AND at_ms BETWEEN ?2 AND ?1");
-static const char decided_cluster[] =
-    DECISIONS_OF("cluster = ?4 AND (?5 = '' OR +app = ?5) AND +at_ms BETWEEN ?2 AND ?1");
+static const char decided_few[] =
+    DECISIONS_OF("cluster IN (SELECT value FROM json_each(?4)) AND (?5 = '' OR +app = ?5) AND "
+                 "+at_ms BETWEEN ?2 AND ?1");
 
 static enum cm_rc read_decisions(struct past_log *l, struct cm_err *err) {
     const char *app = l->scope->select.app;
-    const char *cluster = past_log_cluster(l);
-    const char *sql = cluster[0] != '\0'   ? decided_cluster
+    const char *few = l->few;
+    const char *sql = few[0] != '\0'       ? decided_few
                       : l->kind[0] != '\0' ? decided_kind
                       : app[0] != '\0'     ? decided_app
                                            : decided_all;
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(l->read->db, &stmt, err, sql, "iiittt", l->scope->when.at_ms,
-                                 l->edge_ms, past_log_heard_by(l), cluster, app, l->kind);
+                                 l->edge_ms, past_log_heard_by(l), few, app, l->kind);
 
     for (size_t rows = 0; rc == CM_OK; rows++) {
         rc = hub_stmt_next(stmt, err);
@@ -408,6 +430,7 @@ static bool wants_scaled(const struct past_log *l) {
 static enum cm_rc read_log(struct past_log *l, struct cm_err *err) {
     l->last = cm_map_new(NULL);
     l->end = &l->first;
+    l->few = few_of(l);
     enum cm_rc rc = read_changes(l, err);
     note_edge(l);
     rc = rc < 0 || l->releases ? rc : read_decisions(l, err);

@@ -42,9 +42,11 @@ struct past_action {
 struct past_log {
     struct past_read *read;
     const struct past_scope *scope;
-    const char *kind;    // only this one; "": all but progressing
-    bool releases;       // only what Git says
-    size_t limit;        // of actions
+    const char *few;  // names of the clusters that are asked for, as JSON, if they are so few that
+                      // their rows are read by cluster and sorted then; "": all are read
+    const char *kind; // only this one; "": all but progressing
+    bool releases;    // only what Git says
+    size_t limit;     // of actions
     struct cm_map *last; // by key: the one that went on earliest so far
     struct past_action *first;
     struct past_action **end;
@@ -73,9 +75,6 @@ void past_log_add(struct past_log *l, struct past_action *action, const struct p
 // the hub had to hear of it.
 bool past_log_counts(const struct past_log *l, const struct hub_entry *entry);
 int64_t past_log_heard_by(const struct past_log *l);
-
-// past_log_cluster returns the cluster if only one is asked for; else "".
-const char *past_log_cluster(const struct past_log *l);
 
 // past_log_is_enough tells, of rows that come newest first, whether nothing of the next one belongs
 // to the answer.

@@ -147,15 +147,16 @@ static enum cm_rc read_rows(struct past_log *l, struct hub_stmt *stmt, struct cm
     " at_ms <= ?4 AND kind IN (SELECT value FROM json_each(?5)) ORDER BY " EVENT_AT " DESC"
 static const char of_all[] = EVENTS("event_told", "?6 = ''");
 // What is of no cluster is told of an App.
-static const char of_cluster[] =
-    EVENTS("event_told_cluster", "cluster IN (?6, iif(?3 = '', ?6, ''))");
+static const char of_few[] =
+    EVENTS("event_told_cluster", "cluster IN (SELECT value FROM json_each(?6) UNION ALL"
+                                 " SELECT '' WHERE ?3 <> '')");
 
 static enum cm_rc read_events(struct past_log *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    const char *cluster = past_log_cluster(l);
-    enum cm_rc rc = hub_db_query(l->read->db, &stmt, err, cluster[0] != '\0' ? of_cluster : of_all,
+    const char *few = l->few;
+    enum cm_rc rc = hub_db_query(l->read->db, &stmt, err, few[0] != '\0' ? of_few : of_all,
                                  "iititt", l->scope->when.at_ms, l->edge_ms, l->scope->select.app,
-                                 past_log_heard_by(l), asked_json(l), cluster);
+                                 past_log_heard_by(l), asked_json(l), few);
 
     return rc < 0 ? rc : read_rows(l, stmt, err);
 }

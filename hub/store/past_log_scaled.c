@@ -81,21 +81,22 @@ static void say(const struct past_log *l, struct past_action *action) {
     action->text = one ? cm_arena_strf(a, "%s: %s", action->key, words) : words;
 }
 
-// Of a cluster and of all there is an index each.
+// Of some clusters and of all there is an index each.
 #define SCALED(INDEX, WHERE)                                                                       \
     "SELECT app, key, actor, message, " EVENT_AT ", ifnull((SELECT number FROM past_cluster"       \
     " WHERE name = cluster), 0), number FROM event INDEXED BY " INDEX " WHERE " EVENT_IS_SCALED    \
     " AND " WHERE " AND " EVENT_AT " BETWEEN ?2 AND ?1 AND (?3 = '' OR app = ?3) AND at_ms <= ?4"  \
     " ORDER BY " EVENT_AT " DESC"
 static const char scaled_all[] = SCALED("event_scaled", "?5 = ''");
-static const char scaled_cluster[] = SCALED("event_scaled_cluster", "cluster = ?5");
+static const char scaled_few[] =
+    SCALED("event_scaled_cluster", "cluster IN (SELECT value FROM json_each(?5))");
 
 enum cm_rc past_log_scaled(struct past_log *l, struct cm_err *err) {
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
-    const char *cluster = past_log_cluster(l);
-    enum cm_rc rc = hub_db_query(
-        l->read->db, &stmt, err, cluster[0] != '\0' ? scaled_cluster : scaled_all, "iitit",
-        l->scope->when.at_ms, l->edge_ms, l->scope->select.app, past_log_heard_by(l), cluster);
+    const char *few = l->few;
+    enum cm_rc rc = hub_db_query(l->read->db, &stmt, err, few[0] != '\0' ? scaled_few : scaled_all,
+                                 "iitit", l->scope->when.at_ms, l->edge_ms, l->scope->select.app,
+                                 past_log_heard_by(l), few);
 
     rc = rc < 0 ? rc : read_rows(l, stmt, err);
     for (struct past_action *at = l->first; rc == CM_OK && at != NULL; at = at->older) {

@@ -1,12 +1,13 @@
 // past: how long questions about a year of a large fleet take.
 //
-// 10,000 clusters in ten groups and 20 Apps; each App is released once a week, to everybody within
-// half an hour; on one cluster in a hundred it fails at first and is put right a day later; on
-// another one somebody sets an image by hand, for a day. Every fourth App has a controller that
-// decides of each release on each cluster, and rejects those that fail; on one cluster in a
-// thousand somebody changes something of each release by hand. Written as the hub writes it
-// (hub/store/past.h), but many rows at a time, with a checkpoint of each App and axis every fourth
-// week. Prints the median and the slowest of each question.
+// 10,000 clusters in ten groups, ten of them in a small one besides, and 20 Apps; each App is
+// released once a week, to everybody within half an hour; on one cluster in a hundred it fails at
+// first and is put right a day later; on another one somebody sets an image by hand, for a day.
+// Every fourth App has a controller that decides of each release on each cluster, and rejects those
+// that fail; on one cluster in a thousand somebody changes something of each release by hand; of
+// every fourth App an autoscaler on each tenth cluster changes the replicas once a week. Written as
+// the hub writes it (hub/store/past.h), but many rows at a time, with a checkpoint of each App and
+// axis every fourth week. Prints the median and the slowest of each question.
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,7 @@ static void put_clusters(struct bench *b) {
     char name[16];
     char group[16];
 
+    run_sql(b, "INSERT INTO cluster_group VALUES ('small', 'f', 'g')");
     for (unsigned i = 0; i < b->clusters; i++) {
         (void)snprintf(name, sizeof(name), "c%05u", i);
         (void)snprintf(group, sizeof(group), "g%u", i % 10);
@@ -67,6 +69,8 @@ static void put_clusters(struct bench *b) {
             hub_db_run(b->db, &err, "INSERT INTO group_member VALUES (?1, ?2)", "tt", group, name),
             &err);
     }
+    run_sql(b, "INSERT INTO group_member SELECT 'small', name FROM past_cluster"
+               " WHERE number % 1000 = 10");
 }
 
 struct wave {
@@ -184,6 +188,19 @@ static void put_changes(struct bench *b, const struct wave *w, unsigned week) {
           &err);
 }
 
+static void put_scaled(struct bench *b, const struct wave *w) {
+    struct cm_err err;
+
+    check(hub_db_run(b->db, &err,
+                     "INSERT INTO event (at_ms, happened_ms, kind, cluster, app, key, revision,"
+                     " actor, message) SELECT ?2 + number * 180, 0, 'app.scaled', name, ?1,"
+                     " 'Deployment.apps/prod/' || ?1, '', 'kube-controller-manager', '3 to 9"
+                     " replicas (at least 3, at most 9; changes: 4 within 280 s)'"
+                     " FROM past_cluster WHERE number % 10 = 0",
+                     "ti", w->app, w->at_ms),
+          &err);
+}
+
 static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms) {
     char name[16];
 
@@ -195,6 +212,9 @@ static void release(struct bench *b, unsigned app, unsigned week, int64_t at_ms)
         put_decisions(b, &w, week);
     }
     put_changes(b, &w, week);
+    if (app % 4 == 1) {
+        put_scaled(b, &w);
+    }
     w.axis = HUB_PAST_ACTUAL;
     w.at_ms += MINUTE_MS;
     put_wave(b, &w);
@@ -292,6 +312,15 @@ static void ask_all(struct bench *b) {
             (struct hub_past_ask){.select = "", .kind = "rejected"});
     measure(b, "log, what was changed by hand", hub_past_log,
             (struct hub_past_ask){.select = "", .kind = "drifted"});
+    measure(b, "log, a small group", hub_past_log, (struct hub_past_ask){.select = "small"});
+    measure(b, "log, a small group, what was rejected", hub_past_log,
+            (struct hub_past_ask){.select = "small", .kind = "rejected"});
+    measure(b, "log, a small group, what was changed by hand", hub_past_log,
+            (struct hub_past_ask){.select = "small", .kind = "drifted"});
+    measure(b, "log, a small group, what was scaled", hub_past_log,
+            (struct hub_past_ask){.select = "small", .kind = "scaled"});
+    measure(b, "log, a group, what was scaled", hub_past_log,
+            (struct hub_past_ask){.select = "g9", .kind = "scaled"});
     measure(b, "why, half a year ago", hub_past_why,
             (struct hub_past_ask){.select = "c00017:app-04@{6.months.ago}"});
     measure(b, "where, an image, now", hub_past_where,

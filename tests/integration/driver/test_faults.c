@@ -1773,8 +1773,8 @@ static void a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again(vo
 
 // ---- What people have added
 
-#define CFG_PATCH "PATCH /api/v1/namespaces/shop/configmaps/a?fieldManager=holdfast"
-#define CFG_TAKE CFG_PATCH "\n"
+#define CFG_APPLY "PATCH /api/v1/namespaces/shop/configmaps/a?fieldManager=holdfast"
+#define CFG_TAKE CFG_APPLY "\n"
 #define NOTE_TAKEN                                                                                 \
     "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"21\"},"                  \
     "{\"op\":\"remove\",\"path\":\"/metadata/annotations/e.org~1note\"}]"
@@ -1823,25 +1823,25 @@ static void what_people_have_added_is_taken_away_before_the_apply(void **state) 
     struct fixture *f = *state;
     CM_AUTOFREE char *live = have_noted(f);
     CM_AUTOFREE char *without = config_at(f, 22, "red");
-    size_t before = fake_api_count(f->api, CFG_PATCH);
+    size_t before = fake_api_count(f->api, CFG_APPLY);
 
     fake_api_answer(f->api, CFG_TAKE, 0, 200, without);
     fake_api_answer(f->api, CFG_TAKE, 1, 422, "{}"); // it was changed since it was looked at
     apply_over(f, (struct agent_sparing){.takes_added = true});
     assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 2);
-    assert_int_equal(fake_api_count(f->api, CFG_PATCH), before + 3);
+    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 3);
     assert_int_equal(f->drift_count, 0);
 }
 
 static void what_cannot_be_taken_away_keeps_nothing_from_being_applied(void **state) {
     struct fixture *f = *state;
     CM_AUTOFREE char *live = have_noted(f);
-    size_t before = fake_api_count(f->api, CFG_PATCH);
+    size_t before = fake_api_count(f->api, CFG_APPLY);
 
     fake_api_answer(f->api, CFG_TAKE, 0, 422, "{}");
     apply_over(f, (struct agent_sparing){.takes_added = true});
     assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 5);
-    assert_int_equal(fake_api_count(f->api, CFG_PATCH), before + 6);
+    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 6);
 }
 
 // see_noted has the driver look anew, as it does after an apply.

@@ -1116,6 +1116,29 @@ static void what_happened_on_one_cluster_is_in_its_log_behind_all_others(void **
                 "drifted web a: k: x c");
 }
 
+static void of_few_clusters_the_log_has_all_behind_those_of_others(void **state) {
+    static const char *const kinds[] = {"scaled", "drifted"};
+    const struct told scaled = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
+    const struct told changed = {"drift.found", "a", "web", "k", "a", "x"};
+    const struct told others[] = {{"app.scaled", "b", "web", KEY, CONTROLLER, UP},
+                                  {"drift.found", "b", "web", "k", "a", "x"}};
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    run_sql(*state, "INSERT INTO cluster_group VALUES ('few', 'fleet', 'p')");
+    run_sql(*state, "INSERT INTO group_member VALUES ('few', 'a'), ('few', 'c')");
+    tell(*state, &scaled, 0, NOW_MS - 2 * HOUR_MS);
+    tell(*state, &changed, 0, NOW_MS - 2 * HOUR_MS);
+    for (size_t i = 0; i < 2; i++) {
+        const struct hub_past_ask what = {.select = "few", .kind = kinds[i]};
+
+        tell_often(*state, &others[i], NOW_MS - HOUR_MS, 100001);
+        assert_told(state, &what,
+                    i == 0 ? "scaled web kube-control: 3 to 12 (HorizontalPodAutoscaler web) a"
+                           : "drifted web a: k: x a");
+        assert_false(cm_json_true(cm_json_get(ask(state, a, hub_past_log, &what), "more")));
+    }
+}
+
 static void what_scaled_on_one_cluster_is_in_its_log_behind_all_others(void **state) {
     const struct told one = {"app.scaled", "a", "web", KEY, CONTROLLER, UP};
     const struct told often = {"app.scaled", "b", "web", KEY, CONTROLLER, UP};
@@ -1396,6 +1419,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_change_that_was_told_late_is_not_in_the_log_of_what_was_known),
     TEST(of_one_kind_all_is_in_the_log_behind_ever_so_much_else),
     TEST(what_happened_on_one_cluster_is_in_its_log_behind_all_others),
+    TEST(of_few_clusters_the_log_has_all_behind_those_of_others),
     TEST(what_scaled_on_one_cluster_is_in_its_log_behind_all_others),
     TEST(of_ever_so_much_the_log_says_that_there_is_more),
     TEST(why_says_what_holds_keep_out_by_whom_and_with_what_proof),
