@@ -110,7 +110,7 @@ static void send_answer(int fd, int status, const char *body) {
     send_all(fd, body, strlen(body));
 }
 
-// stream keeps a watch open and sends what events come from now on.
+// stream keeps a watch open and sends what events come from now on, all that came before its end.
 static void stream(struct connection *c, const char *request) {
     static const char head[] = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
                                "Connection: close\r\n\r\n";
@@ -118,7 +118,7 @@ static void stream(struct connection *c, const char *request) {
 
     send_all(c->fd, head, sizeof(head) - 1);
     (void)pthread_mutex_lock(&api->lock);
-    while (!api->stopping && api->ends == c->ends) {
+    while (!api->stopping) {
         for (; c->next_event < api->event_count; c->next_event++) {
             const struct event *e = &api->events[c->next_event];
 
@@ -126,6 +126,9 @@ static void stream(struct connection *c, const char *request) {
                 send_all(c->fd, e->line, strlen(e->line));
                 send_all(c->fd, "\n", 1);
             }
+        }
+        if (api->ends != c->ends) {
+            break;
         }
         (void)pthread_cond_wait(&api->changed, &api->lock);
     }

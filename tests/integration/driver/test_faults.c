@@ -43,6 +43,7 @@ struct fixture {
     bool done; // an apply, a removal or a recovery
     struct cm_err error;
     char note[AGENT_NOTE_MAX + 1];
+    size_t ready;             // how often something was said to be
     enum agent_health health; // told last
     bool told;                // anything
     bool ended;
@@ -307,8 +308,21 @@ static int tear_down(void **state) {
 }
 
 static void on_ready(void *ctx, const char *key) {
-    (void)ctx;
-    (void)key;
+    struct fixture *f = ctx;
+
+    assert_non_null(key);
+    f->ready++;
+}
+
+static bool is_ready(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return f->ready >= f->number;
+}
+
+static bool is_ready_by_now(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return is_ready(ctx);
 }
 
 static const struct cm_spare_rule *on_rules(void *ctx, const char *key, size_t *count) {
@@ -554,6 +568,69 @@ static void what_is_changed_by_hand_right_after_an_apply_is_seen(void **state) {
 
     overtake_config(f, "green");
     assert_true(turn_until(f->loop, has_drifted, f));
+}
+
+// ---- What is not there yet
+
+#define NAMESPACES "GET /api/v1/namespaces?"
+#define DEFINITIONS "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions?"
+
+// lack applies what the server has no place for, and waits until the place is watched for.
+static void lack(struct fixture *f, const char *key, const char *json, const char *places) {
+    CM_AUTOFREE char *page = cm_strf("%slimit=1", places);
+    CM_AUTOFREE char *watch = cm_strf("%swatch=1", places);
+    struct agent_object object = {.app = "shop", .key = key, .default_namespace = "shop"};
+
+    fake_api_answer(f->api, page, 0, 200,
+                    "{\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\"10\"},\"items\":[]}");
+    start(f);
+    f->desired = cm_buf_copy(json, strlen(json));
+    object.bytes = f->desired;
+    f->driver->ops->apply(f->driver, &object, on_applied, f);
+    assert_true(turn_until(f->loop, is_done, f));
+    assert_int_equal(f->error.code, CM_EBUSY);
+    wait_asked(f, watch, 1);
+}
+
+// The driver tries nothing again by itself: who waits is told, by the event alone.
+static void who_waits_for_a_namespace_is_told_when_it_comes(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, CFG_PATCH, 0, 404,
+                    "{\"kind\":\"Status\",\"code\":404,\"reason\":\"NotFound\",\"details\":{"
+                    "\"kind\":\"namespaces\",\"name\":\"shop\"}}");
+    lack(f, CFG, CFG_JSON, NAMESPACES);
+    f->number = f->ready + 1;
+    fake_api_event(f->api, "/api/v1/namespaces?watch=1",
+                   "{\"type\":\"ADDED\",\"object\":{\"apiVersion\":\"v1\",\"kind\":\"Namespace\","
+                   "\"metadata\":{\"name\":\"shop\",\"resourceVersion\":\"30\"}}}");
+    assert_true(turn_until(f->loop, is_ready, f)); // the clock stands still
+}
+
+#define KINDS(more)                                                                                \
+    "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[{\"metadata\":{\"name\":"                      \
+    "\"apiextensions.k8s.io\"},\"versions\":[{\"version\":\"v1\",\"resources\":[{\"resource\":"    \
+    "\"customresourcedefinitions\",\"responseKind\":{\"kind\":\"CustomResourceDefinition\"},"      \
+    "\"scope\":\"Cluster\",\"verbs\":[\"list\",\"watch\"]}]}]}" more "]}"
+#define GEARS                                                                                      \
+    ",{\"metadata\":{\"name\":\"example.com\"},\"versions\":[{\"version\":\"v1\",\"resources\":"   \
+    "[{\"resource\":\"gears\",\"responseKind\":{\"kind\":\"Gear\"},\"scope\":\"Namespaced\","      \
+    "\"verbs\":[\"list\",\"watch\"]}]}]}"
+
+static void who_waits_for_a_kind_is_told_when_it_comes(void **state) {
+    struct fixture *f = *state;
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, KINDS(""));
+    lack(f, GEAR, GEAR_JSON, DEFINITIONS);
+    let_pass(f, MINUTE_MS / 2);
+    assert_int_equal(f->ready, 0);
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, KINDS(GEARS));
+    f->number = 1;
+    fake_api_event(f->api, "customresourcedefinitions?watch=1",
+                   "{\"type\":\"ADDED\",\"object\":{\"apiVersion\":\"apiextensions.k8s.io/v1\","
+                   "\"kind\":\"CustomResourceDefinition\",\"metadata\":{\"name\":"
+                   "\"gears.example.com\",\"resourceVersion\":\"30\"}}}");
+    assert_true(turn_until(f->loop, is_ready_by_now, f));
 }
 
 // ---- Lists and watches
@@ -2891,6 +2968,8 @@ static const struct CMUnitTest tests[] = {
     TEST(what_is_left_there_is_not_asked_for_again_and_again),
     TEST(an_apply_that_a_status_overtook_costs_no_look),
     TEST(what_is_changed_by_hand_right_after_an_apply_is_seen),
+    TEST(who_waits_for_a_namespace_is_told_when_it_comes),
+    TEST(who_waits_for_a_kind_is_told_when_it_comes),
     TEST(a_watch_that_is_refused_goes_on_from_a_new_list),
     TEST(a_place_that_is_forgotten_at_once_is_asked_for_with_pauses),
     TEST(a_page_that_is_too_large_is_halved),

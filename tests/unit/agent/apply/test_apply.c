@@ -930,6 +930,23 @@ static void a_pause_that_the_target_asks_for_is_kept(void **state) {
     }
 }
 
+// However long its pause is: what it waits for has come.
+static void what_waits_is_tried_as_soon_as_it_is_said_to_be_ready(void **state) {
+    const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
+    struct fixture *f = *state;
+
+    set(f, &app, 1, 1, NULL);
+    wait_pending(f, CFG);
+    assert_true(fake_fail_busy(f->fake, CFG, 3600000));
+    assert_true(turn_until(f->loop, shop_has_failed, f));
+    agent_apply_ready(f->apply, WEB); // nobody's
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    agent_apply_ready(f->apply, CFG); // the clock stands still
+    let(f, CFG);
+    assert_true(turn_until(f->loop, shop_is_applied, f));
+}
+
 static void pauses_grow_to_a_minute_and_differ(void **state) {
     const struct test_app app = {.name = "shop", .objects = objects, .object_count = 1};
     struct fixture *f = *state;
@@ -2244,6 +2261,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_fails_is_tried_again_after_a_pause),
     TEST(what_may_have_come_though_it_failed_is_applied_when_git_goes_back),
     TEST(a_pause_that_the_target_asks_for_is_kept),
+    TEST(what_waits_is_tried_as_soon_as_it_is_said_to_be_ready),
     TEST(pauses_grow_to_a_minute_and_differ),
     TEST(what_the_target_refuses_is_tried_every_five_minutes),
     TEST(a_failure_stops_the_stages_behind_it_only),
