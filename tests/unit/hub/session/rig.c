@@ -669,8 +669,11 @@ struct peer *rig_connect(struct rig *r, const char *cluster, const char *id) {
 void rig_send(struct peer *p, uint16_t type, const ProtobufCMessage *m) {
     CM_CLEANUP(cm_buf_unrefp) struct cm_buf *payload = wire_pack(m);
     struct cm_err err;
+    enum cm_rc rc = p->conn == NULL ? CM_ECANCELED : cm_net_send(p->conn, type, 0, payload, &err);
 
-    check(cm_net_send(p->conn, type, 0, payload, &err), &err);
+    if (rc != CM_ECANCELED) { // the hub may have turned it away already
+        check(rc, &err);
+    }
 }
 
 static Holdfast__V1__Hello hello_speaking(const struct peer *p, uint32_t min, uint32_t max) {
