@@ -163,33 +163,37 @@ static void refuse(struct kube_tags *t) {
 
 static void ask(struct kube_tags *t, const char *token);
 
+static void read_page(struct kube_tags *t, const struct kube_answer *answer) {
+    const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
+
+    kube_digests_read(t->tags, answer->json, t->ended, &t->found);
+    t->page = kube_page_next(t->page, answer);
+    if (more == NULL || more[0] == '\0') {
+        end_look(t, true);
+    } else if (++t->pages < PAGES_MAX) {
+        ask(t, more);
+    } else {
+        t->found.more = true;
+        end_look(t, true);
+    }
+}
+
 static void on_page(void *ctx, const struct kube_answer *answer) {
     struct kube_tags *t = ctx;
+    bool over = t->entry == NULL || t->k->stopping;
+    bool large = kube_answer_too_large(answer) && t->page > 1 && ++t->pages < PAGES_MAX;
 
     t->call = NULL;
-    if (t->entry == NULL || t->k->stopping) {
-        end_look(t, false);
-    } else if (answer->status == 403) {
+    if (!over && answer->status == 403) {
         refuse(t);
-    } else if (kube_answer_too_large(answer) && t->page > 1) {
+    } else if (!over && large) {
         t->page /= 2;
         kube_digests_done(&t->found);
         ask(t, "");
-    } else if (!kube_answer_ok(answer) || answer->json == NULL) {
+    } else if (over || !kube_answer_ok(answer) || answer->json == NULL) {
         end_look(t, false);
     } else {
-        const char *more = cm_json_string(cm_json_path(answer->json, "metadata", "continue", NULL));
-
-        kube_digests_read(t->tags, answer->json, t->ended, &t->found);
-        t->page = kube_page_next(t->page, answer);
-        if (more == NULL || more[0] == '\0') {
-            end_look(t, true);
-        } else if (++t->pages < PAGES_MAX) {
-            ask(t, more);
-        } else {
-            t->found.more = true;
-            end_look(t, true);
-        }
+        read_page(t, answer);
     }
 }
 
