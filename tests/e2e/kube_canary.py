@@ -431,7 +431,6 @@ class Canaries(KubeStory):
         shutil.rmtree(self.agent.data)
         type(self).agent = self.make_agent(again=True)
         self.agent.start()
-        self.wait_canary("web", phase="Initialized")
         wait_for(lambda: self.started() == [*before, fifth], CANARY_SECONDS, "its canary to begin", 0.2)
         self.assertEqual(self.image("web-primary"), "test/web:4")
         first, second = sorted((item["metadata"]["annotations"]["deployment.kubernetes.io/revision"],
