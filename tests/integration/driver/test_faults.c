@@ -2253,7 +2253,7 @@ static void what_another_version_does_not_have_or_went_with_its_kind_is_lost(voi
 #define DEFINITIONS                                                                                \
     OFFERED("apiextensions.k8s.io", "v1",                                                          \
             RESOURCE("CustomResourceDefinition", "customresourcedefinitions"))
-#define KINDS(...) "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" __VA_ARGS__ "]}"
+#define ALL_KINDS(...) "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" __VA_ARGS__ "]}"
 #define DEFINITIONS_WATCH "GET /apis/apiextensions.k8s.io/v1/customresourcedefinitions?watch=1"
 
 static bool are_canaries_listed(void *ctx) {
@@ -2280,8 +2280,8 @@ static void
 a_kind_of_workloads_that_comes_later_is_surveyed_when_its_definition_is_seen(void **state) {
     struct fixture *f = *state;
 
-    survey_without_canaries(f, KINDS(DEPLOYMENTS "," DEFINITIONS),
-                            KINDS(DEPLOYMENTS "," DEFINITIONS "," CANARIES));
+    survey_without_canaries(f, ALL_KINDS(DEPLOYMENTS "," DEFINITIONS),
+                            ALL_KINDS(DEPLOYMENTS "," DEFINITIONS "," CANARIES));
     let_pass(f, 7 * (int64_t)MINUTE_MS);
     assert_int_equal(fake_api_count(f->api, ALL_CANARIES), 0); // nothing asks while it is watched
     fake_api_event(f->api, DEFINITIONS_WATCH,
@@ -2293,7 +2293,7 @@ a_kind_of_workloads_that_comes_later_is_surveyed_when_its_definition_is_seen(voi
 static void a_kind_of_workloads_is_asked_for_where_definitions_cannot_be_watched(void **state) {
     struct fixture *f = *state;
 
-    survey_without_canaries(f, KINDS(DEPLOYMENTS), KINDS(DEPLOYMENTS "," CANARIES));
+    survey_without_canaries(f, ALL_KINDS(DEPLOYMENTS), KINDS(DEPLOYMENTS "," CANARIES));
     let_pass(f, 7 * (int64_t)MINUTE_MS);
     assert_true(turn_until(f->loop, are_canaries_listed, f));
 }
