@@ -8,7 +8,7 @@
 
 enum {
     DEPTH_MAX = 4,
-    FIELDS_MAX = 24, // of one message type
+    FIELDS_MAX = 32, // of one message type
     VARINT_MAX = 10,
     PREFIX_MAX = 5, // bytes of a tag or a length, as protobuf-c reads them
 };

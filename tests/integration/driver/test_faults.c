@@ -2250,7 +2250,7 @@ static void what_another_version_does_not_have_or_went_with_its_kind_is_lost(voi
     assert_true(turn_until(f->loop, are_two_lost, f));
 }
 
-#define DEFINITIONS                                                                                \
+#define OF_DEFINITIONS                                                                                \
     OFFERED("apiextensions.k8s.io", "v1",                                                          \
             RESOURCE("CustomResourceDefinition", "customresourcedefinitions"))
 #define ALL_KINDS(...) "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" __VA_ARGS__ "]}"
@@ -2280,8 +2280,8 @@ static void
 a_kind_of_workloads_that_comes_later_is_surveyed_when_its_definition_is_seen(void **state) {
     struct fixture *f = *state;
 
-    survey_without_canaries(f, ALL_KINDS(DEPLOYMENTS "," DEFINITIONS),
-                            ALL_KINDS(DEPLOYMENTS "," DEFINITIONS "," CANARIES));
+    survey_without_canaries(f, ALL_KINDS(DEPLOYMENTS "," OF_DEFINITIONS),
+                            ALL_KINDS(DEPLOYMENTS "," OF_DEFINITIONS "," CANARIES));
     let_pass(f, 7 * (int64_t)MINUTE_MS);
     assert_int_equal(fake_api_count(f->api, ALL_CANARIES), 0); // nothing asks while it is watched
     fake_api_event(f->api, DEFINITIONS_WATCH,
