@@ -23,7 +23,7 @@ static const char *const rows[] = {
     "INSERT INTO cluster VALUES ('a', '{\"env\":\"prod\"}', 0, 'r', 'c'), ('b', '{}', 1, 'r', 'c')",
     "INSERT INTO cluster_group VALUES ('g', 'r', 'g')",
     "INSERT INTO group_member VALUES ('g', 'a')",
-    "INSERT INTO app VALUES ('w', 'r', 'w', 'w', 'report', 1, 0, '[]', 0, 0, '')",
+    "INSERT INTO app VALUES ('w', 'r', 'w', 'w', 'report', 1, 0, '[]', 0, 0, '', 0)",
     "INSERT INTO pair VALUES ('a', 'w', x'b1', 'r', 'abcdef01', 5, 3, 0, 0, '', ''),"
     " ('b', 'w', x'b1', 'r', 'abcdef01', 4, 3, 0, 0, '', '')",
     "INSERT INTO event (at_ms, kind, cluster, app, key, revision, actor, message) VALUES"

@@ -2250,7 +2250,7 @@ static void what_another_version_does_not_have_or_went_with_its_kind_is_lost(voi
     assert_true(turn_until(f->loop, are_two_lost, f));
 }
 
-#define OF_DEFINITIONS                                                                                \
+#define OF_DEFINITIONS                                                                             \
     OFFERED("apiextensions.k8s.io", "v1",                                                          \
             RESOURCE("CustomResourceDefinition", "customresourcedefinitions"))
 #define ALL_KINDS(...) "{\"kind\":\"APIGroupDiscoveryList\",\"items\":[" __VA_ARGS__ "]}"

@@ -800,7 +800,7 @@ static void migrate(struct history *h) {
         "past_cluster_put",  "past_value_put",    "past_image_put",   "past_checkpoint_put",
         "past_decision_put", "past_decision_set", "past_verdict_put", "past_proven_put",
         "past_proven_set",   "past_freeze_put",   "past_freeze_set",  "past_frozen_put",
-        "past_frozen_set",   "decision_proof"};
+        "past_frozen_set",   "decision_proof",    "drift_set"};
     static const char *const indexes[] = {"decision_held", "past_change_desired", "decision_weight",
                                           "event_told", "event_hold"};
 
