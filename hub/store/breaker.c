@@ -4,7 +4,8 @@
 #include "hub/store/db.h"
 
 #define APPLIED "3"
-#define SAME "3" // HUB_SETTLED_SAME
+#define NEVER "2" // HUB_SETTLED_NEVER
+#define SAME "3"  // HUB_SETTLED_SAME
 
 enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
                             void (*visit)(void *ctx, const struct hub_breaker_row *row), void *ctx,
@@ -23,7 +24,8 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
         // a release that came up after all, before Git held it, was never kept out
         " WHERE d.provisional = 1 AND d.verdict <> 'promoted' AND NOT (d.verdict = 'timed_out'"
         " AND d.written = 0 AND d.retried = 1) AND d.settled <> " SAME " AND d.seen_ms > ?1"
-        // and what is only told is not, either
+        // and what is only told is not, either, nor what somebody undid and that is no decision
+        " AND NOT (d.verdict = 'undone' AND d.settled = " NEVER ")"
         " AND NOT (d.verdict <> 'timed_out' AND EXISTS (SELECT 1 FROM app_group g WHERE"
         " g.app = d.app AND g.on_reject = 'report'))"
         " AND d.seen_ms > ifnull(every.at_ms, 0)"

@@ -136,6 +136,20 @@ static void a_canary_of_good_on_good_is_no_bad_release(void **state) {
     assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
 }
 
+static void what_somebody_undid_counts_only_if_it_is_held(void **state) {
+    struct fixture *f = *state;
+
+    reject_three(f, "a");
+    land(f);
+    desk_run(f->rig->desk, "UPDATE decision SET verdict = 'undone', settled = 2 WHERE bad_revision"
+                           " = 'v3'");
+    look(f);
+    assert_int_equal(desk_count(f->rig->desk, FROZEN), 0);
+    desk_run(f->rig->desk, "UPDATE decision SET settled = 1");
+    look(f);
+    freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
+}
+
 static void what_is_only_told_is_not_kept_out(void **state) {
     struct fixture *f = *state;
 
@@ -323,6 +337,7 @@ int main(int argc, char **argv) {
     const struct CMUnitTest tests[] = {
         TEST(as_many_as_may_be_freeze_nothing),
         TEST(a_canary_of_good_on_good_is_no_bad_release),
+        TEST(what_somebody_undid_counts_only_if_it_is_held),
         TEST(what_is_only_told_is_not_kept_out),
         TEST(one_more_freezes_the_app_there_and_says_so_once),
         TEST(two_clusters_freeze_it_everywhere_at_once),
