@@ -12,7 +12,7 @@ from support.agent import Agent  # noqa: E402
 from support.gitrepo import GitRepo  # noqa: E402
 from support.hub import Hub, program  # noqa: E402
 from support.kubeclient import APPLY  # noqa: E402
-from support.process import wait_for  # noqa: E402
+from support.process import PATIENCE, wait_for  # noqa: E402
 
 EXAMPLE = pathlib.Path(__file__).resolve().parents[2] / "deploy" / "examples" / "fleet"
 PRODUCTION = "eu-west-01"
@@ -52,7 +52,8 @@ class ExampleFleet(story.Story):
         admin.request("PATCH", f"{admin.path_of(item)}?{CHECK}", item, APPLY)
 
     def test_1_a_production_cluster_becomes_healthy(self):
-        self.hub.run("wait", "--cluster", PRODUCTION, "--timeout", "90s", timeout=100)
+        self.hub.run("wait", "--cluster", PRODUCTION, "--timeout", f"{90 * PATIENCE}s",
+                     timeout=100 * PATIENCE)
         rows = self.hub.get("status", "--cluster", PRODUCTION)
         self.assertEqual({row["health"] for row in rows}, {"healthy"})
         self.assertGreaterEqual(len(rows), 6)

@@ -70,7 +70,7 @@ class Observe(KubeStory):
     def state(self, *words):
         """What Git says of the state repository; "" for nothing."""
         return subprocess.run(["git", "-C", self.hub.data / "data" / "state.git", *words],
-                              capture_output=True, text=True, timeout=30, check=False).stdout
+                              capture_output=True, text=True, timeout=60, check=False).stdout
 
     def state_file(self, key, cluster=CLUSTER, group=FOUND):
         """What the branch `actual` has of an object; "" for nothing."""

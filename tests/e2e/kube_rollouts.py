@@ -14,6 +14,8 @@ from support.kubestory import CLUSTER, SOON, KubeStory, files  # noqa: E402
 from support.process import wait_for  # noqa: E402
 from support.wins import row  # noqa: E402
 
+CONTROLLER = "rollouts-controller"
+AGAIN = 10  # seconds until what its controller may have missed is said again
 ABORTED_BY = f"{rollouts.PLUGIN} (claimed)"
 BLUE_GREEN = {"blueGreen": {"activeService": "shop", "previewService": "shop-preview",
                             "autoPromotionEnabled": False}}
@@ -42,6 +44,13 @@ def routed(version, attempts=1):
 def referred(version):
     return files("referred", m.deployment("referred", f"test/referred:{version}", replicas=0),
                  rollouts.referring("referred", rollouts.CANARY), namespace="default")
+
+
+def quick(image, **spec):
+    """One whose releases are late after seconds, and that goes back to what was promoted at once."""
+    item = rollouts.rollout("quick", image, rollouts.CANARY)
+    item["spec"].update(progressDeadlineSeconds=3, rollbackWindow={"revisions": 3})
+    return files("quick", item, namespace="default", **spec)
 
 
 def moved():
@@ -77,7 +86,7 @@ class RealRollouts(KubeStory):
             item = self.rollout(name)
             status = item.get("status", {})
             if status.get("observedGeneration") != str(item["metadata"]["generation"]):
-                if time.monotonic() - shown > 2:
+                if time.monotonic() - shown > AGAIN:
                     shown = time.monotonic()
                     self.plugin.show_again(name)
                 raise AssertionError(status)
@@ -114,7 +123,7 @@ class RealRollouts(KubeStory):
         """Aborts, again if its controller missed it; returns when it did last."""
         def is_so():
             nonlocal asked
-            if time.monotonic() - asked > 3:
+            if time.monotonic() - asked > AGAIN:
                 asked = time.monotonic()
                 self.plugin.abort(name)
             return condition()
@@ -291,6 +300,44 @@ class RealRollouts(KubeStory):
         wait_for(lambda: image() == "test/referred:1", SOON, "the template of before", 0.1)
         wait_for_phase("Healthy")
         self.assertEqual((self.pods_of("test/referred:1"), self.pods_of("test/referred:2")), (2, 0))
+
+    def test_a_b_what_is_late_and_not_aborted_is_told_and_kept_nowhere(self):
+        type(self).quick = self.deliver(quick("test/quick:1"))
+        self.wait_event("release.promoted", app="quick", revision=self.quick)
+        late = self.commit(quick("test/never-ready:2"))
+        told = self.wait_event("release.timed_out", app="quick", revision=late)
+        self.assertEqual((told["key"], told["actor"]), ("Rollout.argoproj.io/default/quick", CONTROLLER))
+        status = self.rollout("quick")["status"]
+        self.assertNotEqual(status["stableRS"], status["currentPodHash"])
+        self.assertFalse(status.get("abort"))
+        self.assertEqual(self.events("release.rejected", app="quick"), [])
+        self.assertEqual([path for path in self.holds() if "/quick/" in path], [])
+
+    def test_a_c_to_go_back_in_git_within_its_window_is_promoted_without_a_canary(self):
+        third = self.commit(quick("test/quick:3"))
+        self.wait_phase("quick", "Paused", "test/quick:3")
+        self.wait_event("release.waiting", app="quick", revision=third)
+        self.promote("quick", third)
+        type(self).template = self.rollout("quick")["spec"]["template"]
+        back = self.commit(quick("test/quick:1"))
+        wait_for(lambda: len(self.events("release.promoted", app="quick", revision=self.quick)) == 2, SOON,
+                 "the release that it was to be promoted once more", 0.1)
+        self.wait_phase("quick", "Healthy", "test/quick:1")
+        self.assertEqual(self.events("release.waiting", app="quick", revision=back), [])
+        self.assertEqual(self.events("release.undone", app="quick"), [])
+        self.assertEqual([path for path in self.holds() if "/quick/" in path], [])
+
+    @row(26, "says `undo: hold`")
+    def test_a_d_what_people_undo_is_held_where_the_app_says_so(self):
+        self.deliver(quick("test/quick:1", undo="hold", drift="correct"))
+        self.plugin.undo("quick", self.template)
+        path, = wait_for(lambda: [path for path in self.holds() if "/quick/" in path], SOON, "the Hold in Git", 0.2)
+        self.assertRegex(path, r"^holds/quick/1-\w+\.yaml$")
+        self.assertEqual(self.proof(), "same (real)")
+        said = self.repo.git("log", "-1", "--format=%an|%s", "origin/main")
+        self.assertEqual(said.strip(), f"{ABORTED_BY}|hold(quick): 3 on 1 cluster, undone by hand from 1")
+        self.wait_phase("quick", "Paused", "test/quick:3")  # for its controller it is a release
+        wait_for(lambda: not [key for key, _ in self.drift() if "quick" in key], SOON, "no drift", 0.2)
 
     def test_b_what_a_rollout_left_with_no_replicas_has_them_again_though_an_autoscaler_has_them(self):
         def replicas():
