@@ -203,7 +203,8 @@ struct agent_health_options {
 // What a controller did with a release of a workload.
 enum agent_verdict {
     AGENT_VERDICT_STARTED,
-    AGENT_VERDICT_WEIGHT, // another share of the traffic goes to it
+    AGENT_VERDICT_WEIGHT, // another share of the traffic goes to it; without one `text` says how
+                          // far it is
     AGENT_VERDICT_PROMOTED,
     AGENT_VERDICT_REJECTED,        // what ran before runs again
     AGENT_VERDICT_CONFIG_REJECTED, // as that, but all that was new is configuration

@@ -27,6 +27,7 @@ struct kube_rollout_seen {
     bool known;
     bool running; // a release was on its way
     int weight;
+    int64_t iteration;   // of an analysis that has such
     int64_t edge_ms;     // when it came to an end last; 0: not known
     int64_t undone_ms;   // when somebody did something by hand
     int64_t waits_ms;    // since when its controller waits for somebody; 0: it does not

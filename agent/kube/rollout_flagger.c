@@ -10,7 +10,8 @@
 // canary: that release is live, not rolled back. Of the condition `Promoted` the transition time is
 // that of the edge, and the time of its update that of the phase; status.lastTransitionTime changes
 // with every write. What is installed first (Initialized) is promoted: it is what runs. A Canary
-// waits where a webhook of the kind that gates its start, or its promotion, does not allow that.
+// waits where a webhook of the kind that gates its start, or its promotion, does not allow that. Of
+// A/B tests and blue-green releases canaryWeight says nothing before their end, but iterations do.
 #include <string.h>
 
 #include "agent/kube/object.h"
@@ -28,6 +29,8 @@ struct status {
     const char *promoted;
     const char *token;
     int weight;
+    int64_t iteration;  // of an A/B test or a blue-green release, which are told by these
+    int64_t iterations; // that there will be; 0: it goes by shares of the traffic
     const struct cm_json *condition;
 };
 
@@ -75,6 +78,8 @@ static struct status status_of(struct cm_arena *a, const struct cm_json *canary)
 
     out.token = token_of(a, out.applied, s);
     out.weight = weight < 0 || weight > ALL_OF_IT ? 0 : (int)weight;
+    out.iteration = cm_json_int(cm_json_get(s, "iterations"), 0);
+    out.iterations = cm_json_int(cm_json_path(canary, "spec", "analysis", "iterations", NULL), 0);
     return out;
 }
 
@@ -174,6 +179,19 @@ static void wait(struct cm_arena *a, const struct cm_json *canary, const struct 
                       words[0] == '\0' ? s->phase : words, hook, hook[0] == '\0' ? "" : " ", gate);
 }
 
+static int64_t written_ms(const struct cm_json *canary) {
+    return kube_rollout_time(cm_json_get(canary, "status"), "lastTransitionTime");
+}
+
+// step tells how far it is. Flagger gives it a share only at the end, or none.
+static void step(struct cm_arena *a, const struct cm_json *canary, const struct status *s,
+                 struct kube_rollout *out) {
+    decide(out, canary, s, AGENT_VERDICT_WEIGHT, written_ms(canary));
+    out->decision.weight = s->weight > 0 ? s->weight : -1;
+    out->decision.text = cm_arena_strf(a, "iteration %lld of %lld", (long long)s->iteration,
+                                       (long long)s->iterations);
+}
+
 static void go_on(struct cm_arena *a, const struct cm_json *canary, const struct status *s,
                   int64_t edge_ms, struct kube_rollout_seen *seen, struct kube_rollout *out) {
     int64_t updated_ms = kube_rollout_time(s->condition, "lastUpdateTime");
@@ -189,11 +207,10 @@ static void go_on(struct cm_arena *a, const struct cm_json *canary, const struct
 
         decide(out, canary, s, AGENT_VERDICT_STARTED, waited ? phase_ms : edge_ms);
         seen->waits_ms = 0;
+    } else if (!waits && s->iterations > 0 && s->iteration != seen->iteration) {
+        step(a, canary, s, out);
     } else if (!waits && s->weight != seen->weight) {
-        const struct cm_json *status = cm_json_get(canary, "status");
-
-        decide(out, canary, s, AGENT_VERDICT_WEIGHT,
-               kube_rollout_time(status, "lastTransitionTime"));
+        decide(out, canary, s, AGENT_VERDICT_WEIGHT, written_ms(canary));
     }
 }
 
@@ -219,5 +236,6 @@ void kube_rollout_flagger(struct cm_arena *a, const struct cm_json *canary,
     seen->known = true;
     seen->running = running;
     seen->weight = s.weight;
+    seen->iteration = s.iteration;
     seen->token = kube_rollout_print(s.token);
 }

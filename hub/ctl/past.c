@@ -196,10 +196,10 @@ static const char *frozen_words(struct ctl *c, const struct cm_json *item) {
     return words;
 }
 
-// "canary 20 %" while a controller shifts traffic to a release.
+// "canary 20 %" while a controller shifts traffic to a release, or how far one is that shifts none.
 static const char *weight_words(struct ctl *c, const struct cm_json *item) {
     return cm_json_get(item, "weight") == NULL
-               ? ""
+               ? text_of(item, "step")
                : cm_arena_strf(c->arena, "canary %lld %%", (long long)number_of(item, "weight"));
 }
 

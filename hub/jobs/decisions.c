@@ -196,11 +196,21 @@ static const char *release_in_words(struct cm_arena *a, const char *revision) {
                                : cm_arena_strf(a, "%.*s", SHORT, revision);
 }
 
+// has_share: an A/B test has none, but goes on step by step.
+static bool has_share(const Holdfast__V1__Decision *d) {
+    return d->weight >= 0 && d->weight <= 100;
+}
+
+static const char *words_of(const Holdfast__V1__Decision *d) {
+    return d->verdict == HOLDFAST__V1__VERDICT__WEIGHT && !has_share(d)
+               ? "is a step further with"
+               : verdicts[place_of(d)].words;
+}
+
 static const char *message_of(struct cm_arena *a, const Holdfast__V1__Decision *d) {
     bool promoted = d->verdict == HOLDFAST__V1__VERDICT__PROMOTED;
     const char *of = release_in_words(a, promoted ? d->good_revision : d->bad_revision);
-    const char *weight =
-        d->weight < 0 || d->weight > 100 ? "" : cm_arena_strf(a, " (%d %%)", d->weight);
+    const char *weight = has_share(d) ? cm_arena_strf(a, " (%d %%)", d->weight) : "";
     const char *runs = d->provisional && d->good_revision[0] != '\0'
                            ? cm_arena_strf(a, ", %.*s runs on", SHORT, d->good_revision)
                            : "";
@@ -211,8 +221,8 @@ static const char *message_of(struct cm_arena *a, const Holdfast__V1__Decision *
                            ? " (the agent there only observes, so nothing keeps it out)"
                            : "";
 
-    return cm_arena_strf(a, "%s %s %s%s%s%s%s%s%s", d->controller, verdicts[place_of(d)].words,
-                         what, of, weight, runs, d->text[0] == '\0' ? "" : ": ", d->text, only);
+    return cm_arena_strf(a, "%s %s %s%s%s%s%s%s%s", d->controller, words_of(d), what, of, weight,
+                         runs, d->text[0] == '\0' ? "" : ": ", d->text, only);
 }
 
 // told_message also keeps the time that was told, where it cannot be.

@@ -36,13 +36,13 @@ struct hub_past_ask {
 // hub_past_show answers how it was: {"atMs", "items": [{"app", "desired", "actual", "state",
 // "clusters", "names", "sinceMs", "images", "frozen"}]}, most of clusters first; "frozen", if
 // something kept it from being applied then: [{"name", "reason", "actor", "source", "fromMs",
-// "untilMs", "toMs", "endedBy"}]; "weight", while a controller shifts traffic: per cent; "waits",
-// while one waits for somebody: for what; "needsHuman", where a release failed and serves all the
-// same, until its controller does anything else; "runs": the images that run where they are not
-// "images", those of what is desired. States: inSync, held (in sync with what Holds make of Git),
-// waiting, progressing, converging (desired and actual differ, or traffic is shifted still),
-// degraded, failed, drifted, suspended, leaving, observed (no App in Git names it,
-// and it is healthy), unknown, unobserved.
+// "untilMs", "toMs", "endedBy"}]; "weight", while a controller shifts traffic: per cent, or "step":
+// how far it is; "waits", while one waits for somebody: for what; "needsHuman", where a release
+// failed and serves all the same, until its controller does anything else; "runs": the images that
+// run where they are not "images", those of what is desired. States: inSync, held (in sync with
+// what Holds make of Git), waiting, progressing, converging (desired and actual differ, or traffic
+// is shifted still), degraded, failed, drifted, suspended, leaving, observed (no App in Git names
+// it, and it is healthy), unknown, unobserved.
 CM_MUSTUSE enum cm_rc hub_past_show(struct hub_db *db, struct cm_arena *a,
                                     const struct hub_past_ask *ask, struct cm_json **out,
                                     struct cm_err *err);

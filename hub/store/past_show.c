@@ -27,6 +27,7 @@ struct alike {
     const char *waits; // what a controller waits for; NULL: for nobody
     const char *needs; // what only people can settle; NULL: nothing
     struct past_digests digests;
+    const char *step; // how far a release is that has no share of the traffic; NULL: it is none
     struct past_fold fold;
 };
 
@@ -35,6 +36,7 @@ struct shift {
     int weight;        // -1: it shifts no traffic
     const char *waits; // for what; NULL: for nobody
     const char *needs; // what failed and serves all the same; NULL: nothing
+    const char *step;  // at which one that shifts no traffic is; NULL: none
     int64_t since_ms;
 };
 
@@ -58,6 +60,7 @@ struct showing {
         int weight;
         const char *waits;
         const char *needs;
+        const char *step;
         struct alike *alike;
     } recent[RECENT]; // of the present App: most clusters are like one before
 };
@@ -115,7 +118,8 @@ static const char *state_of(const struct showing *s, size_t cluster,
     if (verdict == HUB_VERDICT_HEALTHY && desired->held[0] != '\0') {
         return "held";
     }
-    bool shifts = s->shifts[cluster].weight >= 0; // it is applied, and not yet what all meet
+    bool shifts = s->shifts[cluster].weight >= 0 ||
+                  s->shifts[cluster].step != NULL; // it is applied, and not yet what all meet
     return verdict == HUB_VERDICT_HEALTHY && shifts ? "converging" : verdict_word(verdict);
 }
 
@@ -136,9 +140,10 @@ static int64_t since(const struct showing *s, size_t cluster, const char *state)
 
 static struct alike *make_alike(struct showing *s, const struct alike *like) {
     const char *key = cm_arena_strf(
-        s->read->arena, "%s %s %s %s %llx %d %s\n%s%s%s", like->app, like->desired->release,
+        s->read->arena, "%s %s %s %s %llx %d %s\n%s\n%s%s%s", like->app, like->desired->release,
         like->actual->release, like->state, (unsigned long long)like->frozen, like->weight,
         like->waits == NULL ? "" : like->waits, like->needs == NULL ? "" : like->needs,
+        like->step == NULL ? "" : like->step,
         like->running == NULL ? "" : "\n", // that nothing runs is not that it runs as desired
         like->running == NULL ? "" : like->running->images);
     struct alike *found = cm_map_get(s->alike, key);
@@ -158,10 +163,11 @@ static struct alike *find_alike(struct showing *s, const struct alike *like) {
     if (recent->desired != like->desired || recent->actual != like->actual ||
         recent->state != like->state || recent->frozen != like->frozen ||
         recent->weight != like->weight || recent->waits != like->waits ||
-        recent->needs != like->needs || recent->running != like->running) {
-        *recent = (struct recent){like->desired, like->actual, like->running,
-                                  like->state,   like->frozen, like->weight,
-                                  like->waits,   like->needs,  make_alike(s, like)};
+        recent->needs != like->needs || recent->step != like->step ||
+        recent->running != like->running) {
+        *recent = (struct recent){like->desired, like->actual,       like->running, like->state,
+                                  like->frozen,  like->weight,       like->waits,   like->needs,
+                                  like->step,    make_alike(s, like)};
     }
     return recent->alike;
 }
@@ -213,6 +219,7 @@ static enum cm_rc show_cluster(struct showing *s, const char *app, size_t cluste
         like.weight = s->shifts[cluster].weight;
         like.waits = s->shifts[cluster].waits;
         like.needs = s->shifts[cluster].needs;
+        like.step = s->shifts[cluster].step;
         struct alike *alike = find_alike(s, &like);
 
         past_fold_add(s->read, &alike->fold, cluster, since(s, cluster, like.state));
@@ -286,9 +293,14 @@ static void take_last(struct showing *s, enum last which, struct hub_stmt *stmt,
         s->shifts[cluster].needs = one_text(s, words);
         return;
     }
-    s->shifts[cluster] = (struct shift){.weight = (int)hub_stmt_int(stmt, 1),
-                                        .waits = which == LAST_WAIT ? one_text(s, words) : NULL,
-                                        .since_ms = hub_stmt_int(stmt, 3)};
+    int weight = (int)hub_stmt_int(stmt, 1);
+    bool steps = which == LAST_WEIGHT && weight < 0;
+    const char *text = strstr(words, ": "); // behind its controller
+    s->shifts[cluster] =
+        (struct shift){.weight = weight,
+                       .step = steps && text != NULL ? one_text(s, text + 2) : NULL,
+                       .waits = which == LAST_WAIT ? one_text(s, words) : NULL,
+                       .since_ms = hub_stmt_int(stmt, 3)};
 }
 
 static enum cm_rc read_last(struct showing *s, const char *app, enum last which,
@@ -373,6 +385,9 @@ static enum cm_rc make_item(struct showing *s, const struct alike *alike, struct
     past_frozen_set(r, &s->frozen, alike->frozen, item);
     if (alike->weight >= 0) {
         cm_json_set_int(r->arena, item, "weight", alike->weight);
+    }
+    if (alike->step != NULL) {
+        cm_json_set_string(r->arena, item, "step", alike->step);
     }
     if (alike->waits != NULL) {
         cm_json_set_string(r->arena, item, "waits", alike->waits);

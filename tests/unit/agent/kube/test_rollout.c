@@ -103,6 +103,35 @@ static void a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held
     WALK(steps);
 }
 
+#define AB(phase, iterations, weight)                                                              \
+    "{\"kind\":\"Canary\",\"spec\":{\"analysis\":{\"iterations\":10}},\"status\":{\"phase\":"      \
+    "\"" phase "\",\"canaryWeight\":" weight ",\"iterations\":" iterations                         \
+    ",\"lastAppliedSpec\":\"b\",\"lastPromotedSpec\":\"a\",\"conditions\":[{\"type\":"             \
+    "\"Promoted\",\"lastTransitionTime\":\"2026-01-01T00:00:00Z\"}]}}"
+
+// Its share is 0 until all of the traffic is its.
+static void an_ab_test_is_told_by_its_iterations(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_rollout_seen seen = {.known = true};
+    struct kube_rollout r;
+
+    (void)state;
+    kube_rollout_flagger(a, parse(a, AB("Progressing", "0", "0")), &seen, &r);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_STARTED);
+    kube_rollout_flagger(a, parse(a, AB("Progressing", "3", "0")), &seen, &r);
+    assert_true(r.decided);
+    assert_int_equal(r.decision.verdict, AGENT_VERDICT_WEIGHT);
+    assert_int_equal(r.decision.weight, -1);
+    assert_string_equal(r.decision.text, "iteration 3 of 10");
+    kube_rollout_flagger(a, parse(a, AB("Progressing", "3", "0")), &seen, &r);
+    assert_false(r.decided);
+    kube_rollout_flagger(a, parse(a, AB("Promoting", "10", "100")), &seen, &r);
+    assert_int_equal(r.decision.weight, 100);
+    assert_string_equal(r.decision.text, "iteration 10 of 10");
+    kube_rollout_flagger(a, parse(a, AB("Finalising", "10", "0")), &seen, &r);
+    assert_int_equal(r.decision.weight, 0); // as of any canary
+}
+
 static void one_that_failed_forward_is_not_rolled_back(void **state) {
     static const struct step steps[] = {
         {"Initialized", "a", "a", 0, "{}", 1, AGENT_VERDICT_PROMOTED, "a", true, "", "a"},
@@ -850,6 +879,7 @@ static void the_pod_that_holds_it_up_is_of_the_set_of_another_revision_and_not_r
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_canary_that_fails_is_rejected_at_its_edge_and_is_no_news_when_held),
+        cmocka_unit_test(an_ab_test_is_told_by_its_iterations),
         cmocka_unit_test(one_that_failed_forward_is_not_rolled_back),
         cmocka_unit_test(configuration_alone_can_be_rejected),
         cmocka_unit_test(what_was_so_at_first_is_said_to_be),

@@ -220,6 +220,25 @@ static void an_edge_ends_the_wait_of_what_waits_to_be_written_and_a_share_does_n
     assert_int_equal(desk_count(d, "SELECT count(*) FROM unobserved WHERE due_ms = 5"), 1);
 }
 
+static void a_step_without_a_share_is_told_as_one(void **state) {
+    struct desk *d = *state;
+    struct draft m = begin();
+    char third[] = "iteration 3 of 10";
+    char fourth[] = "iteration 4 of 10";
+    Holdfast__V1__Decision *step = add(&m, 1, WEIGHT, "one");
+
+    step->weight = -1;
+    step->text = third;
+    step = add(&m, 2, WEIGHT, "two");
+    step->weight = -1;
+    step->text = fourth;
+    (void)commit(d, &m);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM decision WHERE verdict = 'weight'"), 2);
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM event WHERE kind = 'release.weight' AND"
+                                   " message LIKE '%is a step further with%: iteration 3 of 10'"),
+                     1);
+}
+
 static void a_share_is_news_again_once_another_release_has_begun(void **state) {
     struct desk *d = *state;
     struct draft m = begin();
@@ -418,6 +437,7 @@ int main(void) {
         TEST(that_a_release_goes_on_ends_no_other_need),
         TEST(shares_of_traffic_are_all_on_record_and_become_events_now_and_then),
         TEST(an_edge_ends_the_wait_of_what_waits_to_be_written_and_a_share_does_not),
+        TEST(a_step_without_a_share_is_told_as_one),
         TEST(a_share_is_news_again_once_another_release_has_begun),
         TEST(what_is_only_observed_is_told_and_nothing_is_done_about_it),
         TEST(what_people_have_replaced_becomes_an_event_in_their_name),

@@ -840,6 +840,25 @@ static void who_waits_for_somebody_is_shown_to_wait_until_he_goes_on(void **stat
     assert_string_equal(word(a, item, "waits"), "-");
 }
 
+static void what_shifts_no_traffic_is_shown_with_how_far_it_is(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    int64_t at_ms = THEN_MS + 4 * HOUR_MS; // six hours ago
+
+    decide(*state, "weight", -1, at_ms, at_ms);
+    decide(*state, "promoted", -1, at_ms + 3 * HOUR_MS, at_ms + 3 * HOUR_MS);
+    const struct cm_json *item =
+        cm_json_get(
+            ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a@{4.hours.ago}"}),
+            "items")
+            ->first;
+    assert_string_equal(word(a, item, "step"), "so");
+    assert_string_equal(word(a, item, "weight"), "-");
+    assert_string_equal(word(a, item, "state"), "converging");
+    item = cm_json_get(ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a"}), "items")
+               ->first;
+    assert_string_equal(word(a, item, "step"), "-");
+}
+
 static const char *needed(void **state, struct cm_arena *a, const char *select) {
     const struct cm_json *json =
         ask(state, a, hub_past_show, &(struct hub_past_ask){.select = select});
@@ -1407,6 +1426,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_comparison_says_of_how_much_nobody_knows),
     TEST(who_waits_for_somebody_is_shown_to_wait_until_he_goes_on),
     TEST(who_waits_with_what_has_left_git_is_not_shown_to_wait_now),
+    TEST(what_shifts_no_traffic_is_shown_with_how_far_it_is),
     TEST(a_canary_is_shown_with_its_last_share_of_the_traffic),
     TEST(who_changed_what_by_hand_is_one_line_in_the_log),
     TEST(drift_of_which_no_event_is_left_is_in_the_log_too),
