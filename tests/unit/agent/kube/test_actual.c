@@ -12,6 +12,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "tests/support/json.h"
 
 static const char FORM[] =
     "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"a\"},"
@@ -20,16 +21,6 @@ static const char SENT[] =
     "{\"apiVersion\":\"v1\",\"kind\":\"Service\",\"metadata\":{\"name\":\"a\",\"labels\":{"
     "\"applyset.kubernetes.io/part-of\":\"x\",\"holdfast.dev/app\":\"shop\"}},"
     "\"spec\":{\"type\":\"ClusterIP\"}}";
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *node = NULL;
-    struct cm_err err = {0};
-
-    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
-        fail_msg("%s", err.msg);
-    }
-    return node;
-}
 
 // live is the object with annotations that these managers set.
 static const struct cm_json *live(struct cm_arena *a, const char *type, const char *const *managers,

@@ -12,19 +12,10 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
+#include "tests/support/json.h"
 
 #define ONES "1111111111111111111111111111111111111111111111111111111111111111"
 #define TWOS "2222222222222222222222222222222222222222222222222222222222222222"
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *node = NULL;
-    struct cm_err err = {0};
-
-    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
-        fail_msg("%s", err.msg);
-    }
-    return node;
-}
 
 #define POD(more, image, id)                                                                       \
     "{\"metadata\":{" more "},\"spec\":{\"containers\":[{\"name\":\"web\",\"image\":\"" image      \

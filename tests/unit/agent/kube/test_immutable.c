@@ -10,16 +10,7 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *node = NULL;
-    struct cm_err err = {0};
-
-    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
-        fail_msg("%s: %s", err.msg, text);
-    }
-    return node;
-}
+#include "tests/support/json.h"
 
 #define ANSWER(field, message)                                                                     \
     "{\"message\":\"x is invalid: " field ": " message "\",\"details\":{\"causes\":[{\"field\":"   \

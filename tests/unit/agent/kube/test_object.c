@@ -11,16 +11,7 @@
 #include "common/json.h"
 #include "common/mem.h"
 #include "common/str.h"
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *node = NULL;
-    struct cm_err err = {0};
-
-    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
-        fail_msg("%s", err.msg);
-    }
-    return node;
-}
+#include "tests/support/json.h"
 
 static const struct kube_mark MARK = {"applyset-x-v1", "shop"};
 

@@ -13,16 +13,7 @@
 #include "common/mem.h"
 #include "common/str.h"
 #include "common/utf8.h"
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *node = NULL;
-    struct cm_err err = {0};
-
-    if (cm_json_parse(a, text, strlen(text), NULL, &node, &err) < 0) {
-        fail_msg("%s", err.msg);
-    }
-    return node;
-}
+#include "tests/support/json.h"
 
 static const struct kube_resource DEPLOYMENTS = {"apps", "v1", "Deployment", "deployments", true};
 static const struct kube_asked ASKED = {"patch and create", &DEPLOYMENTS, "shop", "web", NULL};

@@ -11,14 +11,7 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/mem.h"
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *node = NULL;
-    struct cm_err err;
-
-    assert_int_equal(cm_json_parse(a, text, strlen(text), NULL, &node, &err), CM_OK);
-    return node;
-}
+#include "tests/support/json.h"
 
 #define WORKLOAD(app)                                                                              \
     "{\"spec\":{\"template\":{\"metadata\":{\"labels\":{\"app\":\"" app "\",\"more\":\"x\"}}}}}"

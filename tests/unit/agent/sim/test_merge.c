@@ -11,18 +11,9 @@
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/str.h"
+#include "tests/support/json.h"
 
 #define HEAD "\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"}"
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *tree = NULL;
-    struct cm_err err;
-
-    if (text != NULL && cm_json_parse(a, text, strlen(text), NULL, &tree, &err) < 0) {
-        fail_msg("%s", err.msg);
-    }
-    return tree;
-}
 
 static void expect(const char *before, const char *desired, const char *live,
                    const char *expected) {

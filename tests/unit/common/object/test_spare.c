@@ -15,6 +15,7 @@
 #include "common/mem.h"
 #include "common/object/diff.h"
 #include "common/str.h"
+#include "tests/support/json.h"
 
 #define WEB(replicas, image, env)                                                                  \
     "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"web\"},"         \
@@ -40,14 +41,6 @@ static const char *nobody(void *ctx, const char *path) {
 static bool kept(void *ctx, const char *path) {
     (void)ctx;
     return strcmp(path, "spec.replicas") == 0;
-}
-
-static struct cm_json *parse(struct cm_arena *a, const char *text) {
-    struct cm_json *tree = NULL;
-    struct cm_err err;
-
-    assert_int_equal(cm_json_parse(a, text, strlen(text), NULL, &tree, &err), CM_OK);
-    return tree;
 }
 
 // sorted returns "path:rule" of all differences, with spaces between them; the arena's.
