@@ -137,6 +137,8 @@ BROKEN = (
      "integration.driver.test_faults", "a_deletion_is_seen_though_the_look_at_it_fails"),
     ("T20", "agent/kube/apply.c", ".account = op->account,\n        .done = on_taken_over,", ".done = on_taken_over,",
      "integration.driver.test_faults", "what_is_there_already_is_taken_over_in_the_accounts_name"),
+    ("T20", "agent/kube/apply.c", ".account = op->account,\n        .done = on_added_taken,", ".done = on_added_taken,",
+     "integration.driver.test_faults", "what_people_have_added_is_taken_away_before_the_apply"),
     ("T20", "agent/kube/apply.c", ".account = op->account,\n        .done = on_woken,", ".done = on_woken,",
      "integration.driver.test_faults", "what_flagger_left_with_none_gets_as_many_as_git_says"),
     ("T20", "agent/kube/remove.c", ".account = op->account,\n        .done = on_deleted,", ".done = on_deleted,",

@@ -135,12 +135,32 @@ static void stream(struct connection *c, const char *request) {
     (void)pthread_mutex_unlock(&api->lock);
 }
 
-// rule_for finds what the test said of a request, and takes one of its times; `out` is as it is if
-// it said nothing.
-static bool rule_for(struct fake_api *api, const char *request, struct rule *out) {
+// A request as it came.
+struct asked {
+    const char *line; // with the end of the line
+    const char *body;
+    char *as; // in whose name; NULL: the client's own; taken over
+};
+
+static void take_down(struct connection *c, const struct asked *what) {
+    struct fake_api *api = c->api;
+
+    c->next_event = api->event_count;
+    c->ends = api->ends;
+    api->requests[api->request_count++] =
+        (struct request){cm_strf("%s%s", what->line, what->body), what->as};
+}
+
+// rule_for takes a request down and finds what the test said of it, of which it takes one of its
+// times; `out` is as it is if it said nothing. Both are one: who has seen that it was asked and
+// says something else then does not mean this one.
+static bool rule_for(struct connection *c, const struct asked *what, struct rule *out) {
+    struct fake_api *api = c->api;
+    const char *request = what->line;
     bool found = false;
 
     (void)pthread_mutex_lock(&api->lock);
+    take_down(c, what);
     while (api->held != NULL && strstr(request, api->held) != NULL && !api->stopping) {
         (void)pthread_cond_wait(&api->changed, &api->lock);
     }
@@ -174,10 +194,11 @@ static void apply(int fd, const char *body) {
     send_answer(fd, 200, cm_str_get(&text));
 }
 
-static void answer(struct connection *c, const char *request, const char *body) {
+static void answer(struct connection *c, const struct asked *what) {
+    const char *request = what->line;
     struct rule rule;
 
-    if (rule_for(c->api, request, &rule)) {
+    if (rule_for(c, what, &rule)) {
         send_answer(c->fd, rule.status, rule.body);
         return;
     }
@@ -186,7 +207,7 @@ static void answer(struct connection *c, const char *request, const char *body) 
         return;
     }
     if (strncmp(request, "PATCH ", 6) == 0) {
-        apply(c->fd, body);
+        apply(c->fd, what->body);
         return;
     }
     const struct rule *said = defaults;
@@ -230,20 +251,13 @@ static char *impersonated(const char *head) {
 
 static void *serve(void *ctx) {
     struct connection *c = ctx;
-    struct fake_api *api = c->api;
     CM_AUTOFREE char *bytes = cm_new(1, REQUEST_MAX);
     char *body = receive(c->fd, bytes, REQUEST_MAX);
 
     if (body != NULL) {
         CM_AUTOFREE char *line = cm_strf("%.*s\n", (int)(strstr(bytes, " HTTP/") - bytes), bytes);
 
-        (void)pthread_mutex_lock(&api->lock);
-        c->next_event = api->event_count;
-        c->ends = api->ends;
-        api->requests[api->request_count++] =
-            (struct request){cm_strf("%s%s", line, body), impersonated(bytes)};
-        (void)pthread_mutex_unlock(&api->lock);
-        answer(c, line, body);
+        answer(c, &(struct asked){line, body, impersonated(bytes)});
     }
     (void)shutdown(c->fd, SHUT_RDWR);
     return NULL;
