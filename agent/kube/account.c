@@ -16,6 +16,10 @@ static const char *name_in(const char *account) {
     return slash == NULL ? account + strlen(account) : slash + 1;
 }
 
+const char *kube_account_given(const char *account) {
+    return account == NULL || account[0] == '\0' ? NULL : account;
+}
+
 char *kube_account_header(const char *account) {
     return cm_strf("Impersonate-User: system:serviceaccount:%.*s:%s", (int)strcspn(account, "/"),
                    account, name_in(account));

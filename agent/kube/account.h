@@ -8,6 +8,9 @@
 // Threads: any; pure.
 #pragma once
 
+// kube_account_given is the account that an App asks for, borrowed; NULL: none ("" or NULL).
+const char *kube_account_given(const char *account);
+
 // kube_account_header makes the header of an account "NAMESPACE/NAME"; the caller frees it.
 char *kube_account_header(const char *account);
 

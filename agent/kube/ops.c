@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/account.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/own.h"
 #include "common/arena.h"
@@ -288,8 +289,10 @@ static struct kube_op *new_op(struct agent_kube *k, enum kube_op_type type, cons
     return op;
 }
 
-static char *account_of(const char *account) {
-    return account == NULL || account[0] == '\0' ? NULL : cm_strdup(account);
+static char *account_of(const char *asked) {
+    const char *account = kube_account_given(asked);
+
+    return account == NULL ? NULL : cm_strdup(account);
 }
 
 static struct kube_op *new_write(struct agent_kube *k, enum kube_op_type type,

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/account.h"
 #include "agent/kube/causes.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
@@ -268,7 +269,7 @@ static void dry_run(struct proving *p, const char *app, const struct cm_json *de
         .path = path,
         .content_type = "application/apply-patch+yaml",
         .body = cm_str_get(&body),
-        .account = options.account == NULL || options.account[0] == '\0' ? NULL : options.account,
+        .account = kube_account_given(options.account),
         .done = on_dry_run,
         .ctx = p,
     };

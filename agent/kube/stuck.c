@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/kube/account.h"
 #include "agent/kube/causes.h"
 #include "agent/kube/internal.h"
 #include "agent/kube/object.h"
@@ -150,7 +151,7 @@ static void delete_pod(struct kube_stuck *s, const struct cm_json *pod) {
         .path = path,
         .content_type = "application/json",
         .body = body,
-        .account = options.account == NULL || options.account[0] == '\0' ? NULL : options.account,
+        .account = kube_account_given(options.account),
         .done = on_deleted,
         .ctx = s,
     };

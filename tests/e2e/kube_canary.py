@@ -258,12 +258,12 @@ class Canaries(KubeStory):
         self.wait_image("web", "test/web:1")
         wait_for(lambda: self.canary()["lastAppliedSpec"] == self.canary()["lastPromotedSpec"],
                  CANARY_SECONDS, "Flagger to take it for what it promoted", 0.5)
-        self.assertEqual((self.replicas("web"), [key for key, _ in self.drift() if key.endswith("/web")]), (0, []))
         mark = self.cluster.audit_mark()
         self.wait_until(self.commit(files("beside", m.config_map("beside", a="2"),
                                           namespace="default", **HERE)))
         wait_for(lambda: ("patch", "/api/v1/namespaces/default/configmaps/beside")
                  in self.written_to("beside", mark), SOON, "the audit log", 0.1)
+        self.assertEqual((self.replicas("web"), [key for key, _ in self.drift() if key.endswith("/web")]), (0, []))
         self.assertEqual(self.written_to("web", mark), [])
         self.assertEqual(self.started(), [second])
         self.assertEqual(self.on_sims(), ["test/web:2"] * 2)
