@@ -13,7 +13,7 @@
 #include "hub/ctl/text.h"
 #include "hub/ctl/words.h"
 
-#define COLUMNS_MAX 24
+#define COLUMNS_MAX 32
 #define MINIMUM_WIDTH 20
 
 struct ctl_table {

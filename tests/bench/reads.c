@@ -135,7 +135,7 @@ static void put_app(struct bench *b, unsigned app) {
     (void)snprintf(name, sizeof(name), "app-%02u", app);
     check(hub_db_run(b->db, &err,
                      "INSERT INTO app VALUES (?1, 'fleet', 'apps/web', 'web', 'correct', 1, 0,"
-                     " '[]', 0, 0, '')",
+                     " '[]', 0, 0, '', 0)",
                      "t", name),
           &err);
     for (unsigned i = 0; i < b->clusters; i++) {

@@ -256,7 +256,7 @@ class Past(SimStory):
         self.assertIn(f"example.com/web:2@{other}", self.hub.run("show", "c01:web", "-o", "wide").stdout)
         self.assertEqual(self.ask("where", other, f"@{{{before}}}")["items"], [])
         self.sim.ask("kill", "c01")
-        self.sim.ask("start", "c01")
+        wait_for(lambda: self.sim.ask("start", "c01"), 10, "the agent of c01 to be gone")
         self.wait_show("c01", {("converging", ("example.com/web:2",), ("c01",))})
         self.wait_where(other, ["c01"], 2)
 

@@ -8,7 +8,7 @@ COUNT = f"WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i
 FLEET = (
     f"INSERT INTO cluster {COUNT} SELECT printf('c%05d', i), json_object('env', iif(i % 10, "
     "'prod', 'test'), 'number', i || ''), 0, 'fleet', 'clusters/c' || i || '.yaml' FROM n",
-    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]', 0, 0, '')",
+    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]', 0, 0, '', 0)",
     f"INSERT INTO pair {COUNT} SELECT printf('c%05d', i), 'web', x'b1', 'fleet', "
     f"'{REVISION}', 1, 1, 0, 0, '', '' FROM n",
     f"INSERT INTO presence (cluster, connected, seen_ms, version, driver, target, address, "

@@ -11,7 +11,7 @@ REVISION = "abcdef0123abcdef0123abcdef0123abcdef0123"
 FLEET = (
     "INSERT INTO cluster VALUES ('oslo', '{\"env\":\"prod\"}', 0, 'fleet', 'x'),"
     " ('rome', '{\"env\":\"test\"}', 0, 'fleet', 'x')",
-    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]', 0, 0, '')",
+    "INSERT INTO app VALUES ('web', 'fleet', 'apps/web', 'web', 'report', 1, 0, '[]', 0, 0, '', 0)",
     f"INSERT INTO revision VALUES ('fleet', '{REVISION}', 'ann', 'first', 1, 2, 2, 0, 1)",
     f"INSERT INTO pair VALUES ('oslo', 'web', x'b1', 'fleet', '{REVISION}', 1, 1, 0, 0, '', ''),"
     f" ('rome', 'web', x'b1', 'fleet', '{REVISION}', 1, 1, 0, 0, '', '')",
