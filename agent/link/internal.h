@@ -131,6 +131,7 @@ struct agent_link {
     uint64_t lost_epoch;   // what the target had where the disk is an older copy; 0, 0: it is none
     uint64_t lost_generation;
     uint64_t lost_untold; // generation of the disk; 0: the hub knows it
+    bool lost_all;        // the disk had none at all
     bool proven;          // what the disk says is in force was signed by our hub for us
 };
 

@@ -99,8 +99,8 @@ static void say_goodbye(struct agent_link *l, Holdfast__V1__Goodbye__Reason reas
 // claim_lost says what was in force last if the disk has only an older one.
 static void claim_lost(const struct agent_link *l, Holdfast__V1__Hello *m) {
     m->disk_generation = l->lost_untold;
-    m->new_disk = m->generation == 0 && l->lost_generation > 0;
     if (m->epoch < l->lost_epoch || m->generation < l->lost_generation) {
+        m->new_disk = l->lost_all;
         m->epoch = m->epoch < l->lost_epoch ? l->lost_epoch : m->epoch;
         m->generation = m->generation < l->lost_generation ? l->lost_generation : m->generation;
         m->manifest_sha256.len = 0;
@@ -112,6 +112,7 @@ void agent_link_outdated(struct agent_link *l, uint64_t held, uint64_t epoch, ui
     l->lost_epoch = epoch;
     l->lost_generation = generation;
     l->lost_untold = held;
+    l->lost_all = held == 0;
     if (l->state == LINK_GREETING || l->state == LINK_UP) {
         link_close(l, "a newer manifest was applied in this cluster than this agent's disk has");
     }
