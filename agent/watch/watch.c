@@ -290,12 +290,12 @@ static bool ends_by_apply(const struct agent_watch *w, const struct seen *s) {
 }
 
 // agent_watch_wrong: the manifest that says `drift: off` does not undo what it allows, and one that
-// is new for other Apps' sake begins no fight again.
+// is new for other Apps' sake begins no fight again, and leaves what waits for an answer.
 bool agent_watch_wrong(void *watch, const char *key) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
 
-    return s != NULL && s->fight == NULL &&
+    return s != NULL && s->fight == NULL && !watch_leaves_undone(w, s) &&
            (s->health == AGENT_HEALTH_MISSING || s->due ||
             (ends_by_apply(w, s) && !may_drift(watch_claim(w, s))));
 }

@@ -30,6 +30,10 @@ IGNORED, EXEMPTED = ("ignored", "overlooked", "allowed"), APPS["Exemption"]
 DRIFT = {"overlooked": "report", "excused": "report", "ignored": "correct", "exempted": "correct", "allowed": "correct"}
 FREE_RULES = [{"kind": "ConfigMap", "jsonPointers": ["/data/colour"]},
               {"kind": "Deployment", "jsonPointers": ["/spec/template/spec/containers/[name=main]/image"]}]
+# What each says of an image that somebody goes back to by hand, where that is a decision.
+UNDOABLE = {"u-correct": {"drift": "correct"}, "u-report": {"drift": "report"},
+            "u-capture": {"drift": "capture", "capture": "commit"},
+            "u-ignored": {"drift": "correct", "ignoreDifferences": FREE_RULES}, "u-exempted": {"drift": "correct"}}
 # What is taken over, but for one label; as people write it, for the hub edits it.
 TAKEN_APP = """\
 apiVersion: holdfast/v1alpha1
@@ -82,6 +86,16 @@ def taken():
     return {**files("taken", item), "apps/taken/app.yaml": TAKEN_APP}
 
 
+def undoable(image, value="a"):
+    """Apps of which an undo by hand is a decision, one for each mode; image is a Deployment's of the App's name."""
+    made = {}
+    for app, says in UNDOABLE.items():
+        item = m.deployment(app, f"reg/u:{image}")
+        item["spec"]["template"]["spec"]["containers"][0]["env"] = [{"name": "A", "value": value}]
+        made |= files(app, item, m.config_map(app, size="1"), undo="hold", **says)
+    return made
+
+
 def exemption(app, key, field=None, name="x", where="c01"):
     until = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(hours=2)
     spec = {"app": app, "clusters": [where], "object": key, "reason": "INC-1",
@@ -123,7 +137,8 @@ def says_all():
 
 class WhatMeets(SimStory):
     clusters = fleet(3)
-    apps = {**kept(), **free(), **web("1"), **taken(), **seen("1"), **idle(), **all_modes("1"), **exemptions()}
+    apps = {**kept(), **free(), **web("1"), **taken(), **seen("1"), **idle(), **all_modes("1"), **exemptions(),
+            **undoable("1"), **exemption("u-exempted", "Deployment.apps/default/u-exempted", IMAGE, "u")}
     repo_more = "  write: direct\n"
     hub_options = ("--capture-after", "1s", "--breaker-releases", "0")
 
@@ -208,6 +223,27 @@ class WhatMeets(SimStory):
 
     def wait_image(self, image, app="web"):
         wait_for(lambda: self.image("c01", app) == image, SOON, f"{app} to run {image}", 0.1)
+
+    def undo(self):
+        """Goes back to the first release on c01, in each mode."""
+        for app in UNDOABLE:
+            self.change(f"Deployment.apps/default/{app}", IMAGE, "reg/u:1", manager="kubectl")
+
+    def wait_undone(self, rejected):
+        """Until that is a Hold in Git, for c01 alone."""
+        def held():
+            rows = [one for one in self.hub.get("holds") if one["app"] in UNDOABLE and one["rejected"] == rejected]
+            assert all(one["path"] for one in rows), rows
+            return {one["app"]: one["clusters"] for one in rows} == dict.fromkeys(UNDOABLE, ["c01"])
+        wait_for(held, SOON, f"{rejected} to be held", 0.1)
+
+    def undoables(self, *names):
+        """What they run on each of these clusters: all the same, once it is there."""
+        return [{(self.image(name, app), self.value(name, app)) for app in UNDOABLE} for name in names]
+
+    def value(self, name="c01", app="web"):
+        item = self.sim.object(name, f"Deployment.apps/default/{app}")
+        return item["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"]
 
     # The first table
 
@@ -411,14 +447,36 @@ class WhatMeets(SimStory):
 
     @row(24, "from what a Hold made", "goes back + Hold")
     def test_6_what_is_rejected_of_what_a_hold_made_is_held_too(self):
-        def value():
-            return self.sim.object("c01", WEB)["spec"]["template"]["spec"]["containers"][0]["env"][0]["value"]
-
         self.deliver(web("4", value="b"))
-        self.assertEqual((self.image("c01"), value()), ("1", "b"))
+        self.assertEqual((self.image("c01"), self.value()), ("1", "b"))
         self.reject()
-        wait_for(lambda: (self.image("c01"), value()) == ("1", "a"), SOON, "what ran before", 0.1)
+        wait_for(lambda: (self.image("c01"), self.value()) == ("1", "a"), SOON, "what ran before", 0.1)
         wait_for(lambda: len(self.holds()) == 2, SOON, "both Holds in Git", 0.2)
+
+    # What people undo, where that is a decision
+
+    @row(26, "says `undo: hold`", "report + goes back", "correct + goes back", "capture + goes back",
+         "ignored + goes back", "Exemption + goes back")
+    def test_6_where_the_app_says_so_what_somebody_undoes_is_held_in_each_mode(self):
+        self.deliver(undoable("2"))
+        self.undo()
+        self.wait_undone("2")
+        self.deliver(undoable("2", "b"))
+        self.assertEqual(self.undoables("c01", "c02"), [{("1", "b")}, {("2", "b")}])
+        self.wait_told((SEEN, IMAGE))  # as before
+        self.assertEqual(len(self.captures()), 5)
+
+    @row(26, "somebody undoes a rollout", "goes back + freeze", "goes back + suspended")
+    def test_6_where_that_is_while_frozen_or_suspended_it_is_held_in_git_and_applied_afterwards(self):
+        for image, stopped in (("3", self.frozen), ("4", self.suspended)):
+            self.deliver(undoable(image))
+            with stopped():
+                self.undo()
+                self.wait_undone(image)
+                self.deliver(undoable(image, "b"), stage="delivered")
+                self.assertEqual(self.undoables("c01"), [{("1", "a")}])
+            wait_for(lambda: self.undoables("c01") == [{("1", "b")}], SOON, "all else of Git to be applied", 0.1)
+            self.wait_told((SEEN, IMAGE))  # as before
 
     # No hub, and another process of the agent
 
@@ -443,6 +501,23 @@ class WhatMeets(SimStory):
         self.wait_image("1")
         self.wait_image("3", "seen")
         self.wait_event("drift.found", cluster="c01", key=SEEN)
+
+    @row(26, "by hand, and the App says", "goes back + no hub", "goes back + restart")
+    def test_7_what_somebody_undid_is_left_as_it_is_meanwhile(self):
+        self.deliver(undoable("5"))
+        self.hub.kill()
+        self.undo()
+        for size in ("7", "8"):
+            for app in ("u-correct", "u-ignored", "u-exempted"):  # of which no rule says anything
+                self.change(f"ConfigMap/default/{app}", "data.size", size)
+                self.wait_data("c01", f"ConfigMap/default/{app}", {"size": "1"})
+            self.assertEqual(self.undoables("c01"), [{("1", "a")}])
+            self.sim.restart("c01")
+        self.repo.push(undoable("5", "b"), "while nobody can hear")
+        self.hub.start_and_wait()
+        self.wait_undone("5")
+        wait_for(lambda: self.undoables("c01", "c02") == [{("1", "b")}, {("5", "b")}], SOON, "the Hold", 0.1)
+        self.wait_told()
 
     @row(22, "there is no hub", "report + no hub", "correct + no hub", "capture + no hub", "ignored + no hub",
          "Exemption + no hub", "Hold + no hub", "freeze + no hub", "suspended + no hub")

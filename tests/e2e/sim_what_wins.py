@@ -150,7 +150,7 @@ class WhatWins(SimStory):
         self.wait_release("9", 1)
         self.wait_told()
 
-    @row(26, "says `undo: hold`")
+    @row(26, "says `undo: hold`", "correct + goes back")
     def test_7_b_where_the_app_says_so_it_is_a_decision_that_wins(self):
         self.deliver(web("10", undo="hold"))
         self.wait_release("10", 1)
@@ -169,7 +169,7 @@ class WhatWins(SimStory):
         self.assertIn("10 on 1 cluster, undone by hand from 11", said)
         self.assertIn("Holdfast-Proof: same (c01)", said)
 
-    @row(26, "somebody undoes a rollout by hand")
+    @row(26, "somebody undoes a rollout by hand", "Hold + goes back")
     def test_7_c_to_undo_that_is_a_change_by_hand_and_it_is_said_how_to_try_again(self):
         self.undo("11")
         wait_for(lambda: self.said("release.not_held", "holdfast retry web --clusters c01"), SOON,
