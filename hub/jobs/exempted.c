@@ -52,14 +52,15 @@ static struct hub_site_exemption row_of(const struct exempted_job *j,
     return e;
 }
 
+static bool is_taken(const Holdfast__V1__SiteExemption *m) {
+    return m->id.len == CM_SHA256_SIZE && m->name[0] != '\0' && m->until_ms >= 0;
+}
+
 static enum cm_rc put(struct exempted_job *j, struct hub_db *db,
                       const Holdfast__V1__SiteExemption *m, struct cm_err *err) {
+    struct hub_site_exemption e = row_of(j, m);
     bool over = false;
 
-    if (m->id.len != CM_SHA256_SIZE || m->name[0] == '\0' || m->until_ms < 0) {
-        return CM_OK;
-    }
-    struct hub_site_exemption e = row_of(j, m);
     if (e.began_ms != 0 && e.ended_ms == 0 && e.until_ms - j->now_ms > MOST_MS) {
         e.ended_ms = j->now_ms; // no agent of ours says so
         e.message = "it would last longer than may be";
@@ -76,14 +77,14 @@ static enum cm_rc put(struct exempted_job *j, struct hub_db *db,
     return rc;
 }
 
-// The same twice is one: of what one message says of it the first counts.
+// The same twice is one: of what one message says of it the first that can be taken counts.
 static bool came_before(const Holdfast__V1__Exempted *m, size_t at) {
-    const ProtobufCBinaryData *id = &m->exemptions[at]->id;
+    const uint8_t *id = m->exemptions[at]->id.data;
 
     for (size_t i = 0; i < at; i++) {
-        const ProtobufCBinaryData *other = &m->exemptions[i]->id;
+        const Holdfast__V1__SiteExemption *other = m->exemptions[i];
 
-        if (other->len == id->len && memcmp(other->data, id->data, id->len) == 0) {
+        if (is_taken(other) && memcmp(other->id.data, id, CM_SHA256_SIZE) == 0) {
             return true;
         }
     }
@@ -96,7 +97,9 @@ static enum cm_rc run_exempted(struct hub_store_job *job, struct hub_db *db, str
 
     j->result = (struct hub_exempted_result){.over = j->over};
     for (size_t i = 0; rc == CM_OK && i < j->message->n_exemptions; i++) {
-        rc = came_before(j->message, i) ? CM_OK : put(j, db, j->message->exemptions[i], err);
+        const Holdfast__V1__SiteExemption *m = j->message->exemptions[i];
+
+        rc = is_taken(m) && !came_before(j->message, i) ? put(j, db, m, err) : CM_OK;
     }
     return rc < 0 ? rc : hub_site_exemptions_end(db, j->cluster, j->now_ms, err);
 }
