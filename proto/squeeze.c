@@ -1,6 +1,7 @@
 #include "proto/squeeze.h"
 
 #include <stdlib.h>
+#include <string.h>
 #include <zstd.h>
 
 #include "common/buf.h"
@@ -63,10 +64,20 @@ struct cm_buf *wire_squeeze(struct wire_squeezer *s, struct wire_bytes bytes,
     return cm_buf_copy(s->room, size);
 }
 
+// zstd itself would take several frames, ones to skip, and formats of long ago.
+static bool is_one_frame(struct wire_bytes squeezed) {
+    static const uint8_t magic[] = {0x28, 0xB5, 0x2F, 0xFD};
+
+    return squeezed.size > sizeof(magic) && memcmp(squeezed.data, magic, sizeof(magic)) == 0 &&
+           ZSTD_findFrameCompressedSize(squeezed.data, squeezed.size) == squeezed.size;
+}
+
 enum cm_rc wire_unsqueeze(struct wire_bytes squeezed, struct wire_bytes base, uint8_t *out,
                           size_t size, struct cm_err *err) {
+    if (!is_one_frame(squeezed)) {
+        return cm_fail(err, CM_EINVAL, "what was squeezed is damaged, or not one frame of zstd");
+    }
     ZSTD_DCtx *zstd = ZSTD_createDCtx();
-
     if (zstd == NULL) {
         cm_mem_end();
     }

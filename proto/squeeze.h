@@ -39,7 +39,7 @@ void wire_squeezer_free(struct wire_squeezer *s);
 struct cm_buf *wire_squeeze(struct wire_squeezer *s, struct wire_bytes bytes,
                             struct wire_bytes base);
 
-// wire_unsqueeze writes exactly `size` bytes to `out`, whose content is undefined if it fails with
-// CM_EINVAL.
+// wire_unsqueeze takes one frame of zstd, no more and no older format, and writes exactly `size`
+// bytes to `out`, whose content is undefined if it fails with CM_EINVAL.
 CM_MUSTUSE enum cm_rc wire_unsqueeze(struct wire_bytes squeezed, struct wire_bytes base,
                                      uint8_t *out, size_t size, struct cm_err *err);

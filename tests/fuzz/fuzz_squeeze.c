@@ -1,5 +1,6 @@
-// What was squeezed comes out as it was, against any base; whatever else is taken for it fills the
-// room that it is given or is refused, and says the same each time.
+// What was squeezed comes out as it was, against any base; whatever else is taken for it is a
+// frame of today's format and fills the room that it is given, or is refused, and says the same
+// each time.
 //
 // The input is two sizes in a byte each, of the base and of what comes out, then the base, then the
 // bytes.
@@ -47,6 +48,7 @@ static void check_any(struct wire_bytes squeezed, struct wire_bytes base, size_t
 
     require(rc == CM_OK || (rc == CM_EINVAL && err.msg[0] != '\0'));
     require(once[size] == 0);
+    require(rc < 0 || memcmp(squeezed.data, "\x28\xb5\x2f\xfd", 4) == 0);
     require(wire_unsqueeze(squeezed, base, twice, size, &err) == rc);
     require(rc < 0 || memcmp(once, twice, size) == 0);
 }

@@ -11,6 +11,7 @@
 
 #include "common/buf.h"
 #include "common/mem.h"
+#include "common/tls/digest.h"
 #include "proto/wire.h"
 
 // Bytes in which nothing comes twice.
@@ -67,6 +68,63 @@ static void another_length_or_a_part_of_it_is_refused(void **state) {
     assert_int_equal(wire_unsqueeze(bytes, none, out, 1000, &err), CM_EINVAL);
 }
 
+static void only_one_frame_of_todays_format_is_taken(void **state) {
+    static const uint8_t skipped[] = {0x50, 0x2A, 0x4D, 0x18, 1, 0, 0, 0, 0};
+    static const uint8_t old[] = {0x25, 0xB5, 0x2F, 0xFD, 0, 0, 0, 0, 0}; // version 0.5
+    uint8_t zeros[1000] = {0};
+    uint8_t bytes[1000];
+    uint8_t out[2000];
+    struct wire_bytes none = {0};
+    struct cm_err err;
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *one = wire_squeeze(*state, (struct wire_bytes){zeros, sizeof(zeros)}, none);
+    size_t size = one->size;
+
+    memcpy(bytes, one->data, size);
+    assert_int_equal(wire_unsqueeze((struct wire_bytes){bytes, size}, none, out, 1000, &err),
+                     CM_OK);
+    memcpy(bytes + size, one->data, size);
+    assert_int_equal(wire_unsqueeze((struct wire_bytes){bytes, 2 * size}, none, out, 2000, &err),
+                     CM_EINVAL);
+    memcpy(bytes + size, skipped, sizeof(skipped));
+    assert_int_equal(
+        wire_unsqueeze((struct wire_bytes){bytes, size + sizeof(skipped)}, none, out, 1000, &err),
+        CM_EINVAL);
+    memcpy(bytes, skipped, sizeof(skipped));
+    memcpy(bytes + sizeof(skipped), one->data, size);
+    assert_int_equal(
+        wire_unsqueeze((struct wire_bytes){bytes, size + sizeof(skipped)}, none, out, 1000, &err),
+        CM_EINVAL);
+    assert_int_equal(wire_unsqueeze((struct wire_bytes){old, sizeof(old)}, none, out, 0, &err),
+                     CM_EINVAL);
+    assert_non_null(strstr(err.msg, "not one frame"));
+}
+
+// The frame does not say which base it was made against: the name by hash of what comes out does.
+static void against_another_base_other_bytes_come_out_or_none(void **state) {
+    uint8_t before[2000];
+    uint8_t now[2000];
+    uint8_t other[2000];
+    uint8_t out[2000];
+    struct wire_bytes base = {before, sizeof(before)};
+    struct cm_err err;
+
+    fill(before, sizeof(before), 1);
+    fill(other, sizeof(other), 2);
+    memcpy(now, before, sizeof(now));
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *squeezed = wire_squeeze(*state, (struct wire_bytes){now, sizeof(now)}, base);
+    struct wire_bytes bytes = {squeezed->data, squeezed->size};
+    enum cm_rc rc =
+        wire_unsqueeze(bytes, (struct wire_bytes){other, sizeof(other)}, out, sizeof(out), &err);
+    struct cm_sha256 name = cm_sha256(now, sizeof(now));
+    struct cm_sha256 came = cm_sha256(out, sizeof(out));
+    assert_true(rc == CM_EINVAL || !cm_sha256_equal(&name, &came));
+    assert_int_equal(wire_unsqueeze(bytes, base, out, sizeof(out), &err), CM_OK);
+    came = cm_sha256(out, sizeof(out));
+    assert_true(cm_sha256_equal(&name, &came));
+}
+
 static void what_would_not_be_fewer_bytes_stays_as_it_is(void **state) {
     uint8_t bytes[1000];
     struct wire_bytes none = {0};
@@ -117,6 +175,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_version_costs_little_against_the_one_before),
         cmocka_unit_test(another_length_or_a_part_of_it_is_refused),
+        cmocka_unit_test(only_one_frame_of_todays_format_is_taken),
+        cmocka_unit_test(against_another_base_other_bytes_come_out_or_none),
         cmocka_unit_test(what_would_not_be_fewer_bytes_stays_as_it_is),
         cmocka_unit_test(a_piece_is_held_against_the_same_place_of_its_base),
         cmocka_unit_test(a_whole_piece_against_a_whole_piece_can_be_squeezed),
