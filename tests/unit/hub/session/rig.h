@@ -95,7 +95,9 @@ struct peer {
     bool enrolls;             // it dials the enrolment listener
     struct cm_map *blobs;     // by name in hex: of each, its bytes so far; NULL: missing
     size_t missing;
+    bool may_be_gone;     // the hub may have turned it away before it has said all
     bool unsqueezes;      // it says so
+    bool plain;           // it asked for something as it is: that may begin anew
     size_t squeezed;      // pieces that were
     bool told_of_secrets; // one of these was a Secret, or against one
     size_t based;         // of these, against something
@@ -120,7 +122,7 @@ void rig_hello(struct peer *p, const struct hub_publication *held);  // NULL: ho
 void rig_hello_speaking(struct peer *p, uint32_t min, uint32_t max); // versions of the protocol
 void rig_hello_broken(struct peer *p, const struct hub_publication *held); // a part is lost
 void rig_want(struct peer *p, const struct cm_sha256 *names, size_t count);
-void rig_want_plain(struct peer *p, const struct cm_sha256 *name); // nothing squeezed from now on
+void rig_want_plain(struct peer *p, const struct cm_sha256 *name); // as it is
 
 // rig_keep has a peer hold all blobs of what it holds.
 void rig_keep(struct peer *p, const struct hub_publication *held);
@@ -134,6 +136,9 @@ void rig_frozen(struct peer *p, uint64_t number);
 // rig_freeze has the sessions tell what the database says is frozen, after a statement (NULL:
 // none).
 void rig_freeze(struct rig *r, const char *sql);
+
+// rig_approve has somebody accept paris-1 by a key (NULL: whichever it has); it returns the answer.
+const struct cm_err *rig_approve(struct rig *r, const char *key);
 
 // rig_renew asks for a certificate for the key, and waits for the answer; rig_confirm tells that it
 // is on disk. rig_expired asks for a new one for the peer's own key, with its certificate.

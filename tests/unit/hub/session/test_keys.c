@@ -234,23 +234,6 @@ static void an_old_key_after_its_time_holds_both_until_a_person_looks(void **sta
                      1);
 }
 
-struct approval {
-    struct rig *rig;
-    struct cm_err err;
-    bool done;
-};
-
-static void on_approved(void *ctx, const struct cm_err *err, const char *id,
-                        const struct hub_keys *keys) {
-    struct approval *a = ctx;
-
-    a->err = *err;
-    a->done = true;
-    if (err->code == CM_OK) {
-        hub_sessions_approve(a->rig->sessions, id, keys);
-    }
-}
-
 static bool has_metric(struct rig *r, const char *line) {
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
@@ -258,17 +241,8 @@ static bool has_metric(struct rig *r, const char *line) {
     return strstr(text.data, line) != NULL;
 }
 
-static const struct cm_err *approve_key(struct rig *r, const char *key) {
-    static struct approval a; // may be answered after a test that failed
-
-    a = (struct approval){.rig = r};
-    hub_renewal_approve(r->store, "paris-1", key, "anna", on_approved, &a);
-    RIG_UNTIL(r, a.done);
-    return &a.err;
-}
-
 static enum cm_rc approve(struct rig *r) {
-    return approve_key(r, NULL)->code;
+    return rig_approve(r, NULL)->code;
 }
 
 static const char *begin_of(const struct cm_key *key) {
@@ -281,7 +255,7 @@ static const char *begin_of(const struct cm_key *key) {
 }
 
 static enum cm_rc approve_this(const struct peer *p) {
-    return approve_key(p->rig, begin_of(p->key))->code;
+    return rig_approve(p->rig, begin_of(p->key))->code;
 }
 
 // hold_both uses the key before once more, after its time; `now` has the one that is newest.
@@ -298,13 +272,13 @@ static void who_approves_one_of_two_keys_must_say_which(void **state) {
     struct rig *r = *state;
     struct peer *now = enroll(r);
     struct peer *old = hold_both(now);
-    const struct cm_err *refused = approve_key(r, NULL);
+    const struct cm_err *refused = rig_approve(r, NULL);
 
     assert_int_equal(refused->code, CM_EINVAL);
     assert_non_null(strstr(refused->msg, begin_of(now->key)));
     assert_non_null(strstr(refused->msg, begin_of(old->key)));
-    assert_int_equal(approve_key(r, "00000000")->code, CM_EINVAL);
-    assert_int_equal(approve_key(r, "")->code, CM_EINVAL);
+    assert_int_equal(rig_approve(r, "00000000")->code, CM_EINVAL);
+    assert_int_equal(rig_approve(r, "")->code, CM_EINVAL);
     assert_int_equal(events(r, "agent.approved"), 0);
     assert_int_equal(rig_count(r, "SELECT count(*) FROM event WHERE kind = 'agent.held' AND message"
                                   " GLOB '*came from 127.0.0.1:*last of 127.0.0.1:*'"),

@@ -184,6 +184,7 @@ static void nothing_reaches_it_and_it_is_told_to_wait(void **state) {
     struct hub_publication *work =
         rig_publication(r, p, 1, (const char *const[]){"{\"kind\":\"ConfigMap\"}", NULL});
 
+    p->may_be_gone = true;
     hub_sessions_publish(r->sessions, work);
     rig_dial(p);
     rig_hello(p, NULL);
@@ -238,32 +239,6 @@ static void its_certificate_that_ends_meanwhile_is_not_renewed(void **state) {
 
 // ---- Being accepted
 
-struct approval {
-    struct rig *rig;
-    struct cm_err err;
-    bool done;
-};
-
-static void on_approved(void *ctx, const struct cm_err *err, const char *id,
-                        const struct hub_keys *keys) {
-    struct approval *a = ctx;
-
-    a->err = *err;
-    a->done = true;
-    if (err->code == CM_OK) {
-        hub_sessions_approve(a->rig->sessions, id, keys);
-    }
-}
-
-static const struct cm_err *approve(struct rig *r, const char *key) {
-    static struct approval a; // may be answered after a test that failed
-
-    a = (struct approval){.rig = r};
-    hub_renewal_approve(r->store, "paris-1", key, "anna", on_approved, &a);
-    RIG_UNTIL(r, a.done);
-    return &a.err;
-}
-
 static const char *key_of(const struct peer *p, size_t digits) {
     static char hex[CM_SHA256_HEX_MAX];
     struct cm_sha256 hash = cm_key_sha256(p->key);
@@ -277,9 +252,9 @@ static void without_enough_of_its_key_or_with_another_one_nothing_changes(void *
     struct rig *r = *state;
     struct peer *p = wait_as_paris(r);
 
-    assert_int_equal(approve(r, NULL)->code, CM_EINVAL);
-    assert_int_equal(approve(r, key_of(p, 15))->code, CM_EINVAL);
-    const struct cm_err *err = approve(r, "0123456789abcdef");
+    assert_int_equal(rig_approve(r, NULL)->code, CM_EINVAL);
+    assert_int_equal(rig_approve(r, key_of(p, 15))->code, CM_EINVAL);
+    const struct cm_err *err = rig_approve(r, "0123456789abcdef");
     assert_int_equal(err->code, CM_EINVAL);
     assert_non_null(strstr(err->msg, key_of(p, 16)));
     assert_non_null(strstr(err->msg, "not 0123456789abcdef"));
@@ -301,12 +276,12 @@ static void accepted_by_its_key_it_is_let_in_and_who_did_it_is_told(void **state
     struct rig *r = *state;
     struct peer *p = wait_as_paris(r);
 
-    assert_int_equal(approve(r, key_of(p, 16))->code, CM_OK);
+    assert_int_equal(rig_approve(r, key_of(p, 16))->code, CM_OK);
     assert_int_equal(count(r, "event WHERE kind = 'agent.approved' AND actor = 'anna'"), 1);
     assert_true(has_metric(r, "holdfast_agents_pending 0"));
     assert_true(has_metric(r, "holdfast_agents_held 0"));
     assert_is_let_in(p);
-    assert_int_equal(approve(r, key_of(p, 16))->code, CM_ENOTFOUND);
+    assert_int_equal(rig_approve(r, key_of(p, 16))->code, CM_ENOTFOUND);
 }
 
 static void accepted_after_its_certificate_has_ended_it_gets_another_one(void **state) {
@@ -315,7 +290,7 @@ static void accepted_after_its_certificate_has_ended_it_gets_another_one(void **
 
     cm_clock_advance(100 * DAY_MS);
     rig_expired(p, true);
-    assert_int_equal(approve(r, key_of(p, 64))->code, CM_OK);
+    assert_int_equal(rig_approve(r, key_of(p, 64))->code, CM_OK);
     rig_expired(p, true);
     assert_string_equal(p->refused, "");
     assert_is_let_in(p);
