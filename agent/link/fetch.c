@@ -413,6 +413,7 @@ static void adopt(struct agent_link *l) {
     agent_cache_commit(l->cache, adopted, a);
     l->whole = true;
     l->proven = true;
+    l->plain = false;
     candidate_free(c);
 }
 
@@ -484,8 +485,18 @@ static struct candidate *candidate_new(const struct agent_in_force *f, uint32_t 
     return c;
 }
 
-// unsqueeze makes the bytes of a blob from an offset on of what was squeezed. If it cannot, as we
-// lack what that was squeezed against, nothing more shall be on this connection.
+// say_plain has what is asked for from now on come as it is, until we have all of a manifest: then
+// we have what the next one is squeezed against.
+static void say_plain(struct agent_link *l, const char *why) {
+    if (!l->plain) {
+        cm_log(CM_LOG_INFO, "agent.squeezed_unread", why, "cluster", l->identity.cluster_name,
+               NULL);
+    }
+    l->plain = true;
+}
+
+// unsqueeze makes the bytes of a blob from an offset on of what was squeezed. It may be that it
+// cannot, as we lack what that was squeezed against.
 static bool unsqueeze(struct agent_link *l, const ProtobufCBinaryData *squeezed,
                       const ProtobufCBinaryData *base_name, size_t offset, uint8_t *out,
                       size_t size) {
@@ -507,7 +518,10 @@ static bool unsqueeze(struct agent_link *l, const ProtobufCBinaryData *squeezed,
         rc = wire_unsqueeze((struct wire_bytes){squeezed->data, squeezed->len}, slice, out, size,
                             &err);
     }
-    l->plain = l->plain || rc < 0;
+    if (rc < 0) {
+        rc = cm_wrap(&err, "what came squeezed cannot be read");
+        say_plain(l, err.msg);
+    }
     return rc == CM_OK;
 }
 
@@ -620,6 +634,7 @@ static void ask_for(struct agent_link *l, const struct lack *want) {
     }
     a->asked = true;
     a->secret = want->secret;
+    a->plain = l->plain;
     l->asked_bytes += a->size;
     l->asked_count++;
 }
@@ -697,13 +712,15 @@ static void complete(struct agent_link *l, struct assembly *a, const char *hex) 
     bool proven = cm_sha256_equal(&hash, &a->name);
     bool asked = a->asked;
 
-    if (proven || (asked && a->secret)) {
+    if (proven || (asked && a->secret && !a->squeezed)) {
         agent_cache_put_blob(l->cache, &a->name, a->bytes);
         agent_cache_commit(l->cache, NULL, NULL);
-    } else if (!asked) {
+    } else if (!asked && !a->squeezed) { // it may be a Secret's
         keep_unproven(l, a, hex);
     } else {
-        give_up(l, a, hex, "its bytes are not what its name says");
+        give_up(l, a, hex,
+                a->secret ? "a Secret came squeezed: its length would tell of it"
+                          : "its bytes are not what its name says");
         return;
     }
     end_assembly(l, a, hex);
@@ -738,6 +755,11 @@ static size_t size_of(const struct assembly *a, const Holdfast__V1__Blob *m) {
     return left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
 }
 
+// is_left_over tells whether a piece is of what was sent squeezed before it was asked for plain.
+static bool is_left_over(const struct assembly *a, const Holdfast__V1__Blob *m) {
+    return a->plain && a->have == 0 && m->offset > 0 && m->total_size == a->size;
+}
+
 static bool fits(const struct assembly *a, const Holdfast__V1__Blob *m) {
     return m->total_size == a->size && m->offset == a->have &&
            size_of(a, m) <= (size_t)(a->size - a->have) && (size_of(a, m) > 0 || a->size == 0);
@@ -751,6 +773,7 @@ static bool add_piece(struct agent_link *l, struct assembly *a, const Holdfast__
         a->bytes = cm_buf_new(a->size);
     }
     if (m->squeezed.len > 0) {
+        a->squeezed = true;
         if (!unsqueeze(l, &m->squeezed, &m->base_sha256, a->have, a->bytes->data + a->have, size)) {
             return false;
         }
@@ -763,10 +786,10 @@ static bool add_piece(struct agent_link *l, struct assembly *a, const Holdfast__
 
 // ask_again lets a blob be asked for once more, plain; a hub that squeezes it all the same is
 // wrong.
-static void ask_again(struct agent_link *l, struct assembly *a, const char *hex, bool was_plain) {
+static void ask_again(struct agent_link *l, struct assembly *a, const char *hex) {
     bool asked = a->asked;
 
-    if (was_plain) {
+    if (a->plain) {
         give_up(l, a, hex, "what was squeezed of it cannot be read");
         return;
     }
@@ -802,13 +825,13 @@ void fetch_blob(struct agent_link *l, const Holdfast__V1__Blob *m) {
     if (m->offset == 0 && a->have > 0) {
         restart(a, a->size); // the hub begins anew
     }
-    if (!fits(a, m)) {
-        give_up(l, a, hex, "a piece of it is of the wrong size or in the wrong place");
+    if (is_left_over(a, m)) {
         return;
     }
-    bool was_plain = l->plain;
-    if (!add_piece(l, a, m)) {
-        ask_again(l, a, hex, was_plain);
+    if (!fits(a, m)) {
+        give_up(l, a, hex, "a piece of it is of the wrong size or in the wrong place");
+    } else if (!add_piece(l, a, m)) {
+        ask_again(l, a, hex);
     } else if (a->have == a->size) {
         complete(l, a, hex);
     }

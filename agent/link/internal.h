@@ -31,6 +31,8 @@ struct assembly {
     struct cm_sha256 name;
     bool asked;
     bool secret;
+    bool plain;    // it was asked for as it is
+    bool squeezed; // a piece of it was
     uint32_t size; // expected
     uint32_t have;
     struct cm_buf *bytes; // NULL until the first piece
@@ -121,7 +123,7 @@ struct agent_link {
     size_t lack_count;
     size_t lack_next;
     bool is_missing; // the hub said so of something
-    bool plain;      // nothing shall be squeezed on this connection any more
+    bool plain;      // what is asked for shall not be squeezed, until a manifest is here whole
     struct cm_timer again;
     struct cm_timer ends;  // of what is allowed for a time
     int64_t began_ms;      // monotonic: when this process did

@@ -69,13 +69,19 @@ struct hub_member {
     struct hub_allowance allowance;   // of the store, and of the loop
 };
 
+// Bytes that an agent has, against which others are squeezed.
+struct hub_base {
+    struct cm_sha256 name;
+    struct cm_buf *bytes; // NULL: none
+};
+
 // What waits for room in a connection's queue: a blob and how far it was sent.
 struct hub_outgoing {
     struct cm_sha256 name;
-    size_t offset;
-    bool was_asked;             // an answer is owed even if it is missing
-    struct cm_sha256 base_name; // of what the agent has of it already,
-    struct cm_buf *base;        // which is this; NULL: it is not known
+    struct hub_base *older; // what the agent has of it already; NULL: that is not known
+    uint32_t offset;
+    bool was_asked; // an answer is owed even if it is missing
+    bool plain;     // it shall not be squeezed
 };
 
 // What the agent said that it holds on its disk. Generation 0: nothing.
@@ -132,17 +138,18 @@ struct hub_session {
     size_t outgoing_count;
     size_t outgoing_at;
     size_t outgoing_capacity;
-    size_t asked;        // of what is still to be sent
-    size_t pumped;       // bytes of blobs that were squeezed in this turn
-    size_t found_in;     // pair of `sending` in which a blob was found last
-    int64_t seen_ms;     // when the agent was heard last, Unix time
-    int64_t stored_ms;   // of that, what was last given to the database
-    size_t jobs;         // store jobs that still point here
-    size_t reports;      // of these
-    size_t held_bytes;   // of these, unpacked
-    size_t wanted_bytes; // of one that waits for room in the inbox; 0: none
-    size_t kept_bytes;   // of held_bytes: room for one that waited and comes again
-    bool in_full;        // a full report has begun and not ended
+    struct hub_base last; // sent of these, if what comes next may be squeezed against it
+    size_t asked;         // of what is still to be sent
+    size_t pumped;        // bytes of blobs that were squeezed in this turn
+    size_t found_in;      // pair of `sending` in which a blob was found last
+    int64_t seen_ms;      // when the agent was heard last, Unix time
+    int64_t stored_ms;    // of that, what was last given to the database
+    size_t jobs;          // store jobs that still point here
+    size_t reports;       // of these
+    size_t held_bytes;    // of these, unpacked
+    size_t wanted_bytes;  // of one that waits for room in the inbox; 0: none
+    size_t kept_bytes;    // of held_bytes: room for one that waited and comes again
+    bool in_full;         // a full report has begun and not ended
     enum hub_resync resync;
     int64_t resync_ms;                           // since when it is that
     bool desired_due;                            // Desired follows once `outgoing` is through

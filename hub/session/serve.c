@@ -23,7 +23,7 @@
 // The queue takes pieces until it holds this much; the rest follows when it has drained.
 #define PUMP_BYTES WIRE_BLOB_PIECE
 
-// Of what is squeezed much fits into that, so no more than this is in one turn of the loop.
+// Of what is squeezed much fits into that, so no more than this is each time that one has room.
 #define SQUEEZE_BYTES ((size_t)4 * WIRE_BLOB_PIECE)
 
 // So much of what one agent asked for may wait; it asks for WIRE_WANT_MAX at a time.
@@ -32,12 +32,15 @@
 // Agents that need the same ask for it within this time.
 #define FRAMED_MS 5000
 
+// An object of which the agent has no version comes against the one that came before it only if
+// both are as small as this: what is large is the same for many agents, and is to be packed once.
+#define CHAIN_MAX ((size_t)8 * 1024)
+
 #define MISSING_COST 1024
 #define MISSING_APP_COST 4
 
 // ---- What waits to be sent
 
-// A blob of which the agent has a version already, an older one, comes with that as its base.
 static struct hub_outgoing *enqueue(struct hub_session *session, const struct cm_sha256 *name,
                                     bool was_asked) {
     if (session->outgoing_count == session->outgoing_capacity) {
@@ -52,21 +55,36 @@ static struct hub_outgoing *enqueue(struct hub_session *session, const struct cm
     return out;
 }
 
+// A blob of which the agent has a version already, an older one, comes with that as its base.
 static void enqueue_newer(struct hub_session *session, const struct cm_sha256 *name,
                           const struct cm_sha256 *base_name, struct cm_buf *base) {
     struct hub_outgoing *out = enqueue(session, name, false);
 
     if (base != NULL) {
-        out->base_name = *base_name;
-        out->base = cm_buf_ref(base);
+        out->older = cm_new(1, sizeof(*out->older));
+        *out->older = (struct hub_base){.name = *base_name, .bytes = cm_buf_ref(base)};
     }
+}
+
+static void forget_older(struct hub_outgoing *out) {
+    if (out->older != NULL) {
+        cm_buf_unref(out->older->bytes);
+        free(out->older);
+        out->older = NULL;
+    }
+}
+
+static void forget_last(struct hub_session *session) {
+    cm_buf_unref(session->last.bytes);
+    session->last = (struct hub_base){0};
 }
 
 // The list is freed when it is through, so that an idle session holds none.
 void hub_session_forget_outgoing(struct hub_session *session) {
-    for (size_t i = 0; i < session->outgoing_count; i++) {
-        cm_buf_unref(session->outgoing[i].base);
+    for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
+        forget_older(&session->outgoing[i]);
     }
+    forget_last(session);
     free(session->outgoing);
     session->outgoing = NULL;
     session->outgoing_count = 0;
@@ -79,15 +97,16 @@ void hub_session_forget_outgoing(struct hub_session *session) {
 
 struct found {
     struct cm_buf *bytes; // NULL: it is nowhere
+    bool object;          // not a list of these
     bool secret;
 };
 
 static struct found find_in(const struct hub_bundle *bundle, const struct cm_sha256 *name) {
     if (cm_sha256_equal(&bundle->sha256, name)) {
-        return (struct found){bundle->bytes, false};
+        return (struct found){.bytes = bundle->bytes};
     }
     const struct hub_object *object = hub_bundle_find(bundle, name);
-    return object == NULL ? (struct found){0} : (struct found){object->bytes, object->secret};
+    return object == NULL ? (struct found){0} : (struct found){object->bytes, true, object->secret};
 }
 
 // Blobs are asked for and pushed App by App, so the next one is nearly always where the last one
@@ -97,7 +116,7 @@ static struct found find_blob(struct hub_session *session, const struct cm_sha25
     size_t count = p->desired->pair_count;
 
     if (cm_sha256_equal(&p->sha256, name)) {
-        return (struct found){p->manifest, false};
+        return (struct found){.bytes = p->manifest};
     }
     for (size_t i = 0; i < count; i++) {
         size_t at = (session->found_in + i) % count;
@@ -146,33 +165,43 @@ static struct wire_bytes bytes_of(const struct cm_buf *buf) {
 
 // What a piece is squeezed against: what the agent has of the blob, or what was sent before it.
 struct base {
-    struct cm_sha256 name; // zeros: none
+    const struct cm_sha256 *name; // NULL: none
     struct wire_bytes slice;
 };
 
-static struct base find_base(struct hub_session *session, const struct hub_outgoing *out) {
-    struct base base = {.name = out->base_name,
-                        .slice = wire_base_slice(bytes_of(out->base), out->offset)};
+static struct base base_from(const struct cm_sha256 *name, const struct cm_buf *bytes,
+                             size_t offset) {
+    struct wire_bytes slice = wire_base_slice(bytes_of(bytes), offset);
 
-    if (out->base == NULL && session->outgoing_at > 0) {
-        const struct cm_sha256 *last = &session->outgoing[session->outgoing_at - 1].name;
-        struct found found = find_blob(session, last);
-
-        base.name = *last;
-        base.slice = found.secret ? (struct wire_bytes){0}
-                                  : wire_base_slice(bytes_of(found.bytes), out->offset);
-    }
-    return base.slice.size == 0 ? (struct base){0} : base;
+    return slice.size == 0 ? (struct base){0} : (struct base){name, slice};
 }
 
-static void replace_data(Holdfast__V1__Blob *message, struct cm_buf *squeezed,
-                         const struct base *base) {
-    message->squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
-    message->data = (ProtobufCBinaryData){0};
-    if (base->slice.size > 0) {
-        message->base_sha256 = (ProtobufCBinaryData){
-            .len = sizeof(base->name.bytes), .data = (uint8_t *)(uintptr_t)base->name.bytes};
+static bool may_chain(const struct found *found) {
+    return found->object && !found->secret && found->bytes->size <= CHAIN_MAX;
+}
+
+static struct base find_base(const struct hub_session *session, const struct hub_outgoing *out,
+                             const struct found *found) {
+    if (out->older != NULL) {
+        return base_from(&out->older->name, out->older->bytes, out->offset);
     }
+    return may_chain(found) ? base_from(&session->last.name, session->last.bytes, out->offset)
+                            : (struct base){0};
+}
+
+static void note_last(struct hub_session *session, const struct hub_outgoing *out,
+                      const struct found *found) {
+    forget_last(session);
+    if (may_chain(found)) {
+        session->last = (struct hub_base){out->name, cm_buf_ref(found->bytes)};
+    }
+}
+
+static ProtobufCBinaryData name_of(const struct base *base) {
+    return base->name == NULL
+               ? (ProtobufCBinaryData){0}
+               : (ProtobufCBinaryData){.len = sizeof(base->name->bytes),
+                                       .data = (uint8_t *)(uintptr_t)base->name->bytes};
 }
 
 // `base` is NULL if the piece goes as it is.
@@ -196,7 +225,9 @@ static struct cm_buf *pack_piece(struct hub_sessions *s, const struct hub_outgoi
             squeezer_of(s), (struct wire_bytes){message.data.data, message.data.len}, base->slice);
     }
     if (squeezed != NULL) {
-        replace_data(&message, squeezed, base);
+        message.squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
+        message.data = (ProtobufCBinaryData){0};
+        message.base_sha256 = name_of(base);
     }
     return wire_pack(&message.base);
 }
@@ -205,12 +236,14 @@ static struct cm_buf *pack_piece(struct hub_sessions *s, const struct hub_outgoi
 static struct cm_buf *get_piece(struct hub_session *session, const struct hub_outgoing *out,
                                 const struct found *found) {
     struct hub_sessions *s = session->owner;
-    bool squeezes = session->unsqueezes && found->bytes != NULL && !found->secret;
-    struct base base = squeezes ? find_base(session, out) : (struct base){0};
-    struct hub_framed_key key = {
-        .name = out->name, .offset = out->offset, .squeezed = squeezes, .base = base.name};
-    struct cm_buf *payload = hub_framed_find(&s->framed, &key);
+    bool squeezes = session->unsqueezes && !out->plain && found->bytes != NULL && !found->secret;
+    struct base base = squeezes ? find_base(session, out, found) : (struct base){0};
+    struct hub_framed_key key = {.name = out->name, .offset = out->offset, .squeezed = squeezes};
 
+    if (base.name != NULL) {
+        key.base = *base.name;
+    }
+    struct cm_buf *payload = hub_framed_find(&s->framed, &key);
     if (found->bytes != NULL && payload != NULL) {
         return cm_buf_ref(payload);
     }
@@ -233,7 +266,7 @@ static enum cm_rc send_piece(struct hub_session *session, struct hub_outgoing *o
     enum cm_rc rc = hub_session_give(session, WIRE_BLOB, payload, err);
 
     if (rc == CM_OK) {
-        out->offset += size;
+        out->offset += (uint32_t)size;
         session->pumped += session->unsqueezes ? size : 0;
         count_spared(session, size, payload->size);
     }
@@ -266,14 +299,15 @@ static void name_signer(const struct hub_session *session, const struct hub_sign
 static struct cm_buf *add_manifest(struct hub_session *session, Holdfast__V1__Desired *desired) {
     const struct hub_publication *p = session->sending;
     const struct hub_publication *held = session->held;
+    struct base base = {0};
     struct cm_buf *squeezed = NULL;
 
     if (p->manifest->size > INLINE_MANIFEST_MAX || is_same(held, p)) {
         return NULL;
     }
     if (held != NULL && session->unsqueezes) {
-        squeezed = wire_squeeze(squeezer_of(session->owner), bytes_of(p->manifest),
-                                wire_base_slice(bytes_of(held->manifest), 0));
+        base = base_from(&held->sha256, held->manifest, 0);
+        squeezed = wire_squeeze(squeezer_of(session->owner), bytes_of(p->manifest), base.slice);
     }
     if (squeezed == NULL) {
         desired->manifest =
@@ -281,8 +315,7 @@ static struct cm_buf *add_manifest(struct hub_session *session, Holdfast__V1__De
         return NULL;
     }
     desired->squeezed = (ProtobufCBinaryData){.len = squeezed->size, .data = squeezed->data};
-    desired->base_sha256 = (ProtobufCBinaryData){.len = sizeof(held->sha256.bytes),
-                                                 .data = (uint8_t *)(uintptr_t)held->sha256.bytes};
+    desired->base_sha256 = name_of(&base);
     count_spared(session, p->manifest->size, squeezed->size);
     return squeezed;
 }
@@ -327,6 +360,7 @@ static bool send_blob(struct hub_session *session, struct hub_outgoing *out) {
             return false;
         }
     } while (found.bytes != NULL && out->offset < found.bytes->size);
+    note_last(session, out, &found);
     cm_metric_add(session->owner->metric_blobs, 1);
     return true;
 }
@@ -336,6 +370,7 @@ static void pump(struct hub_session *session) {
         if (!send_blob(session, &session->outgoing[session->outgoing_at])) {
             return;
         }
+        forget_older(&session->outgoing[session->outgoing_at]);
         session->asked -= session->outgoing[session->outgoing_at].was_asked ? 1 : 0;
         session->outgoing_at++;
     }
@@ -527,8 +562,17 @@ static size_t take_names(const Holdfast__V1__Want *want, struct wanted *out) {
     return kept;
 }
 
+// What could not be read of a blob may be what was sent of it already.
+static void make_plain(struct hub_outgoing *out) {
+    if (!out->plain) {
+        out->plain = true;
+        out->offset = 0;
+    }
+}
+
 // Marks as asked for what is on its way already. The list is gone through once a message.
-static void ask_waiting(struct hub_session *session, struct wanted *names, size_t count) {
+static void ask_waiting(struct hub_session *session, struct wanted *names, size_t count,
+                        bool plain) {
     for (size_t i = session->outgoing_at; i < session->outgoing_count; i++) {
         struct hub_outgoing *out = &session->outgoing[i];
         struct wanted *name = bsearch(&out->name, names, count, sizeof(*names), compare_wanted);
@@ -537,6 +581,9 @@ static void ask_waiting(struct hub_session *session, struct wanted *names, size_
             session->asked += out->was_asked ? 0 : 1;
             out->was_asked = true;
             name->waits = true;
+            if (plain) {
+                make_plain(out);
+            }
         }
     }
 }
@@ -551,18 +598,17 @@ enum cm_rc hub_session_want(struct hub_session *session, const void *message, st
     if (session->asked + want->n_sha256 > WAITING_MAX) {
         return cm_fail(err, CM_EINVAL, "more than %zu blobs are asked for at once", WAITING_MAX);
     }
-    session->unsqueezes = session->unsqueezes && !want->plain;
     if (session->sending == NULL) {
         return CM_OK; // nothing is in force; what was asked for is asked again once something is
     }
     CM_AUTOFREE struct wanted *names = cm_new(want->n_sha256 + 1, sizeof(*names));
     size_t count = take_names(want, names);
-    ask_waiting(session, names, count);
+    ask_waiting(session, names, count, want->plain);
     qsort(names, count, sizeof(*names),
           compare_places); // in the order in which they were asked for
     for (size_t i = 0; i < count; i++) {
         if (!names[i].waits) {
-            (void)enqueue(session, &names[i].name, true);
+            enqueue(session, &names[i].name, true)->plain = want->plain;
         }
     }
     hub_session_pump(session);

@@ -53,7 +53,8 @@ struct fake_hub {
     size_t kept_count;
     bool ahead;
     enum fake_squeeze squeeze;
-    bool unsqueezes; // the agent does, until it says otherwise
+    bool unsqueezes; // the agent does
+    bool plain;      // what is being answered shall come as it is
     struct wire_squeezer *squeezer;
     struct cm_sha256 last_name; // of what was sent last on this connection, and is no Secret,
     struct cm_buf *last;        // which is this; NULL: nothing
@@ -158,27 +159,33 @@ void fake_hub_raw(struct fake_hub *h, uint16_t type, const void *bytes, size_t s
     }
 }
 
+static bool is_secret(const struct fake_hub *h, const struct cm_sha256 *name) {
+    const struct test_release *r = h->offered == NULL ? h->release : h->offered;
+    const struct test_blob *found = r == NULL ? NULL : release_find(r, name);
+
+    return found != NULL && found->secret;
+}
+
 // squeeze returns NULL if the bytes go as they are.
 static struct cm_buf *squeeze(struct fake_hub *h, struct wire_bytes bytes, struct cm_buf *last,
                               size_t offset) {
     struct wire_bytes base = {last == NULL ? NULL : last->data, last == NULL ? 0 : last->size};
     bool wrong = h->squeeze == FAKE_SQUEEZES_WRONG;
 
-    if (h->squeeze == FAKE_PLAIN || !h->unsqueezes || (last == NULL && !wrong)) {
+    if (h->squeeze == FAKE_PLAIN || !h->unsqueezes || h->plain || (last == NULL && !wrong)) {
         return NULL;
     }
-    struct cm_buf *squeezed =
-        wire_squeeze(h->squeezer, bytes, wrong ? bytes : wire_base_slice(base, offset));
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *same = cm_buf_copy(bytes.data, bytes.size);
+    struct cm_buf *squeezed = wire_squeeze(h->squeezer, bytes,
+                                           wrong ? (struct wire_bytes){same->data, same->size}
+                                                 : wire_base_slice(base, offset));
     h->counts.squeezed += squeezed == NULL ? 0 : 1;
     return squeezed;
 }
 
 static void note_sent(struct fake_hub *h, const struct cm_sha256 *name, struct cm_buf *blob) {
-    const struct test_release *r = h->offered == NULL ? h->release : h->offered;
-    const struct test_blob *found = r == NULL ? NULL : release_find(r, name);
-
     cm_buf_unref(h->last);
-    h->last = found != NULL && found->secret ? NULL : cm_buf_ref(blob);
+    h->last = is_secret(h, name) ? NULL : cm_buf_ref(blob);
     h->last_name = *name;
 }
 
@@ -197,7 +204,9 @@ static void send_piece(struct fake_hub *h, const struct cm_sha256 *name, const s
         m.offset = (uint32_t)offset;
         m.data =
             (ProtobufCBinaryData){.len = size, .data = (uint8_t *)(uintptr_t)blob->data + offset};
-        squeezed = squeeze(h, (struct wire_bytes){m.data.data, m.data.len}, h->last, offset);
+        if (is_secret(h, name) == (h->squeeze == FAKE_SQUEEZES_SECRETS)) {
+            squeezed = squeeze(h, (struct wire_bytes){m.data.data, m.data.len}, h->last, offset);
+        }
     }
     if (squeezed != NULL) {
         base.bytes[0] ^= h->squeeze == FAKE_SQUEEZES_WRONG ? 1 : 0;
@@ -560,7 +569,7 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
 
 static void on_want(struct fake_hub *h, const Holdfast__V1__Want *m) {
     h->counts.plains += m->plain ? 1 : 0;
-    h->unsqueezes = h->unsqueezes && !m->plain;
+    h->plain = m->plain;
     for (size_t i = 0; i < m->n_sha256; i++) {
         struct cm_sha256 name;
 
@@ -571,6 +580,7 @@ static void on_want(struct fake_hub *h, const Holdfast__V1__Want *m) {
             answer(h, &name);
         }
     }
+    h->plain = false;
 }
 
 // ---- Renewal

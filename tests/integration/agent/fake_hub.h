@@ -34,8 +34,9 @@ enum fake_lie {
 // What it does with blobs and manifests for an agent that takes them squeezed.
 enum fake_squeeze {
     FAKE_PLAIN,
-    FAKE_SQUEEZES,       // against what it sent last, or the manifest before
-    FAKE_SQUEEZES_WRONG, // against what nobody has, until the agent says that it shall not
+    FAKE_SQUEEZES,         // against what it sent last, or the manifest before
+    FAKE_SQUEEZES_WRONG,   // against what nobody has, but what is asked for plain
+    FAKE_SQUEEZES_SECRETS, // alone
 };
 
 struct fake_app {

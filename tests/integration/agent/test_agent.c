@@ -58,6 +58,7 @@ struct fixture {
     uint64_t number;
     int64_t until_ms;
     bool observes; // the agent that is started next
+    size_t many;   // that a condition waits for
 };
 
 // ---- What stands before a function of others: the linker's --wrap
@@ -372,13 +373,23 @@ static void a_change_touches_what_changed(void **state) {
     assert_int_equal(fake_hub_counts(f->hub).wants - wants, 2); // bundle and object
 }
 
-// Two objects that are long, and alike; `colour` makes a release another one.
-static void publish_long(struct fixture *f, const char *colour, uint64_t generation) {
-    static const char text[] = "The quick brown fox jumps over the lazy dog; 3.14159265358979";
+// Two objects that are long, and alike, and a Secret; `colour` makes a release another one.
+static const char long_text[] = "The quick brown fox jumps over the lazy dog; 3.14159265358979";
+
+static char *long_revision(const char *colour) {
+    return cm_strf("%.40s-%s", long_text, colour);
+}
+
+static void put_long(struct fixture *f, const char *colour, const char *secret,
+                     uint64_t generation) {
     struct test_object objects[COUNT(shop_objects)];
     struct test_app app = shop;
-    CM_AUTOFREE char *revision = cm_strf("%.40s-%s", text, colour);
-    CM_AUTOFREE char *value = cm_strf("%s-%s", text, colour);
+    CM_AUTOFREE char *revision = long_revision(colour);
+    CM_AUTOFREE char *value = cm_strf("%s-%s", long_text, colour);
+    CM_AUTOFREE char *key =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{"
+                "\"name\":\"key\",\"namespace\":\"shop\"},\"data\":{\"a\":\"%s-%s\"}}",
+                long_text, secret);
     CM_AUTOFREE char *cfg =
         cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
                 "\"name\":\"cfg\",\"namespace\":\"shop\"},\"data\":{\"a\":\"%s\"}}",
@@ -391,10 +402,17 @@ static void publish_long(struct fixture *f, const char *colour, uint64_t generat
     memcpy(objects, shop_objects, sizeof(objects));
     objects[0].json = cfg;
     objects[1].json = web;
+    objects[2].json = key;
     app.objects = objects;
     app.revision = revision;
     publish(f, &app, generation);
     f->number = generation;
+}
+
+static void publish_long(struct fixture *f, const char *colour, uint64_t generation) {
+    CM_AUTOFREE char *revision = long_revision(colour);
+
+    put_long(f, colour, "one", generation);
     assert_true(turn_until(f->loop, is_at_generation, f));
     f->what = revision;
     assert_true(turn_until(f->loop, shop_is_what_and_healthy, f));
@@ -429,6 +447,106 @@ static void what_cannot_be_read_as_its_base_is_lacking_is_asked_for_as_it_is(voi
         assert_true(fake_hub_counts(f->hub).squeezed > squeezed);
         assert_true(fake_hub_counts(f->hub).plains > plains);
     }
+}
+
+static bool hub_keeps_so_many(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_keeps(f->hub) == f->many;
+}
+
+static bool hub_squeezed_so_many(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).squeezed >= f->many;
+}
+
+// None of them was asked for plain, so no hub is wrong: nothing waits for the time when what was
+// refused is asked for again. Time stands still.
+static void all_that_are_on_their_way_and_cannot_be_read_are_asked_for_again_at_once(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    publish_long(f, "red", 2);
+    time_goes_on = false;
+    f->many = 1;
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    put_long(f, "blue", "one", 4);
+    assert_true(turn_until(f->loop, hub_keeps_so_many, f)); // the bundle
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    f->many = 2;
+    assert_true(turn_until(f->loop, hub_keeps_so_many, f)); // two objects
+    size_t squeezed = fake_hub_counts(f->hub).squeezed;
+    fake_hub_squeeze(f->hub, FAKE_SQUEEZES_WRONG);
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    assert_int_equal(fake_hub_counts(f->hub).squeezed, squeezed + 2);
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_int_equal(fake_hub_counts(f->hub).plains, 1);
+    fake_hub_squeeze(f->hub, FAKE_PLAIN);
+    f->many = 1;
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    put_long(f, "green", "one", 6); // that was for one manifest
+    assert_true(turn_until(f->loop, hub_keeps_so_many, f));
+    assert_int_equal(fake_hub_counts(f->hub).plains, 1);
+    time_goes_on = true;
+}
+
+// Its other pieces were on their way as the first could not be read.
+static void what_is_left_over_of_a_blob_that_is_asked_for_again_is_passed_over(void **state) {
+    enum { SIZE = 2 * WIRE_BLOB_PIECE + 100 };
+    struct fixture *f = *state;
+    struct test_object objects[COUNT(shop_objects)];
+    struct test_app app = shop;
+    CM_AUTOFREE char *value = cm_new(1, SIZE + 1);
+
+    memset(value, 'x', SIZE);
+    CM_AUTOFREE char *json =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"ConfigMap\",\"metadata\":{"
+                "\"name\":\"cfg\",\"namespace\":\"shop\"},\"data\":{\"a\":\"%s\"}}",
+                value);
+    memcpy(objects, shop_objects, sizeof(objects));
+    objects[0].json = json;
+    app.objects = objects;
+    install(f);
+    time_goes_on = false;
+    f->many = 1;
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    publish(f, &app, 2);
+    assert_true(turn_until(f->loop, hub_keeps_so_many, f)); // the bundle
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    fake_hub_lie(f->hub, FAKE_KEEPS_BLOBS);
+    assert_true(turn_until(f->loop, hub_keeps_so_many, f)); // the object
+    fake_hub_squeeze(f->hub, FAKE_SQUEEZES_WRONG);
+    fake_hub_lie(f->hub, FAKE_HONEST);
+    assert_int_equal(fake_hub_counts(f->hub).squeezed, 3);
+    f->number = 2;
+    assert_true(turn_until(f->loop, is_at_generation, f));
+    assert_int_equal(fake_hub_counts(f->hub).plains, 1);
+    time_goes_on = true;
+}
+
+// Whoever counts bytes on the way would learn from a Secret that is squeezed what is in it.
+static void a_secret_that_comes_squeezed_is_not_taken(void **state) {
+    struct fixture *f = *state;
+
+    install(f);
+    publish_long(f, "red", 2);
+    fake_hub_squeeze(f->hub, FAKE_SQUEEZES_SECRETS);
+    for (size_t ahead = 0; ahead < 2; ahead++) {
+        uint64_t generation = 4 + 2 * ahead;
+
+        fake_hub_push(f->hub, ahead == 1);
+        f->many = fake_hub_counts(f->hub).squeezed + 1 + ahead; // as it comes it is not kept either
+        put_long(f, "blue", ahead == 1 ? "two" : "three", generation);
+        assert_true(turn_until(f->loop, hub_squeezed_so_many, f));
+        wait_a_while(f);
+        f->number = generation;
+        assert_false(is_at_generation(f));
+    }
+    fake_hub_push(f->hub, false);
+    fake_hub_squeeze(f->hub, FAKE_SQUEEZES);
+    publish_long(f, "green", 8);
 }
 
 static void what_is_no_longer_listed_is_removed_and_nothing_else(void **state) {
@@ -2218,6 +2336,9 @@ static const struct CMUnitTest tests[] = {
     TEST(an_agent_enrolls_and_brings_a_manifest_about),
     TEST(blobs_that_come_ahead_are_not_asked_for),
     TEST(what_is_squeezed_against_what_the_agent_has_is_taken),
+    TEST(all_that_are_on_their_way_and_cannot_be_read_are_asked_for_again_at_once),
+    TEST(what_is_left_over_of_a_blob_that_is_asked_for_again_is_passed_over),
+    TEST(a_secret_that_comes_squeezed_is_not_taken),
     TEST(what_cannot_be_read_as_its_base_is_lacking_is_asked_for_as_it_is),
     TEST(a_blob_that_is_begun_anew_is_taken),
     TEST(an_identity_is_used_again),

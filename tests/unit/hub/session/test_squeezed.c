@@ -34,17 +34,37 @@ static void unref(struct hub_publication **p) {
 
 #define PUBLICATION CM_CLEANUP(unref) struct hub_publication
 
-// connect has an agent that knows it say that it holds a publication, and be sent the next.
-static void connect(struct rig *r, struct peer *p, struct hub_publication *held,
-                    struct hub_publication *now) {
+// await has an agent that knows it say that it holds a publication.
+static void await(struct rig *r, struct peer *p, struct hub_publication *held) {
     p->unsqueezes = true;
     rig_keep(p, held);
     hub_sessions_publish(r->sessions, held);
     rig_dial(p);
     rig_hello(p, held);
     RIG_UNTIL(r, p->frames[WIRE_WELCOME] == 1);
+}
+
+// connect has it be sent the next.
+static void connect(struct rig *r, struct peer *p, struct hub_publication *held,
+                    struct hub_publication *now) {
+    await(r, p, held);
     hub_sessions_publish(r->sessions, now);
     RIG_UNTIL(r, p->frames[WIRE_DESIRED] == 1);
+}
+
+// ask has an agent that holds nothing ask for these.
+static void ask(struct rig *r, struct peer *p, struct hub_publication *now,
+                const struct cm_sha256 *names, size_t count) {
+    p->unsqueezes = true;
+    hub_sessions_publish(r->sessions, now);
+    rig_dial(p);
+    rig_hello(p, NULL);
+    RIG_UNTIL(r, p->frames[WIRE_DESIRED] == 1);
+    rig_want(p, names, count);
+    RIG_UNTIL(r, p->frames[WIRE_BLOB] == count);
+    for (size_t i = 0; i < count; i++) {
+        assert_true(rig_has(p, &names[i]));
+    }
 }
 
 static int64_t spared(struct rig *r) {
@@ -97,25 +117,44 @@ static void an_agent_that_does_not_know_it_is_sent_all(void **state) {
     assert_true(rome->manifest);
 }
 
-static void what_is_new_is_squeezed_against_what_came_before_it(void **state) {
+static void a_small_object_is_squeezed_against_the_one_that_came_before_it(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
     PUBLICATION *p = rig_publication(r, paris, 1, two);
-    struct cm_sha256 names[] = {rig_object(p, 0), rig_object(p, 1)};
+    struct cm_sha256 names[] = {rig_object(p, 0), rig_object(p, 1), rig_bundle(p)};
+    const struct hub_framed_key bundle = {.name = names[2], .squeezed = true};
 
-    paris->unsqueezes = true;
-    hub_sessions_publish(r->sessions, p);
-    rig_dial(paris);
-    rig_hello(paris, NULL);
-    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
-    rig_want(paris, names, 2);
-    RIG_UNTIL(r, paris->frames[WIRE_BLOB] == 2);
-    assert_true(rig_has(paris, &names[0]));
-    assert_true(rig_has(paris, &names[1]));
+    ask(r, paris, p, names, 3);
     assert_int_equal(paris->based, 1);
+    assert_non_null(hub_framed_find(&r->sessions->framed, &bundle)); // it against nothing
 }
 
-static void nothing_is_squeezed_for_an_agent_that_could_not_read_it(void **state) {
+// Against what only one cluster has it would be packed, and kept, once for each.
+static void what_is_large_and_that_clusters_share_is_packed_once(void **state) {
+    enum { SIZE = 100000 };
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    struct peer *rome = rig_admit(r, "rome-1", ROME);
+    CM_AUTOFREE char *large = cm_new(1, SIZE + 1);
+
+    memset(large, 'x', SIZE);
+    PUBLICATION *of_paris =
+        rig_publication(r, paris, 1, (const char *const[]){LONG("paris"), large, NULL});
+    PUBLICATION *of_rome =
+        rig_publication(r, rome, 1, (const char *const[]){LONG("rome"), large, NULL});
+    struct cm_sha256 names[] = {rig_object(of_paris, 0), rig_bundle(of_paris),
+                                rig_object(of_paris, 1)};
+    const struct hub_framed_key key = {.name = names[2], .squeezed = true};
+    ask(r, paris, of_paris, names, 3);
+    const struct cm_buf *packed = hub_framed_find(&r->sessions->framed, &key);
+    assert_non_null(packed);
+    names[0] = rig_object(of_rome, 0);
+    ask(r, rome, of_rome, (const struct cm_sha256[]){names[0], names[2]}, 2);
+    assert_ptr_equal(hub_framed_find(&r->sessions->framed, &key), packed);
+    assert_int_equal(rome->based, 0);
+}
+
+static void what_is_asked_for_plain_comes_as_it_is(void **state) {
     struct rig *r = *state;
     struct peer *paris = rig_admit(r, "paris-1", PARIS);
     PUBLICATION *held = rig_publication(r, paris, 1, red);
@@ -130,11 +169,45 @@ static void nothing_is_squeezed_for_an_agent_that_could_not_read_it(void **state
     size_t before = paris->squeezed;
     rig_want_plain(paris, &object);
     RIG_UNTIL(r, rig_has(paris, &object));
+    assert_int_equal(paris->squeezed, before);
     hub_sessions_publish(r->sessions, next);
     RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 2);
-    assert_int_equal(paris->squeezed, before);
     assert_true(paris->manifest);
-    assert_false(paris->manifest_based);
+    assert_true(paris->manifest_based); // that was for what it asked for alone
+}
+
+// What it could not read may be what was sent of it already.
+static void what_is_asked_for_plain_on_its_way_begins_anew(void **state) {
+    enum { SIZE = 12 * WIRE_BLOB_PIECE };
+    struct rig *r = *state;
+    struct peer *paris = rig_admit(r, "paris-1", PARIS);
+    PUBLICATION *held = rig_publication(r, paris, 1, red);
+    CM_AUTOFREE char *text = cm_new(1, SIZE + 1);
+    ProtobufCBinaryData name = {.len = CM_SHA256_SIZE};
+    ProtobufCBinaryData *names = &name;
+    Holdfast__V1__Want want;
+    struct cm_err err;
+
+    memset(text, 'x', SIZE);
+    PUBLICATION *now = rig_publication(r, paris, 2, (const char *const[]){text, NULL});
+    struct cm_sha256 object = rig_object(now, 0);
+    holdfast__v1__want__init(&want);
+    name.data = object.bytes;
+    want.sha256 = names;
+    want.n_sha256 = 1;
+    want.plain = true;
+    await(r, paris, held);
+    hub_sessions_publish(r->sessions, now);
+    struct hub_session *session = hub_member_find(r->sessions, PARIS)->session;
+    assert_int_equal(session->outgoing_at, 1); // of two, the first being the bundle
+    size_t sent = session->outgoing[1].offset;
+    assert_true(sent > WIRE_BLOB_PIECE);
+    paris->plain = true;
+    assert_int_equal(hub_session_want(session, &want, &err), CM_OK);
+    assert_true(session->outgoing[1].offset < sent);
+    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
+    assert_true(rig_has(paris, &object));
+    assert_int_equal(paris->frames[WIRE_BLOB], 1 + sent / WIRE_BLOB_PIECE + 12);
 }
 
 static void a_secret_goes_as_it_is(void **state) {
@@ -157,14 +230,7 @@ static void nothing_is_squeezed_against_a_secret(void **state) {
     PUBLICATION *p = rig_publication(r, paris, 1, secret_first);
     struct cm_sha256 names[] = {rig_object(p, 0), rig_object(p, 1)};
 
-    paris->unsqueezes = true;
-    hub_sessions_publish(r->sessions, p);
-    rig_dial(paris);
-    rig_hello(paris, NULL);
-    RIG_UNTIL(r, paris->frames[WIRE_DESIRED] == 1);
-    rig_want(paris, names, 2);
-    RIG_UNTIL(r, paris->frames[WIRE_BLOB] == 2);
-    assert_true(rig_has(paris, &names[1]));
+    ask(r, paris, p, names, 2);
     assert_false(paris->told_of_secrets);
     assert_int_equal(paris->based, 0);
 }
@@ -196,12 +262,7 @@ static void a_turn_squeezes_no_more_than_a_bound(void **state) {
     }
     PUBLICATION *now = rig_publication(r, paris, 2, texts);
     struct cm_sha256 last = rig_object(now, COUNT - 1);
-    paris->unsqueezes = true;
-    rig_keep(paris, held);
-    hub_sessions_publish(r->sessions, held);
-    rig_dial(paris);
-    rig_hello(paris, held);
-    RIG_UNTIL(r, paris->frames[WIRE_WELCOME] == 1);
+    await(r, paris, held);
     hub_sessions_publish(r->sessions, now);
     const struct hub_session *session = hub_member_find(r->sessions, PARIS)->session;
     assert_true(session->outgoing_at > 0);
@@ -217,8 +278,10 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(news_are_squeezed_against_what_the_agent_has),
         TEST(an_agent_that_does_not_know_it_is_sent_all),
-        TEST(what_is_new_is_squeezed_against_what_came_before_it),
-        TEST(nothing_is_squeezed_for_an_agent_that_could_not_read_it),
+        TEST(a_small_object_is_squeezed_against_the_one_that_came_before_it),
+        TEST(what_is_large_and_that_clusters_share_is_packed_once),
+        TEST(what_is_asked_for_plain_comes_as_it_is),
+        TEST(what_is_asked_for_plain_on_its_way_begins_anew),
         TEST(a_secret_goes_as_it_is),
         TEST(nothing_is_squeezed_against_a_secret),
         TEST(a_secret_that_became_another_object_is_no_base),
