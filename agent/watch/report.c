@@ -304,7 +304,7 @@ Holdfast__V1__ObjectReport *watch_object_report(const struct agent_watch *w, str
     m->sha256 = hash_of(a, &s->sha256);
     m->health = watch_health_of(s->health);
     m->message = watch_clip(a, message_of(s), WIRE_MESSAGE_MAX);
-    m->unseen = s->unseen && m->message[0] == '\0';
+    m->unseen = s->unseen;
     m->drift_end = drift_end_of(s->ended);
     m->fought = s->fight == NULL ? 0 : s->correction->spent;
     m->drift_more = s->drift_more || s->drift_count > fields || s->actual_large;

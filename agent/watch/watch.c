@@ -547,6 +547,7 @@ void agent_watch_removed(void *watch, const char *app, const char *key) {
     watch_scaling_end(w, s->scaling);
     watch_scaling_free(s->scaling);
     s->scaling = NULL;
+    s->unseen = false;
     s->telling.removed = true;
     w->has_ends = true;
     s->health = AGENT_HEALTH_UNKNOWN; // of the next one of that name
@@ -636,7 +637,7 @@ static void know_item(void *ctx, const struct agent_item *item) {
     struct seen *s = object_of(w, item->app, item->key);
 
     count(s, false);
-    s->unseen = is_new && item->applied;
+    s->unseen = is_new && item->applied && !item->release; // else nobody looks at it
     count(s, true);
     s->sha256 = item->applied ? item->sha256 : s->sha256;
     watch_dirty_object(w, s);

@@ -655,13 +655,30 @@ static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
     return rc < 0 ? rc : hub_objects_put(db, &row, err);
 }
 
-// put_object: of what an agent that was started has not seen yet, what is on record counts.
+// keep_unseen: of what an agent that was started has not seen yet, what is on record of how it
+// differs counts.
+static enum cm_rc keep_unseen(struct report_work *r, struct hub_db *db,
+                              const Holdfast__V1__ObjectReport *object, bool *kept,
+                              struct cm_err *err) {
+    struct hub_object_row row = {.cluster = r->cluster,
+                                 .app = object->app,
+                                 .key = object->key,
+                                 .health = (int)object->health,
+                                 .message = object->message};
+    enum cm_rc rc = hub_objects_keep(db, &row, kept, err);
+
+    if (rc < 0 || !*kept || object->n_happened == 0) {
+        return rc;
+    }
+    rc = tell_happened(r, db, object, &row.happened_ms, err);
+    return rc < 0 ? rc : hub_objects_keep(db, &row, kept, err);
+}
+
 static enum cm_rc put_object(struct report_work *r, struct hub_db *db,
                              const Holdfast__V1__ObjectReport *object, struct cm_err *err) {
     bool kept = false;
-    enum cm_rc rc = object->unseen && !object->removed
-                        ? hub_objects_keep(db, r->cluster, object->app, object->key, &kept, err)
-                        : CM_OK;
+    enum cm_rc rc =
+        object->unseen && !object->removed ? keep_unseen(r, db, object, &kept, err) : CM_OK;
 
     return rc < 0 || kept ? rc : put_seen(r, db, object, err);
 }

@@ -180,11 +180,15 @@ enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cluster, cons
                      cluster, but, out, err);
 }
 
-enum cm_rc hub_objects_keep(struct hub_db *db, const char *cluster, const char *app,
-                            const char *key, bool *out, struct cm_err *err) {
-    enum cm_rc rc = hub_db_run(
-        db, err, "UPDATE object SET full = 0 WHERE cluster = ?1 AND app = ?2 AND key = ?3", "ttt",
-        cluster, app, key);
+enum cm_rc hub_objects_keep(struct hub_db *db, const struct hub_object_row *row, bool *out,
+                            struct cm_err *err) {
+    enum cm_rc rc = hub_db_run(db, err,
+                               "UPDATE object SET full = 0, health = iif(?4 <> 0, ?4, health),"
+                               " message = iif(?4 <> 0 OR ?5 <> '', ?5, message),"
+                               " happened_ms = max(happened_ms, ?6)"
+                               " WHERE cluster = ?1 AND app = ?2 AND key = ?3",
+                               "tttiti", row->cluster, row->app, row->key, (int64_t)row->health,
+                               row->message, row->happened_ms);
 
     *out = rc == CM_OK && hub_db_changes(db) > 0;
     return rc;

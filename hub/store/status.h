@@ -92,9 +92,10 @@ CM_MUSTUSE enum cm_rc hub_objects_happened(struct hub_db *db, const char *cluste
 // one of them.
 CM_MUSTUSE enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cluster,
                                                const char *but, int64_t *out, struct cm_err *err);
-// hub_objects_keep has a full report not take an object of an App away; *out: it is on record.
-CM_MUSTUSE enum cm_rc hub_objects_keep(struct hub_db *db, const char *cluster, const char *app,
-                                       const char *key, bool *out, struct cm_err *err);
+// hub_objects_keep has a full report not take an object of an App away, and takes over its health
+// and message, if either is known, and happened_ms; *out: it is on record.
+CM_MUSTUSE enum cm_rc hub_objects_keep(struct hub_db *db, const struct hub_object_row *row,
+                                       bool *out, struct cm_err *err);
 // hub_objects_each_digests visits such lines of the objects of an App on a cluster that have any.
 CM_MUSTUSE enum cm_rc hub_objects_each_digests(struct hub_db *db, const char *cluster,
                                                const char *app,

@@ -295,6 +295,8 @@ static const Holdfast__V1__ObjectReport *object_in(const Holdfast__V1__Report *r
     return NULL;
 }
 
+#define LEFT "ConfigMap/shop/left"
+
 static const struct test_app shop = {.name = "shop", .objects = objects, .object_count = 2};
 
 // connect begins a connection and acknowledges the full report that comes first.
@@ -1385,6 +1387,41 @@ static void how_an_object_differs_is_not_told_before_it_was_seen(void **state) {
     settle(f);
     assert_false(object_in(last(f), CFG)->unseen);
     assert_false(shop_in(last(f))->unseen);
+}
+
+// Else what is on record of how it differs would seem to be over, and to begin anew.
+static void what_an_object_says_before_it_was_seen_is_not_all_there_is_to_tell(void **state) {
+    struct agent_observation waits = {.key = CFG,
+                                      .uid = "uid",
+                                      .health = AGENT_HEALTH_DEGRADED,
+                                      .message = "no room",
+                                      .drift_stands = true};
+    struct fixture *f = *state;
+
+    start(f, &shop);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    connect(f);
+    agent_watch_observed(f->watch, &waits);
+    cm_clock_advance(INTERVAL_MS);
+    settle(f);
+    assert_string_equal(object_in(last(f), CFG)->message, "no room");
+    assert_true(object_in(last(f), CFG)->unseen);
+}
+
+static void what_nobody_looks_at_is_not_waited_for(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_put_item(
+        f->cache, &(struct agent_item){.key = LEFT, .app = "shop", .uid = "uid", .applied = true});
+    agent_cache_set_release(f->cache, LEFT);
+    start(f, &shop);
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    agent_watch_removed(f->watch, "shop", CFG);
+    agent_watch_listed(f->watch, "shop", CFG); // another one of that name
+    connect(f);
+    assert_false(object_in(f->reports[0], LEFT)->unseen);
+    assert_false(object_in(f->reports[0], CFG)->unseen);
+    assert_false(shop_in(f->reports[0])->unseen);
 }
 
 #define OURS "Deployment.apps/shop/web"
@@ -3571,6 +3608,8 @@ static const struct CMUnitTest tests[] = {
     TEST(another_drift_mode_asks_how_the_objects_are),
     TEST(who_observes_tells_of_a_newer_bundle_once_all_was_looked_at_beside_it),
     TEST(how_an_object_differs_is_not_told_before_it_was_seen),
+    TEST(what_an_object_says_before_it_was_seen_is_not_all_there_is_to_tell),
+    TEST(what_nobody_looks_at_is_not_waited_for),
     TEST(nothing_is_told_until_all_that_was_found_was_seen),
     TEST(what_is_found_later_is_told_with_the_images_of_its_group),
     TEST(a_survey_that_goes_on_keeps_only_what_is_told_in_full),

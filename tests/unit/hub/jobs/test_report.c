@@ -756,6 +756,30 @@ static void add_happened(struct draft *m, Holdfast__V1__ObjectReport *object,
     object->happened = all;
 }
 
+static void what_an_unseen_object_says_counts_but_not_that_it_differs_no_more(void **state) {
+    struct desk *d = *state;
+
+    report_drift(d, 1, false);
+    for (uint64_t number = 2; number <= 3; number++) {
+        struct draft m = begin(RUN, number);
+        Holdfast__V1__ObjectReport *object = add_object(&m, "ConfigMap/web/a");
+
+        object->unseen = true;
+        object->health = number == 2 ? DEGRADED : HOLDFAST__V1__HEALTH__HEALTH_UNKNOWN;
+        object->message = text(&m, number == 2 ? "no room" : "");
+        add_happened(&m, object, HOLDFAST__V1__WHAT__RECREATED, 5);
+        m.report->full = true;
+        m.report->full_end = true;
+        (void)commit(d, &m);
+        assert_int_equal(
+            desk_count(d, "SELECT count(*) FROM object WHERE health = 3 AND message = 'no room'"),
+            1);
+    }
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift"), 1);
+    assert_int_equal(count_events(d, "drift.cleared"), 0);
+    assert_int_equal(count_events(d, "object.recreated"), 1);
+}
+
 static void what_an_apply_did_besides_is_an_event_once(void **state) {
     struct desk *d = *state;
 
@@ -875,6 +899,7 @@ int main(void) {
         DESK_TEST(a_difference_is_an_event_once_with_who_made_it),
         DESK_TEST(what_was_added_is_said_so),
         DESK_TEST(what_an_agent_that_was_started_has_not_seen_yet_is_as_it_was),
+        DESK_TEST(what_an_unseen_object_says_counts_but_not_that_it_differs_no_more),
         DESK_TEST(of_what_was_never_on_record_an_unseen_object_is),
         DESK_TEST(another_value_is_another_event),
         DESK_TEST(the_end_of_a_difference_is_an_event),
