@@ -122,7 +122,8 @@ static enum cm_rc is_known(struct hub_db *db, const char *id, bool *out, struct 
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
 
-// keep_waiting lets an agent wait for a person as it did, unless one let it go on since.
+// keep_waiting lets an agent wait for a person as it did, unless one let it go on since. Without
+// the newer key an old one that raised the doubt would seem to be that which nobody has accepted.
 static enum cm_rc keep_waiting(struct hub_db *db, const struct hub_agent_row *row, bool *out,
                                struct cm_err *err) {
     if (row->held == NULL || row->held[0] == '\0') {
@@ -130,9 +131,11 @@ static enum cm_rc keep_waiting(struct hub_db *db, const struct hub_agent_row *ro
     }
     enum cm_rc rc = hub_db_run(
         db, err,
-        "UPDATE agent SET held = ?2, held_ms = ?3, held_key = ?4 WHERE id = ?1"
-        " AND state = 'active' AND held = '' AND approved_ms < ?3",
-        "ttib", row->id, row->held, row->held_ms, row->held_key.bytes, sizeof(row->held_key.bytes));
+        "UPDATE agent SET held = ?2, held_ms = ?3, held_key = ?4, key_sha256 = ?5,"
+        " next_key = iif(key_sha256 = ?5, next_key, zeroblob(32)), begins_ms = max(begins_ms, ?6)"
+        " WHERE id = ?1 AND state = 'active' AND held = '' AND approved_ms < ?3",
+        "ttibbi", row->id, row->held, row->held_ms, row->held_key.bytes,
+        sizeof(row->held_key.bytes), row->key.bytes, sizeof(row->key.bytes), row->begins_ms);
     *out = rc == CM_OK && hub_db_changes(db) > 0;
     return rc;
 }

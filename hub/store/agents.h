@@ -67,7 +67,8 @@ CM_MUSTUSE enum cm_rc hub_agents_each_ever(struct hub_db *db,
                                            void *ctx, struct cm_err *err);
 
 // hub_agents_restrict takes in what a registry says of an agent where that lets in less: one that
-// it says is not active is not, one that waits for a person there does so here.
+// it says is not active is not, one that waits for a person there does so here, with the newest key
+// that is on record there.
 struct hub_agents_restricted {
     bool known; // before
     bool ended;

@@ -164,12 +164,40 @@ static void another_hubs_and_what_is_none_say_nothing(void **state) {
     assert_true(is_in(f->db, PARIS, false));
 }
 
+// Else it would seem to wait for its first key to be accepted.
+static void
+one_that_is_held_for_a_key_that_the_older_database_has_gets_the_newer_one(void **state) {
+    struct fixture *f = *state;
+    const struct cm_sha256 newest = {{7}};
+    const struct hub_registered rome = {.id = ROME,
+                                        .cluster = "rome",
+                                        .state = "active",
+                                        .key = newest,
+                                        .begins_ms = 8,
+                                        .held = "a key that was replaced is used again",
+                                        .held_ms = 9,
+                                        .held_key = cm_sha256(ROME, 1)};
+    struct hub_agent_found found;
+    struct cm_err err;
+
+    put(f->own, HUB, 2, &rome, 1);
+    assert_int_equal(heed(f, NULL).held, 1);
+    assert_int_equal(hub_agents_find(f->db, ROME, &found, &err), CM_OK);
+    assert_false(hub_agent_is_pending(&found.row));
+    assert_true(cm_sha256_equal(&found.row.key, &newest));
+    assert_true(cm_sha256_equal(&found.row.held_key, &rome.held_key));
+    assert_int_equal(found.row.begins_ms, 8);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(who_was_revoked_since_the_database_was_written_stays_out,
                                         open_all, close_all),
         cmocka_unit_test_setup_teardown(the_copy_is_heeded_too, open_all, close_all),
         cmocka_unit_test_setup_teardown(a_higher_epoch_is_gone_above, open_all, close_all),
+        cmocka_unit_test_setup_teardown(
+            one_that_is_held_for_a_key_that_the_older_database_has_gets_the_newer_one, open_all,
+            close_all),
         cmocka_unit_test_setup_teardown(another_hubs_and_what_is_none_say_nothing, open_all,
                                         close_all),
     };
