@@ -98,10 +98,11 @@ struct agent_link {
     uint8_t instance[16];    // of this process
     struct cm_key *renewing; // asked for and not in use yet; NULL: none
     bool hub_renews;         // the hub knows how
-    int64_t renew_at_ms;     // by the hub's clock, since it asked for it; 0: it did not
-    int64_t renew_again_ms;  // not before, after it failed
-    int64_t hub_ms;          // the hub's clock, 0: not heard yet,
-    int64_t hub_heard_ms;    // when it was heard
+    bool unconfirmed;    // the new key came into use after this connection was begun with the old
+    int64_t renew_at_ms; // by the hub's clock, since it asked for it; 0: it did not
+    int64_t renew_again_ms; // not before, after it failed
+    int64_t hub_ms;         // the hub's clock, 0: not heard yet,
+    int64_t hub_heard_ms;   // when it was heard
     bool clock_wrong;
     bool answered;      // the hub has said anything on this connection
     size_t turned_away; // connections in a row that it closed without a word

@@ -524,6 +524,7 @@ void link_dial(struct agent_link *l) {
                                            "with --hub")
                                  : make_context(l, &tls, &err);
 
+    l->unconfirmed = false;
     l->state = LINK_DIALING;
     if (rc == CM_OK) {
         rc = cm_net_dial(l->loop, addr, tls, &limits, &handlers, &l->conn, &err);

@@ -104,12 +104,36 @@ void link_renew_if_due(struct agent_link *l) {
     }
 }
 
+static void confirm(struct agent_link *l) {
+    CM_AUTOFREE uint8_t *der = NULL;
+    uint8_t signature[CM_SIGNATURE_MAX];
+    size_t size = 0;
+    Holdfast__V1__Confirm m;
+
+    l->unconfirmed = l->state != LINK_UP;
+    if (l->unconfirmed) {
+        return; // one that is dialed after this is the first use, one that is being made is not
+    }
+    cm_cert_to_der(l->identity.chain[0], &der, &size);
+    CM_CLEANUP(cm_buf_unrefp)
+    struct cm_buf *text =
+        wire_key_to_be_signed(WIRE_PROVES_CONFIRM, cm_net_conn_peer(l->conn)->exporter, der, size);
+    holdfast__v1__confirm__init(&m);
+    m.certificate_der = (ProtobufCBinaryData){.len = size, .data = der};
+    m.signature.len = cm_sign(l->identity.key, text->data, text->size, signature);
+    m.signature.data = signature;
+    (void)link_send(l, WIRE_CONFIRM, &m.base);
+}
+
 void link_renew_welcome(struct agent_link *l, const Holdfast__V1__Welcome *m) {
     l->hub_renews = m->renews;
     l->renew_at_ms =
         m->renew_within_ms == 0 ? 0 : link_hub_ms(l) + cm_jitter_ms(m->renew_within_ms - 1);
     l->turned_away = 0;
     l->renew_again_ms = 0;
+    if (l->unconfirmed) {
+        confirm(l);
+    }
     link_renew_if_due(l);
 }
 
@@ -130,26 +154,6 @@ static void again_later(struct agent_link *l, int64_t after_ms, const char *why)
     forget_key(l);
     l->renew_again_ms = cm_clock_now_ms() + pause_ms + cm_jitter_ms(pause_ms / 2);
     link_trust_store(l);
-}
-
-static void confirm(struct agent_link *l) {
-    CM_AUTOFREE uint8_t *der = NULL;
-    uint8_t signature[CM_SIGNATURE_MAX];
-    size_t size = 0;
-    Holdfast__V1__Confirm m;
-
-    if (l->state != LINK_UP) {
-        return; // the next connection is the first use
-    }
-    cm_cert_to_der(l->identity.chain[0], &der, &size);
-    CM_CLEANUP(cm_buf_unrefp)
-    struct cm_buf *text =
-        wire_key_to_be_signed(WIRE_PROVES_CONFIRM, cm_net_conn_peer(l->conn)->exporter, der, size);
-    holdfast__v1__confirm__init(&m);
-    m.certificate_der = (ProtobufCBinaryData){.len = size, .data = der};
-    m.signature.len = cm_sign(l->identity.key, text->data, text->size, signature);
-    m.signature.data = signature;
-    (void)link_send(l, WIRE_CONFIRM, &m.base);
 }
 
 static void renewed(struct agent_link *l, const struct cm_err *error) {

@@ -60,6 +60,7 @@ struct fake_hub {
     struct cm_buf *last;        // which is this; NULL: nothing
     struct cm_buf *before;      // the manifest before; NULL: none
     bool older;
+    bool mute; // Hello is not answered
     bool takes_journal;
     bool knows_observed;
     char *frozen; // App; NULL: none
@@ -521,12 +522,31 @@ static void say_overloaded(struct fake_hub *h) {
     send_message(h->conn, WIRE_GOODBYE, &m.base);
 }
 
-static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
+static void welcome(struct fake_hub *h) {
     char hub_id[] = HUB_ID;
     char other_id[] = OTHER_ID;
     char name[] = "paris-1";
     Holdfast__V1__Welcome m;
 
+    holdfast__v1__welcome__init(&m);
+    m.protocol = h->lie == FAKE_NEWER_HUB ? WIRE_PROTOCOL_MAX + 1 : WIRE_PROTOCOL_MAX;
+    m.hub_id = h->lie == FAKE_OTHER_HUB_ID ? other_id : hub_id;
+    m.epoch = h->epoch;
+    m.heartbeat_ms = 200;
+    m.now_ms = cm_clock_unix_ms();
+    m.full_report = h->want_full;
+    m.cluster_name = name;
+    m.journal = h->takes_journal;
+    m.journal_reports = h->takes_journal;
+    m.decisions = !h->older;
+    m.observed = h->knows_observed;
+    m.renews = h->renewal != FAKE_NO_RENEWAL;
+    h->want_full = false;
+    h->welcomed = true;
+    send_message(h->conn, WIRE_WELCOME, &m.base);
+}
+
+static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
     h->counts.hellos++;
     h->counts.hello_generation = hello->generation;
     h->counts.disk_generation =
@@ -544,22 +564,10 @@ static void on_hello(struct fake_hub *h, const Holdfast__V1__Hello *hello) {
         say_overloaded(h);
         return;
     }
-    holdfast__v1__welcome__init(&m);
-    m.protocol = h->lie == FAKE_NEWER_HUB ? WIRE_PROTOCOL_MAX + 1 : WIRE_PROTOCOL_MAX;
-    m.hub_id = h->lie == FAKE_OTHER_HUB_ID ? other_id : hub_id;
-    m.epoch = h->epoch;
-    m.heartbeat_ms = 200;
-    m.now_ms = cm_clock_unix_ms();
-    m.full_report = h->want_full;
-    m.cluster_name = name;
-    m.journal = h->takes_journal;
-    m.journal_reports = h->takes_journal;
-    m.decisions = !h->older;
-    m.observed = h->knows_observed;
-    m.renews = h->renewal != FAKE_NO_RENEWAL;
-    h->want_full = false;
-    h->welcomed = true;
-    send_message(h->conn, WIRE_WELCOME, &m.base);
+    if (h->mute) {
+        return;
+    }
+    welcome(h);
     if (h->release != NULL &&
         (hello->manifest_sha256.len == 0 ||
          memcmp(hello->manifest_sha256.data, h->release->manifest_sha256.bytes, 32) != 0)) {
@@ -977,6 +985,13 @@ void fake_hub_knows_observed(struct fake_hub *h) {
 
 void fake_hub_takes_journal(struct fake_hub *h) {
     h->takes_journal = true;
+}
+
+void fake_hub_greet(struct fake_hub *h, bool yes) {
+    h->mute = !yes;
+    if (yes && h->conn != NULL && !h->welcomed) {
+        welcome(h);
+    }
 }
 
 void fake_hub_older(struct fake_hub *h) {

@@ -117,6 +117,7 @@ void fake_hub_freeze(struct fake_hub *h, const char *app, int64_t for_ms);
 void fake_hub_knows_observed(struct fake_hub *h);
 void fake_hub_takes_journal(struct fake_hub *h); // from the next connection on
 void fake_hub_squeeze(struct fake_hub *h, enum fake_squeeze how);
+void fake_hub_greet(struct fake_hub *h, bool yes); // whoever says Hello, also who did; yes at first
 void fake_hub_older(struct fake_hub *h); // it takes no decisions, from the next connection on
 
 struct fake_app fake_hub_app(const struct fake_hub *h, const char *app);

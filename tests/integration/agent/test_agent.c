@@ -57,8 +57,9 @@ struct fixture {
     const char *what; // of the present wait
     uint64_t number;
     int64_t until_ms;
-    bool observes; // the agent that is started next
-    size_t many;   // that a condition waits for
+    struct cm_buf *identity; // as it was on disk
+    bool observes;           // the agent that is started next
+    size_t many;             // that a condition waits for
 };
 
 // ---- What stands before a function of others: the linker's --wrap
@@ -1639,6 +1640,62 @@ static void an_agent_killed_after_the_answer_has_one_of_both(void **state) {
     assert_true(cm_sha256_equal(&after, &before) || cm_sha256_equal(&after, &certified));
 }
 
+static bool has_another_identity(void *ctx) {
+    const struct fixture *f = ctx;
+    CM_AUTOFREE char *path = cm_strf("%s/identity", f->dir);
+    CM_CLEANUP(cm_buf_unrefp) struct cm_buf *now = NULL;
+    struct cm_err err;
+
+    return cm_fsys_read(path, 1 << 20, &now, &err) == CM_OK &&
+           (now->size != f->identity->size || memcmp(now->data, f->identity->data, now->size) != 0);
+}
+
+static bool has_said_hello(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return fake_hub_counts(f->hub).hellos >= f->number;
+}
+
+static bool is_new_key_known(void *ctx) {
+    const struct fake_counts counts = fake_hub_counts(((struct fixture *)ctx)->hub);
+
+    return counts.confirms > 0 || cm_sha256_equal(&counts.key, &counts.certified);
+}
+
+static void come_back(struct fixture *f) {
+    f->number = fake_hub_counts(f->hub).hellos + 1;
+    fake_hub_down(f->hub);
+    assert_true(turn_until(f->loop, is_away, f));
+    fake_hub_up(f->hub);
+    assert_true(turn_until(f->loop, has_said_hello, f));
+}
+
+// Else nobody knew of it, and it would be forgotten at the next renewal.
+static void a_key_that_is_on_disk_once_a_connection_was_begun_with_the_old_one_is_confirmed_there(
+    void **state) {
+    struct fixture *f = *state;
+    struct blocker blockers[DISK_WORKERS];
+    CM_AUTOFREE char *path = cm_strf("%s/identity", f->dir);
+    struct cm_err err;
+
+    enroll_to_renew(f, FAKE_KEEPS_SILENT);
+    assert_true(turn_until(f->loop, has_asked, f));
+    assert_int_equal(cm_fsys_read(path, 1 << 20, &f->identity, &err), CM_OK);
+    fake_hub_renewal(f->hub, FAKE_RENEWS);
+    fake_hub_life(f->hub, -HOUR_MS, 24 * HOUR_MS);
+    block_disk(f, blockers);
+    come_back(f);
+    wait_a_while(f); // for the answer
+    fake_hub_greet(f->hub, false);
+    come_back(f);
+    unblock_disk(f, blockers);
+    assert_true(turn_until(f->loop, has_another_identity, f));
+    cm_buf_unref(f->identity);
+    let_time_pass(f);
+    fake_hub_greet(f->hub, true);
+    assert_true(turn_until(f->loop, is_new_key_known, f));
+}
+
 static void a_certificate_for_another_key_is_not_taken(void **state) {
     struct fixture *f = *state;
 
@@ -2390,6 +2447,7 @@ static const struct CMUnitTest tests[] = {
     TEST(a_key_that_is_on_disk_is_used_though_the_save_failed),
     TEST(an_agent_killed_before_the_answer_has_its_old_key),
     TEST(an_agent_killed_after_the_answer_has_one_of_both),
+    TEST(a_key_that_is_on_disk_once_a_connection_was_begun_with_the_old_one_is_confirmed_there),
     TEST(a_certificate_for_another_key_is_not_taken),
     TEST(a_hub_of_the_version_before_is_not_asked_to_renew),
     TEST(a_key_is_not_renewed_before_its_time),
