@@ -69,7 +69,7 @@ static char *say_pending(const struct enroll_job *e) {
     char key[CM_SHA256_HEX_MAX];
 
     cm_sha256_hex(&e->key, key);
-    return cm_strf("it enrolled, and waits until somebody accepts its key: %.*s from %s",
+    return cm_strf("it enrolled, and waits until somebody accepts its key; %.*s from %s",
                    HUB_ACCEPT_DIGITS, key, e->address);
 }
 

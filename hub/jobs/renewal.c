@@ -71,6 +71,25 @@ static enum cm_rc add_event(struct hub_db *db, const struct hub_agent_row *row, 
                           err);
 }
 
+// accept_forgotten lets go on who was pending when an older copy of the database was made, and has
+// another key since: only who was accepted was given one.
+static enum cm_rc accept_forgotten(struct hub_db *db, struct hub_agent_row *row,
+                                   struct cm_err *err) {
+    if (!hub_agent_is_pending(row)) {
+        return CM_OK;
+    }
+    row->approved_ms = row->held_ms; // it was later
+    row->held = "";
+    row->held_ms = 0;
+    row->held_key = (struct cm_sha256){0};
+    enum cm_rc rc = hub_agents_put(db, row, err);
+    return rc < 0 ? rc
+                  : add_event(db, row, "agent.approved", "hub",
+                              "it has a key that it was given after somebody accepted it: the "
+                              "database is an older copy",
+                              err);
+}
+
 static enum cm_rc hold(struct hub_db *db, struct hub_agent_row *row, const char *why,
                        const struct cm_sha256 *key, struct cm_err *err) {
     if (row->held[0] != '\0') {
@@ -244,6 +263,9 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
     if (verdict == HUB_KEY_UNKNOWN) {
         return refuse_unknown(c, "this key is not the agent's any more; enroll it anew");
     }
+    if (verdict == HUB_KEY_LOST && accept_forgotten(db, row, err) < 0) {
+        return err->code;
+    }
     if (row->held[0] != '\0') {
         return refuse_held(c, row);
     }
@@ -252,6 +274,7 @@ static enum cm_rc decide_expired(struct certify_job *c, struct hub_db *db,
                             verdict == HUB_KEY_STALE ? hub_renewal_stale : hub_renewal_ahead, err);
     }
     if (verdict == HUB_KEY_BEFORE) {
+        c->result.unneeded = true;
         return refuse(c, replaced_words);
     }
     if (now_ms >= cm_cert_not_before_ms(cert) && now_ms <= ended_ms) {
@@ -391,11 +414,12 @@ static struct note_job *note_new(const char *id) {
 
 static enum cm_rc keep_use(struct note_job *n, struct hub_db *db, struct hub_agent_row *row,
                            struct cm_err *err) {
+    enum cm_rc rc = n->was_lost ? accept_forgotten(db, row, err) : CM_OK;
     struct hub_keys keys = hub_renewal_keys(row, 0);
 
     hub_keys_use(&keys, &n->key, n->begins_ms, n->at_ms);
     set_keys(row, &keys);
-    enum cm_rc rc = hub_agents_put(db, row, err);
+    rc = rc < 0 ? rc : hub_agents_put(db, row, err);
     rc = rc < 0 ? rc : hub_presence_set_certificate(db, row->cluster, row->ends_ms, err);
     return rc < 0
                ? rc
@@ -515,6 +539,7 @@ struct approve_job {
     char *cluster;
     char *key; // how it begins; NULL: not said
     char *made_by;
+    int64_t restored_ms;
     char id[CM_UUID_MAX];
     struct hub_keys keys;
     hub_approve_fn done;
@@ -547,6 +572,22 @@ static enum cm_rc choose_of_two(const struct approve_job *a, struct hub_agent_ro
     return CM_OK;
 }
 
+static enum cm_rc refuse_key(const struct approve_job *a, const struct hub_agent_row *row,
+                             const char known[CM_SHA256_HEX_MAX], struct cm_err *err) {
+    const char *restored =
+        a->restored_ms > row->held_ms
+            ? " the hub was restored since it enrolled: if it was accepted before that it has "
+              "another key by now, and is let in with it when it connects;"
+            : "";
+
+    return cm_fail(err, CM_EINVAL,
+                   "the agent that enrolled as '%s' has key %.*s, not %.*s;%s if the log of the "
+                   "right agent never showed that one, somebody else used the join token: "
+                   "'holdfast revoke %s', and enroll the cluster anew",
+                   a->cluster, HUB_ACCEPT_DIGITS, known, HUB_ACCEPT_DIGITS, a->key, restored,
+                   a->cluster);
+}
+
 // Somebody else may have used the join token: that the key is the agent's own can only be seen
 // where the agent is.
 static enum cm_rc accept_key(const struct approve_job *a, const struct hub_agent_row *row,
@@ -561,14 +602,7 @@ static enum cm_rc accept_key(const struct approve_job *a, const struct hub_agent
                        a->cluster, HUB_ACCEPT_DIGITS);
     }
     cm_sha256_hex(&row->key, known);
-    return begins(known, a->key)
-               ? CM_OK
-               : cm_fail(
-                     err, CM_EINVAL,
-                     "the agent that enrolled as '%s' has key %.*s, not %.*s; if the log of the "
-                     "right agent shows another one than the hub, somebody else used the join "
-                     "token: 'holdfast revoke %s', and enroll the cluster anew",
-                     a->cluster, HUB_ACCEPT_DIGITS, known, HUB_ACCEPT_DIGITS, a->key, a->cluster);
+    return begins(known, a->key) ? CM_OK : refuse_key(a, row, known, err);
 }
 
 static enum cm_rc choose_key(const struct approve_job *a, struct hub_agent_row *row, int64_t now_ms,
@@ -592,7 +626,6 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
     struct approve_job *a = CM_CONTAINER(job, struct approve_job, job);
     struct hub_agent_found found;
     struct hub_agent_row *row = &found.row;
-    int64_t restored_ms = 0;
     enum cm_rc rc = hub_agents_find_named(db, a->cluster, &found, err);
 
     if (rc < 0 && rc != CM_ENOTFOUND) {
@@ -603,7 +636,8 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
                        a->cluster);
     }
     int64_t now_ms = cm_clock_unix_ms();
-    rc = choose_key(a, row, now_ms, err);
+    rc = hub_renewal_restored_ms(db, &a->restored_ms, err);
+    rc = rc < 0 ? rc : choose_key(a, row, now_ms, err);
     if (rc < 0) {
         return rc;
     }
@@ -614,8 +648,7 @@ static enum cm_rc run_approve(struct hub_store_job *job, struct hub_db *db, stru
     row->held_key = (struct cm_sha256){0};
     rc = rc < 0 ? rc : hub_agents_put(db, row, err);
     memcpy(a->id, found.id, sizeof(a->id));
-    rc = rc < 0 ? rc : hub_renewal_restored_ms(db, &restored_ms, err);
-    a->keys = hub_renewal_keys(row, restored_ms);
+    a->keys = hub_renewal_keys(row, a->restored_ms);
     return rc;
 }
 

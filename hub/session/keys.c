@@ -179,6 +179,16 @@ void hub_keys_forget(struct hub_sessions *s, struct hub_member *member) {
     set_held(s, member, false);
 }
 
+// accept_forgotten: only who was accepted is given another key than the one that it enrolled with,
+// so who has one waits in an older copy of the database alone.
+static void accept_forgotten(struct hub_sessions *s, struct hub_member *member) {
+    if (member->pending_ms != 0) {
+        member->keys.approved_ms = member->pending_ms; // it was later
+        set_held(s, member, false);
+        tell(s);
+    }
+}
+
 // ---- Being revoked
 
 void hub_keys_cut_off(void *ctx) {
@@ -253,6 +263,9 @@ static struct hub_member *judge(struct hub_sessions *s, struct hub_member *membe
 
     if (verdict == HUB_KEY_UNKNOWN) {
         return NULL;
+    }
+    if (verdict == HUB_KEY_LOST) {
+        accept_forgotten(s, member);
     }
     if (!member->held && verdict == HUB_KEY_STALE) {
         suspect(s, member, hub_renewal_stale, &peer->key_sha256, address);
@@ -414,6 +427,7 @@ static void send_renewed(struct hub_session *session, const struct hub_renewed *
 }
 
 void hub_keys_note_certified(struct hub_member *member, const struct hub_renewed *renewed) {
+    accept_forgotten(member->owner, member); // by the record, who is pending is not certified
     hub_keys_certified(&member->keys, &renewed->key, renewed->certificate->begins_ms,
                        renewed->certificate->ends_ms);
 }

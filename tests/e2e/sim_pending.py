@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """A person has the last word on who comes in: an agent that enrolled with a token that needs approval gets nothing,
 over restarts and a lost disk of the hub, until somebody accepts its key as its own log shows it; a thief's is not."""
+import json
 import pathlib
 import re
 import sys
@@ -52,6 +53,15 @@ class Pending(SimStory):
         self.assertIn("waits until somebody accepts its key", row["held"])
         self.assertFalse(self.has_work(agent))
 
+    def line_of_late(self, other=None):
+        """What is left of the registry says of it; `other` takes the place of that."""
+        kept = self.folder / "kept" / "registry"
+        lines = kept.read_text().splitlines(keepends=True)
+        at = next(i for i, line in enumerate(lines) if json.loads(line).get("cluster") == "late")
+        was, lines[at] = lines[at], other or lines[at]
+        kept.write_text("".join(lines))
+        return was
+
     def test_01_with_such_a_token_it_enrolls_and_waits(self):
         type(self).late = self.agent(self.token("late", "--needs-approval"), "late")
         type(self).key = self.wait_pending(self.late)
@@ -94,6 +104,7 @@ class Pending(SimStory):
         wait_for(lambda: self.key in registry.read_text() and '"heldKey"' in registry.read_text(), PATIENT,
                  "the registry to say that it waits", 0.1)
         self.lose_the_disk()
+        type(self).waiting = self.line_of_late()
         times = self.late.log_text().count("id=agent.pending")
         self.recover("c01")
         self.late.terminate()
@@ -109,7 +120,15 @@ class Pending(SimStory):
         self.assertEqual((self.row("late")["pending"], self.row("late")["held"]), (False, ""))
         self.assertEqual(self.hub.metrics()["holdfast_agents_pending"], 0)
 
-    def test_08_a_hub_that_wants_it_needs_no_word_of_the_token(self):
+    def test_08_a_hub_that_is_made_of_an_older_registry_knows_it_by_the_key_that_it_was_given_since(self):
+        wait_for(lambda: "id=agent.renewed" in self.late.log_text(), PATIENT, "its other key", 0.1)
+        self.lose_the_disk()
+        self.line_of_late(self.waiting)
+        self.recover("c01", "late")
+        self.wait_event("agent.approved", cluster="late", actor="hub")
+        self.assertEqual((self.row("late")["pending"], self.row("late")["held"]), (False, ""))
+
+    def test_09_a_hub_that_wants_it_needs_no_word_of_the_token(self):
         self.hub.config_file.write_text("enroll-needs-approval: true\n", encoding="utf-8")
         self.hub.terminate()
         self.hub.start_and_wait()
@@ -117,7 +136,7 @@ class Pending(SimStory):
         self.wait_pending(self.thief)
         self.wait_connected("late")  # who was let in before stays so
 
-    def test_09_a_thief_who_was_first_is_found_out_and_shut_out(self):
+    def test_10_a_thief_who_was_first_is_found_out_and_shut_out(self):
         right = OTHER  # what the log of the right agent would show
         done = self.hub.run("approve", "later", "--key", right, check=False)
         self.assertIn("somebody else used the join token: 'holdfast revoke later'", done.stderr)

@@ -684,6 +684,22 @@ static void a_replaced_key_that_comes_back_after_months_holds_the_agent(void **s
     assert_int_equal(events(r, "agent.held"), 1);
 }
 
+// It waits to be let in again, or for its ten minutes to be over; others come from that address.
+static void the_key_before_does_not_use_up_what_its_address_may_ask_wrongly(void **state) {
+    enum { MORE_THAN_WRONG_ONES = 25 };
+    struct rig *r = *state;
+    struct peer *now = enroll(r);
+    struct peer *old = rig_copy(now);
+
+    old->fresh = copy_cert(now->fresh);
+    (void)renew(now, true);
+    for (int i = 0; i < MORE_THAN_WRONG_ONES; i++) {
+        rig_expired(old, true);
+        assert_non_null(strstr(old->refused, "was replaced minutes ago"));
+    }
+    assert_int_equal(events(r, "agent.held"), 0);
+}
+
 static void a_certificate_that_has_not_ended_is_not_renewed_that_way(void **state) {
     struct rig *r = *state;
     struct peer *p = enroll(r);
@@ -1217,6 +1233,7 @@ static const struct CMUnitTest tests[] = {
     TEST(without_the_key_there_is_nothing),
     TEST(a_certificate_of_another_cluster_is_worth_nothing_here),
     TEST(a_replaced_key_that_comes_back_after_months_holds_the_agent),
+    TEST(the_key_before_does_not_use_up_what_its_address_may_ask_wrongly),
     TEST(a_certificate_that_has_not_ended_is_not_renewed_that_way),
     TEST(a_revoked_agent_whose_certificate_ended_is_counted_too),
     TEST(an_agent_that_renews_without_end_is_sent_away),

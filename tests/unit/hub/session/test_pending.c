@@ -115,7 +115,7 @@ static void who_enrolls_with_a_token_that_needs_approval_waits_from_the_beginnin
     assert_int_equal(enroll(&e, false), CM_OK);
     assert_true(member_of(&e)->held);
     assert_int_equal(member_of(&e)->pending_ms, cm_clock_unix_ms());
-    assert_int_equal(count(*state, "agent WHERE held LIKE '%key: % from 10.1.2.3:4567'"
+    assert_int_equal(count(*state, "agent WHERE held LIKE '%key; % from 10.1.2.3:4567'"
                                    " AND held_key = key_sha256"),
                      1);
     assert_int_equal(count(*state, "event WHERE kind = 'agent.pending' AND cluster = 'paris-1'"),
@@ -296,6 +296,69 @@ static void accepted_after_its_certificate_has_ended_it_gets_another_one(void **
     assert_is_let_in(p);
 }
 
+// ---- A hub of an older copy of its database
+
+// forget_acceptance does to the hub what a backup of while Paris waited does, after that was
+// accepted and has renewed.
+static struct peer *forget_acceptance(struct rig *r) {
+    struct peer *p = wait_as_paris(r);
+    struct cm_key *key = cm_key_new();
+    struct hub_keys keys = {.current = cm_key_sha256(p->key),
+                            .begins_ms = rig_count(r, "SELECT begins_ms FROM agent"),
+                            .forgot_until_ms = cm_clock_unix_ms() + DAY_MS};
+
+    rig_run(r, "CREATE TABLE copy AS SELECT * FROM agent");
+    assert_int_equal(approve(r, key_of(p, 16))->code, CM_OK);
+    cm_clock_advance(MINUTE_MS);
+    assert_is_let_in(p);
+    rig_renew(p, key);
+    rig_confirm(p, key);
+    RIG_UNTIL(r, count(r, "event WHERE kind = 'agent.renewed'") == 1);
+    hub_sessions_evict(r->sessions, PARIS);
+    RIG_UNTIL(r, p->closed);
+    cm_key_free(p->key);
+    p->key = key;
+    rig_run(r, "DELETE FROM agent");
+    rig_run(r, "INSERT INTO agent SELECT * FROM copy");
+    rig_run(r, "DELETE FROM event");
+    CM_AUTOFREE char *restored =
+        cm_strf("INSERT INTO meta (name, value) VALUES ('restored_ms', %lld)",
+                (long long)keys.forgot_until_ms);
+    rig_run(r, restored);
+    hub_sessions_admit(r->sessions, "paris-1", PARIS, &keys);
+    hub_sessions_pend(r->sessions, PARIS, 1);
+    p->frames[WIRE_WELCOME] = 0;
+    return p;
+}
+
+static void assert_was_let_go_on(struct rig *r) {
+    assert_int_equal(count(r, "event WHERE kind = 'agent.approved' AND actor = 'hub'"), 1);
+    assert_int_equal(count(r, "agent WHERE held = '' AND held_key = zeroblob(32)"), 1);
+    assert_true(has_metric(r, "holdfast_agents_pending 0"));
+}
+
+// Nobody is given another key who was not accepted.
+static void one_whose_acceptance_was_forgotten_is_let_in_with_its_newer_key(void **state) {
+    struct rig *r = *state;
+    struct peer *p = forget_acceptance(r);
+
+    assert_non_null(strstr(approve(r, key_of(p, 16))->msg, "the hub was restored since"));
+    assert_is_let_in(p);
+    assert_was_let_go_on(r);
+    assert_int_equal(count(r, "event WHERE kind = 'agent.held'"), 0);
+}
+
+static void one_whose_acceptance_was_forgotten_has_what_ended_renewed(void **state) {
+    struct rig *r = *state;
+    struct peer *p = forget_acceptance(r);
+
+    cm_clock_advance(8 * DAY_MS);
+    rig_expired(p, true);
+    assert_string_equal(p->refused, "");
+    assert_was_let_go_on(r);
+    assert_is_let_in(p);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, rig_open, rig_close)
 
 static const struct CMUnitTest tests[] = {
@@ -311,6 +374,8 @@ static const struct CMUnitTest tests[] = {
     TEST(without_enough_of_its_key_or_with_another_one_nothing_changes),
     TEST(accepted_by_its_key_it_is_let_in_and_who_did_it_is_told),
     TEST(accepted_after_its_certificate_has_ended_it_gets_another_one),
+    TEST(one_whose_acceptance_was_forgotten_is_let_in_with_its_newer_key),
+    TEST(one_whose_acceptance_was_forgotten_has_what_ended_renewed),
 };
 
 int main(void) {
