@@ -364,7 +364,7 @@ static const struct hub_member past_show_answer[] = {
      "`clusters` and the first `names`, `fromMs` and `toMs`: since when it is so, first and last; "
      "`runs`, where other images run than those `images` of what is desired: these; `digests`, if "
      "any are known: what runs behind tags among the images that run (`web:1.4@sha256:…`), on any "
-     "of these clusters; "
+     "of these clusters, and `digestsMore` (true) if some are left out; "
      "`frozen`, if freezes kept it from being applied: of each `name`, `reason`, `actor`, "
      "`source`, "
      "`fromMs`, `untilMs` (0: until somebody ends it), `toMs` (0: it has not ended), `endedBy`; "
@@ -433,7 +433,8 @@ static const struct hub_member past_where_answer[] = {
      "it "
      "was not healthy yet, or no more: pods of the release before may have run there, too. "
      "`digests`, if any are known, are what ran behind tags among these images "
-     "(`web:1.4@sha256:…`); on `undigested` of the clusters that is not known, so that a digest "
+     "(`web:1.4@sha256:…`), and there is `digestsMore` (true) if some are left out; on "
+     "`undigested` of the clusters that is not known, so that a digest "
      "that is asked for may have run there.",
      0, 0, NULL, NULL},
     NUMBER("undigested",

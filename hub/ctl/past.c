@@ -158,7 +158,8 @@ static struct cm_json *images_of(struct ctl *c, const struct cm_json *item) {
     return list;
 }
 
-// moved_words: "2 digests run behind web:1.4", of each tag that means more than one image there.
+// moved_words: "2 digests run behind web:1.4", of each tag that means more than one image there;
+// "and more" where some are left out.
 static const char *moved_words(struct ctl *c, const struct cm_json *item, const char *images) {
     const char *words = "";
 
@@ -170,6 +171,9 @@ static const char *moved_words(struct ctl *c, const struct cm_json *item, const 
             words = cm_arena_strf(c->arena, "%s%s%zu digests run behind %s", words,
                                   words[0] == '\0' ? "" : "; ", count, image);
         }
+    }
+    if (cm_json_true(cm_json_get(item, "digestsMore"))) {
+        words = cm_arena_strf(c->arena, "%s%sand more", words, words[0] == '\0' ? "" : ", ");
     }
     return words;
 }

@@ -57,10 +57,10 @@ CM_MUSTUSE enum cm_rc hub_past_log(struct hub_db *db, struct cm_arena *a,
 
 // hub_past_where answers where something ran: {"atMs", "items": [{"app", "revision", …, "images",
 // "clusters", "names", "fromMs", "toMs", "unobserved", "drifted", "unwell", "undigested",
-// "digests"}], "undigested"}: which images run, and behind tags which digests as far as is known,
-// since when, the first and the last of the clusters; of them nobody watched, something is not as
-// the commit says, the release before may run, too, or the digest that is asked for may. That may
-// be so on so many clusters in all.
+// "digests", "digestsMore"}], "undigested"}: which images run, and behind tags which digests as far
+// as is known (some are left out), since when, the first and the last of the clusters; of them
+// nobody watched, something is not as the commit says, the release before may run, too, or the
+// digest that is asked for may. That may be so on so many clusters in all.
 CM_MUSTUSE enum cm_rc hub_past_where(struct hub_db *db, struct cm_arena *a,
                                      const struct hub_past_ask *ask, struct cm_json **out,
                                      struct cm_err *err);

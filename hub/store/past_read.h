@@ -85,7 +85,7 @@ enum cm_rc past_images_make(struct past_read *r, uint32_t value, struct cm_json 
                             struct cm_err *err);
 
 // What runs behind tags (past_digests.c): values of HUB_PAST_DIGESTS, of which only those entries
-// count whose image is among `images`, as in struct past_info.
+// count whose image is, by tag, among `images`, as in struct past_info.
 //
 // past_digests_meant tells whether a digest is asked for. past_digests_have tells whether it is
 // among the entries; past_digests_lack whether it may be there all the same: of an image by tag
@@ -94,14 +94,18 @@ bool past_digests_meant(const char *what);
 bool past_digests_have(struct past_read *r, const struct past_info *digests, const char *images);
 bool past_digests_lack(struct past_read *r, const struct past_info *digests, const char *images);
 
-// Different ones of several clusters; of more than these some are left out.
-#define PAST_DIGESTS_MAX 16
+// Different ones of several clusters; more than these are left out.
+#define PAST_DIGESTS_MAX 256
 struct past_digests {
-    const struct past_info *infos[PAST_DIGESTS_MAX];
+    const struct past_info **infos; // the reader's arena's
     size_t count;
+    size_t room;
+    bool more;
 };
-void past_digests_note(struct past_digests *d, const struct past_info *digests);
-// past_digests_set lists all entries in an item, as "digests", if there are any.
+void past_digests_note(struct past_read *r, struct past_digests *d,
+                       const struct past_info *digests);
+// past_digests_set lists all entries in an item, as "digests", if there are any; "digestsMore":
+// some are left out.
 void past_digests_set(struct past_read *r, const struct past_digests *d, const char *images,
                       struct cm_json *item);
 

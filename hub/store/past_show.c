@@ -196,7 +196,7 @@ static enum cm_rc note_digests(struct showing *s, size_t cluster, struct alike *
     enum cm_rc rc = past_info_find(s->read, s->digests.cells[cluster].value, &digests, err);
 
     if (rc == CM_OK) {
-        past_digests_note(&alike->digests, digests);
+        past_digests_note(s->read, &alike->digests, digests);
     }
     return rc;
 }

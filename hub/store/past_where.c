@@ -20,6 +20,7 @@ struct found {
     bool wanted;                     // it has what is asked for
     bool behind;                     // but only behind a tag
     bool undigested;                 // it has not, as far as is known of what is behind tags
+    bool other;                      // it has no image of the name that is asked for
     struct past_digests known;
     struct past_fold fold;
 };
@@ -34,9 +35,10 @@ struct seeking {
     struct hub_past_state digests; // likewise
     struct cm_map *wanted;         // values, by number as text
     struct cm_map *committed;      // those that are it by their commit, whatever runs
-    struct cm_map *apps;           // that ever had one of them
+    struct cm_map *apps;           // that ever had one of them, or only (&named) what is named
     struct cm_map *found;          // by App, revision and what runs
     bool by_digest;                // a digest is asked for
+    const char *named;             // and where it is missing: of this image; "": of any
     bool *undigested;              // by number of cluster: it may be there, for all that is known
 };
 
@@ -67,6 +69,23 @@ static enum cm_rc want_image(struct seeking *s, int64_t image, struct cm_err *er
     return rc < 0 ? rc : want(s, s->wanted, stmt, err);
 }
 
+// want_named adds the Apps that ever had an image of the name: where a patch is missing may be all
+// of them.
+static enum cm_rc want_named(struct seeking *s, int64_t image, struct cm_err *err) {
+    CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
+    enum cm_rc rc = hub_db_query(s->read->db, &stmt, err,
+                                 "SELECT DISTINCT b.app FROM past_value_image v"
+                                 " JOIN past_value b ON b.number = v.value WHERE v.image = ?1",
+                                 "i", image);
+
+    while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
+        if (cm_map_get(s->apps, hub_stmt_text(stmt, 0)) == NULL) {
+            cm_map_put(s->apps, hub_stmt_text(stmt, 0), &s->named);
+        }
+    }
+    return rc == CM_ENOTFOUND ? CM_OK : rc;
+}
+
 static enum cm_rc want_images(struct seeking *s, const char *what, struct cm_err *err) {
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
@@ -75,9 +94,11 @@ static enum cm_rc want_images(struct seeking *s, const char *what, struct cm_err
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {
         bool is = hub_image_is(a, what, hub_stmt_text(stmt, 1));
+        bool named = s->named[0] != '\0' && hub_image_is(a, s->named, hub_stmt_text(stmt, 1));
 
         cm_arena_reset(a);
         rc = is ? want_image(s, hub_stmt_int(stmt, 0), err) : CM_OK;
+        rc = rc < 0 || !named ? rc : want_named(s, hub_stmt_int(stmt, 0), err);
     }
     return rc == CM_ENOTFOUND ? CM_OK : rc;
 }
@@ -98,8 +119,20 @@ static enum cm_rc want_revision(struct seeking *s, const char *what, struct cm_e
     return rc < 0 ? rc : want(s, s->committed, stmt, err);
 }
 
+// name_of returns which image it is that shall have the digest that is asked for.
+static const char *name_of(const struct past_read *r) {
+    struct hub_image image = {.name = ""};
+
+    if (r->ask->missing && strchr(r->ask->what, '@') != NULL) {
+        hub_image_parse(r->arena, r->ask->what, &image);
+    }
+    return image.name;
+}
+
 static enum cm_rc find_wanted(struct seeking *s, struct cm_err *err) {
     const char *what = s->read->ask->what;
+
+    s->named = name_of(s->read);
     enum cm_rc rc = want_images(s, what, err);
 
     s->by_digest = past_digests_meant(what);
@@ -116,17 +149,20 @@ static size_t count_undigested(const struct seeking *s) {
     return count;
 }
 
-// check_known: what nobody ever heard of is a mistake, unless it may run behind some tag.
+// check_known: what nobody ever heard of is a mistake, unless it may run behind some tag. Where it
+// is missing nobody can tell then.
 static enum cm_rc check_known(const struct seeking *s, struct cm_err *err) {
-    const char *what = s->read->ask->what;
+    const struct hub_past_ask *ask = s->read->ask;
 
-    return cm_map_len(s->apps) > 0 || count_undigested(s) > 0
-               ? CM_OK
-               : cm_fail(err, CM_ENOTFOUND,
-                         "nothing that was ever in force has '%.200s'%s: give an image, its name, "
-                         "tag or "
-                         "digest, or a commit with 7 digits or more that changed an App",
-                         what, past_kept_words(s->read));
+    if (cm_map_len(s->apps) > 0 || (!ask->missing && count_undigested(s) > 0)) {
+        return CM_OK;
+    }
+    return cm_fail(err, CM_ENOTFOUND,
+                   "nothing that was ever in force has '%.200s'%s: give an image, its name, "
+                   "tag or "
+                   "digest%s, or a commit with 7 digits or more that changed an App",
+                   ask->what, past_kept_words(s->read),
+                   ask->missing && s->by_digest ? " behind its name (web@sha256:...)" : "");
 }
 
 static bool has(struct seeking *s, const struct cm_map *wanted, const struct past_info *info) {
@@ -136,6 +172,20 @@ static bool has(struct seeking *s, const struct cm_map *wanted, const struct pas
 // images_of returns those that run.
 static const char *images_of(const struct found *found) {
     return (found->running->value != 0 ? found->running : found->info)->images;
+}
+
+// has_other tells whether no image of the name that is asked for runs.
+static bool has_other(const struct seeking *s, const char *images) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    char *rest = cm_arena_strdup(a, images);
+    char *image;
+
+    while ((image = strsep(&rest, " ")) != NULL) {
+        if (hub_image_is(a, s->named, image)) {
+            return false;
+        }
+    }
+    return true;
 }
 
 static void judge(struct seeking *s, struct found *found) {
@@ -151,14 +201,15 @@ static void judge(struct seeking *s, struct found *found) {
 }
 
 static struct found *make_found(struct seeking *s, const char *app, const struct found *like) {
-    const char *key = cm_arena_strf(s->read->arena, "%s %u %u %s", app, like->running->value,
-                                    like->digests->value, like->info->release);
+    CM_AUTOFREE char *key = cm_strf("%s %u %u %s", app, like->running->value, like->digests->value,
+                                    like->info->release);
     struct found *found = cm_map_get(s->found, key);
 
     if (found == NULL) {
         found = cm_arena_get(s->read->arena, sizeof(*found));
         *found = *like;
         judge(s, found);
+        found->other = cm_map_get(s->apps, app) == &s->named && has_other(s, images_of(found));
         cm_map_put(s->found, key, found);
     }
     return found;
@@ -201,13 +252,15 @@ static void add_cell(struct seeking *s, size_t cluster, struct found *found,
     bool drifted =
         found->running->value != 0 || s->verdict.cells[cluster].value == HUB_VERDICT_DRIFTED;
 
-    if (s->read->ask->missing ? !found->wanted || unobserved || unsure : found->wanted) {
+    bool lacks = unobserved || unsure || (!found->wanted && !found->other);
+
+    if (s->read->ask->missing ? lacks : found->wanted) {
         past_fold_add(s->read, &found->fold, cluster, since_of(s, cluster, found));
         found->fold.unobserved += unobserved ? 1 : 0;
         found->fold.drifted += drifted && !unobserved ? 1 : 0;
         found->fold.unwell += unwell && !unobserved ? 1 : 0;
         found->fold.undigested += found->undigested ? 1 : 0;
-        past_digests_note(&found->known, digests);
+        past_digests_note(s->read, &found->known, digests);
     }
 }
 

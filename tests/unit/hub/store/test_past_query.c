@@ -723,6 +723,63 @@ static void of_what_is_not_known_a_patch_is_not_called_missing(void **state) {
     assert_refused(state, hub_past_where, ASK(.select = "", .what = "other@sha256:aa"), "other@");
 }
 
+static void a_patch_that_runs_nowhere_yet_is_missing_where_its_image_runs(void **state) {
+    struct hub_past_ask patch = {.select = "", .what = "web@sha256:aa", .missing = true};
+
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.4@sha256:bb", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, &patch, "11 b; 11 c; 22 a");
+    assert_int_equal(undigested(state, &patch), 1); // c
+    patch.what = "reg/web:1.5@sha256:aa";
+    assert_where(state, &patch, "11 b; 11 c; 22 a");
+    assert_int_equal(undigested(state, &patch), 0); // which all have another tag
+    assert_where(state, ASK(.select = "", .what = "web@sha256:aa"), "");
+    patch.what = "sha256:aa";
+    assert_refused(state, hub_past_where, &patch, "behind its name");
+    patch.what = "other@sha256:aa";
+    assert_refused(state, hub_past_where, &patch, "other@");
+}
+
+static void where_another_image_runs_by_now_a_patch_is_not_missing(void **state) {
+    const struct hub_past_ask patch = {.select = "prod", .what = "web@sha256:aa", .missing = true};
+
+    note(*state, HUB_PAST_IMAGES, "a", images_of(*state, "reg/other:1", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, &patch, "11 b");
+}
+
+// It was taken from a tag to the digest behind it, and the agent has not told of that.
+static void behind_an_image_with_a_digest_there_is_no_other(void **state) {
+    run_well(*state, "b", value_of(*state, R3, "reg/web:1.4@sha256:aa"), THEN_MS + 3 * HOUR_MS);
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.4@sha256:bb", false),
+         THEN_MS + 3 * HOUR_MS);
+    assert_where(state, ASK(.select = "b", .what = "sha256:bb"), "");
+    assert_where(state, ASK(.select = "b", .what = "sha256:aa"), "33 b");
+    assert_digests(state, hub_past_where, ASK(.select = "b", .what = "sha256:aa"), "");
+}
+
+static void of_ever_so_many_digests_some_are_told_and_that_there_are_more(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    CM_AUTOFREE const char **images = cm_new(300, sizeof(*images));
+    const struct hub_past_set set = {.app = "web", .images = images, .count = 300};
+    int64_t value = 0;
+    struct cm_err err;
+
+    for (size_t i = 0; i < set.count; i++) {
+        images[i] = cm_arena_strf(a, "reg/web:1.4@sha256:%06zu", i);
+    }
+    assert_int_equal(hub_past_images(*state, &set, &value, &err), CM_OK);
+    note(*state, HUB_PAST_DIGESTS, "b", value, THEN_MS + 3 * HOUR_MS);
+    const struct cm_json *json = ask(state, a, hub_past_show, ASK(.select = "b"));
+    const struct cm_json *item = cm_json_get(json, "items")->first;
+    assert_int_equal(cm_json_get(item, "digests")->count, 256);
+    assert_true(cm_json_true(cm_json_get(item, "digestsMore")));
+    note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, images[0], false), THEN_MS + 4 * HOUR_MS);
+    item = cm_json_get(ask(state, a, hub_past_show, ASK(.select = "b")), "items")->first;
+    assert_int_equal(cm_json_get(item, "digests")->count, 1);
+    assert_null(cm_json_get(item, "digestsMore"));
+}
+
 static void digests_of_images_that_do_not_run_any_more_do_not_count(void **state) {
     note(*state, HUB_PAST_DIGESTS, "b", images_of(*state, "reg/web:1.3@sha256:aa", false),
          THEN_MS + 3 * HOUR_MS);
@@ -1421,6 +1478,10 @@ static const struct CMUnitTest tests[] = {
     TEST(what_ran_is_told_as_it_was_or_as_it_was_known),
     TEST(a_digest_is_found_behind_a_tag_since_it_runs_there),
     TEST(of_what_is_not_known_a_patch_is_not_called_missing),
+    TEST(a_patch_that_runs_nowhere_yet_is_missing_where_its_image_runs),
+    TEST(where_another_image_runs_by_now_a_patch_is_not_missing),
+    TEST(behind_an_image_with_a_digest_there_is_no_other),
+    TEST(of_ever_so_many_digests_some_are_told_and_that_there_are_more),
     TEST(digests_of_images_that_do_not_run_any_more_do_not_count),
     TEST(all_that_runs_behind_a_tag_that_moved_is_told),
     TEST(a_comparison_says_of_how_much_nobody_knows),
