@@ -42,9 +42,17 @@ static void add_tags(struct cm_str *out, const struct cm_json *spec, const char 
     }
 }
 
+// pods_of returns what says how its pods are.
+static const struct cm_json *pods_of(const struct cm_json *live) {
+    const struct cm_json *spec = cm_json_get(live, "spec");
+    const struct cm_json *jobs = cm_json_path(spec, "jobTemplate", "spec", NULL);
+    const struct cm_json *own = cm_json_path(jobs != NULL ? jobs : spec, "template", "spec", NULL);
+
+    return own != NULL ? own : spec;
+}
+
 const char *kube_digests_tags(struct cm_arena *a, const struct cm_json *live) {
-    const struct cm_json *template = cm_json_path(live, "spec", "template", "spec", NULL);
-    const struct cm_json *spec = template != NULL ? template : cm_json_get(live, "spec");
+    const struct cm_json *spec = pods_of(live);
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
     add_tags(&text, spec, "initContainers");
@@ -161,6 +169,24 @@ void kube_digests_read(const char *tags, const struct cm_json *pods, bool ended,
             read_containers(tags, pod, "initContainers", "initContainerStatuses", out);
             read_containers(tags, pod, "containers", "containerStatuses", out);
         }
+    }
+}
+
+static bool is_found(const struct kube_digests *d, const char *image, size_t size) {
+    size_t at = 0;
+
+    while (at < d->count &&
+           (strncmp(d->images[at], image, size) != 0 || d->images[at][size] != '@')) {
+        at++;
+    }
+    return at < d->count;
+}
+
+void kube_digests_close(const char *tags, struct kube_digests *d) {
+    for (const char *at = tags; *at != '\0'; at += strcspn(at, "\n") + 1) {
+        const char *image = at + strcspn(at, " ") + 1;
+
+        d->more = d->more || !is_found(d, image, strcspn(image, "\n"));
     }
 }
 

@@ -93,6 +93,7 @@ static void stop_all(void *ctx) {
     kube_audited_stop(k);
     kube_reach_stop(k);
     kube_discover_stop(k);
+    kube_tags_stop(k);
     kube_watch_stop_all(k);
     kube_table_stop(k);
     kube_absent_stop(k);

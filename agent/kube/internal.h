@@ -475,6 +475,7 @@ struct kube_tags;
 void kube_tags_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live);
 void kube_tags_forget(struct kube_entry *e);
 void kube_tags_init(struct agent_kube *k);
+void kube_tags_stop(struct agent_kube *k);
 
 // owners
 //
@@ -826,10 +827,11 @@ struct agent_kube {
     struct kube_applyset applyset;
     struct kube_ops ops;
     struct kube_table table;
-    size_t pods_looking; // questions to pods that are under way
-    size_t tags_looking; // looks behind tags that are
-    struct cm_list tags; // that wait for one of these to end
-    bool tags_refused;   // it was said that pods may not be listed
+    size_t pods_looking;        // questions to pods that are under way
+    size_t tags_looking;        // looks behind tags that are
+    struct cm_list tags;        // that wait for one of these to end
+    struct cm_timer tags_timer; // runs: none begins
+    bool tags_refused;          // it was said that pods may not be listed
     struct kube_owners owners;
     struct kube_absent absent;
     struct kube_exempt exempt;

@@ -4,9 +4,14 @@
 // Nothing watches pods for that. A workload that is healthy is looked at a second or two after it
 // has become so with another form of its template, and after that only if it changes (a pod that is
 // replaced does that: it may have pulled another image), once in ten minutes at most. A look is a
-// list of its pods, in pages as large as memory allows; two at most are under way. Of a workload
-// that Flagger took to no pods those of its primary are looked at, too. Where pods may not be
-// listed that is said once, and nothing is known.
+// list of its pods, in pages that begin small and grow as far as memory allows; two at most are
+// under way, with a rest behind each, for at a start all are due at once. Of a workload that
+// Flagger took to no pods those of its primary are looked at, too.
+//
+// What is not known is told, too, as more that there may be: others with the same image do not
+// speak for it. So it is with what has no pods of its own that could be asked, with a tag of which
+// no pod says a digest, and where pods may not be listed: that is said once, and asked for again
+// after an hour. Refused only once, what was told stands.
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +32,8 @@ enum {
     SOON_MS = 1000,
     AGAIN_MS = 600000,
     RETRY_MS = 60000, // after an error
+    REFUSED_MS = 3600000,
+    REST_MS = 250, // after a look
     LOOKING_MAX = 2,
     PAGES_MAX = 100,
 };
@@ -39,7 +46,8 @@ struct kube_tags {
     struct cm_timer timer;
     struct cm_list at; // in k->tags, if it is due and others are looked at; else alone
     struct kube_call *call;
-    uint64_t form;     // of its template; 0: not seen yet
+    uint64_t form; // of its template, and which object it is; 0: not seen yet
+    uint64_t uid;
     uint64_t looked;   // what that was when it was looked at last; 0: it was not
     uint64_t awaited;  // what it was when the wait began
     int64_t looked_ms; // monotonic
@@ -47,6 +55,8 @@ struct kube_tags {
     uint64_t version; // as it was when it was seen last
     bool waiting;     // for the timer, or in the list
     bool told;        // the core has heard of something
+    bool missed;      // it changed while it was looked at
+    unsigned refused; // looks, one after the other
 
     // Of the look that is to come, or under way; NULL: of none.
     char *tags; // as kube_digests_tags gives them
@@ -114,8 +124,6 @@ static void tell(struct kube_tags *t, const struct kube_digests *found) {
                                                .more = found->more});
 }
 
-static void look_at_next(struct agent_kube *k);
-
 // go_on: what it has become meanwhile is seen with another look at the workload itself.
 static void go_on(struct kube_tags *t, bool known) {
     kube_digests_done(&t->found);
@@ -124,10 +132,14 @@ static void go_on(struct kube_tags *t, bool known) {
     }
     if (t->form != t->looks_at) {
         kube_entry_look(t->entry, false);
-    } else if (known) {
-        forget_look(t);
+    } else if (!known) {
+        wait_for(t, RETRY_MS + cm_jitter_ms(RETRY_MS));
+    } else if (t->refused > 0) {
+        wait_for(t, REFUSED_MS);
+    } else if (t->missed) {
+        wait_for(t, AGAIN_MS);
     } else {
-        wait_for(t, RETRY_MS);
+        forget_look(t);
     }
 }
 
@@ -141,11 +153,14 @@ static void end_look(struct kube_tags *t, bool known) {
         t->looked_ms = cm_clock_now_ms();
         t->looked = known ? t->looks_at : t->looked;
         if (known && !k->stopping) {
+            kube_digests_close(t->tags, &t->found);
             tell(t, &t->found);
         }
         go_on(t, known);
     }
-    look_at_next(k);
+    if (!k->stopping && k->tags_timer.at == 0) {
+        cm_timer_start(k->loop, &k->tags_timer, REST_MS);
+    }
 }
 
 static void refuse(struct kube_tags *t) {
@@ -158,7 +173,8 @@ static void refuse(struct kube_tags *t) {
                "namespace", t->ns, NULL);
     }
     kube_digests_done(&t->found);
-    end_look(t, true);
+    t->refused++;
+    end_look(t, t->refused > 1);
 }
 
 static void ask(struct kube_tags *t, const char *token);
@@ -168,6 +184,7 @@ static void read_page(struct kube_tags *t, const struct kube_answer *answer) {
 
     kube_digests_read(t->tags, answer->json, t->ended, &t->found);
     t->page = kube_page_next(t->page, answer);
+    t->refused = 0;
     if (more == NULL || more[0] == '\0') {
         end_look(t, true);
     } else if (++t->pages < PAGES_MAX) {
@@ -209,6 +226,7 @@ static void ask(struct kube_tags *t, const char *token) {
 
 static void begin_look(struct kube_tags *t) {
     t->waiting = false;
+    t->missed = false;
     t->k->tags_looking++;
     t->looks_at = t->form;
     t->page = KUBE_PAGE_FIRST;
@@ -216,8 +234,11 @@ static void begin_look(struct kube_tags *t) {
     ask(t, "");
 }
 
-static void look_at_next(struct agent_kube *k) {
-    while (!k->stopping && k->tags_looking < LOOKING_MAX && !cm_list_empty(&k->tags)) {
+static void look_at_next(void *ctx) {
+    struct agent_kube *k = ctx;
+
+    while (k->tags_timer.at == 0 && !k->stopping && k->tags_looking < LOOKING_MAX &&
+           !cm_list_empty(&k->tags)) {
         struct kube_tags *t = CM_CONTAINER(k->tags.next, struct kube_tags, at);
 
         cm_list_remove(&t->at);
@@ -241,7 +262,14 @@ static void on_timer(void *ctx) {
 
 // ---- When
 
-// form_of is a hash of the template, or of what counts of a bare pod.
+static uint64_t uid_of(const struct cm_json *live) {
+    const char *uid = kube_object_uid(live);
+
+    return kube_hash(0, uid, strlen(uid));
+}
+
+// form_of is a hash of the template, or of what counts of a bare pod. One that was deleted and made
+// anew has other pods.
 static uint64_t form_of(const struct cm_json *live, const char *tags) {
     const struct cm_json *template = cm_json_path(live, "spec", "template", NULL);
     CM_CLEANUP(cm_str_done) struct cm_str text = {0};
@@ -249,7 +277,7 @@ static uint64_t form_of(const struct cm_json *live, const char *tags) {
     if (template != NULL) {
         cm_json_write_canonical(template, &text);
     }
-    return kube_hash(kube_hash(0, tags, strlen(tags)), cm_str_get(&text), text.len) | 1;
+    return kube_hash(kube_hash(uid_of(live), tags, strlen(tags)), cm_str_get(&text), text.len) | 1;
 }
 
 static bool is_led_by_flagger(const struct kube_entry *e) {
@@ -258,23 +286,35 @@ static bool is_led_by_flagger(const struct kube_entry *e) {
     return leader != NULL && strstr(leader, CANARY) != NULL;
 }
 
-// with_primary finds the pods of a Deployment and of the one that Flagger made of it, which differ
-// in one label. https://docs.flagger.app/faq#label-selectors
-static const char *with_primary(struct cm_arena *a, const struct cm_json *live) {
+// primary_label returns which label tells the pods of a Deployment from those of the one that
+// Flagger made of it, which have all others, too; NULL: none does.
+// https://docs.flagger.app/faq#label-selectors
+static const struct cm_json *primary_label(const struct cm_json *labels) {
     static const char *const names[] = {"app", "name", "app.kubernetes.io/name"};
+    const struct cm_json *label = NULL;
+
+    for (size_t i = 0; label == NULL && i < sizeof(names) / sizeof(names[0]); i++) {
+        label = cm_json_get(labels, names[i]);
+    }
+    return cm_json_string(label) == NULL ? NULL : label;
+}
+
+static const char *with_primary(struct cm_arena *a, const struct cm_json *live) {
     const struct cm_json *labels = cm_json_path(live, "spec", "selector", "matchLabels", NULL);
+    const struct cm_json *telling = primary_label(labels);
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        const char *value = cm_json_string(cm_json_get(labels, names[i]));
-
-        if (value != NULL) {
-            CM_AUTOFREE char *query =
-                cm_http_escape(cm_arena_strf(a, "%s in (%s,%s-primary)", names[i], value, value));
-
-            return cm_arena_strf(a, "labelSelector=%s", query);
+    if (telling == NULL) {
+        return kube_pods_query(a, live);
+    }
+    cm_str_addf(&text, "%s in (%s,%s-primary)", telling->key, telling->text, telling->text);
+    for (const struct cm_json *l = labels->first; l != NULL; l = l->next) {
+        if (l != telling && cm_json_string(l) != NULL) {
+            cm_str_addf(&text, ",%s=%s", l->key, l->text);
         }
     }
-    return kube_pods_query(a, live);
+    CM_AUTOFREE char *query = cm_http_escape(cm_str_get(&text));
+    return cm_arena_strf(a, "labelSelector=%s", query);
 }
 
 static const char *query_of(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
@@ -300,12 +340,21 @@ static struct kube_tags *tags_of(struct kube_entry *e) {
     return e->tags;
 }
 
-// no_tags: all that it has is written by digest, or it has no pods.
+// no_tags: all that it has is written by digest.
 static void no_tags(struct kube_entry *e) {
     if (e->tags != NULL && e->tags->told && !e->k->stopping) {
         tell(e->tags, &(struct kube_digests){0});
     }
     kube_tags_forget(e);
+}
+
+// no_pods: it runs something behind tags, in pods that nobody can find by it. It is told each time,
+// for the core forgets it where the object is removed.
+static void no_pods(struct kube_entry *e) {
+    struct kube_tags *t = tags_of(e);
+
+    stop_waiting(t);
+    tell(t, &(struct kube_digests){.more = true});
 }
 
 static void set_look(struct kube_tags *t, const char *tags, const char *query,
@@ -329,26 +378,31 @@ static int64_t pause_ms(const struct kube_tags *t, bool changed) {
     return !changed ? -1 : rests_ms > SOON_MS ? rests_ms : SOON_MS;
 }
 
-void kube_tags_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
-    const char *tags = kube_digests_tags(a, live);
-    const char *query = tags[0] == '\0' ? NULL : query_of(e, a, live);
-
-    if (query == NULL || e->k->stopping) {
-        no_tags(e);
-        return;
-    }
-    struct kube_tags *t = tags_of(e);
+// see_form tells whether it is as it was seen last.
+static bool see_form(struct kube_tags *t, const struct cm_json *live, const char *tags) {
     int64_t generation = cm_json_int(cm_json_path(live, "metadata", "generation", NULL), 0);
-    bool changed = kube_object_version(live) != t->version;
-    if (t->form == 0 || generation != t->generation) {
+    uint64_t version = kube_object_version(live);
+    uint64_t uid = uid_of(live);
+    bool same = version == t->version;
+
+    if (t->form == 0 || generation != t->generation || uid != t->uid) {
         t->form = form_of(live, tags);
         t->generation = generation;
+        t->uid = uid;
     }
-    t->version = kube_object_version(live);
+    t->version = version;
+    return same;
+}
+
+static void follow(struct kube_tags *t, const char *tags, const char *query,
+                   const struct cm_json *live) {
+    bool changed = !see_form(t, live, tags);
+
     if (t->call != NULL) {
+        t->missed = t->missed || changed;
         return; // its end looks again, if that is another form
     }
-    if (!has_come_up(e, live)) {
+    if (!has_come_up(t->entry, live)) {
         stop_waiting(t);
         return;
     }
@@ -360,6 +414,27 @@ void kube_tags_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_
     }
 }
 
+void kube_tags_follow(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live) {
+    const char *tags = kube_digests_tags(a, live);
+    bool refers = cm_json_path(live, "spec", "workloadRef", NULL) != NULL;
+
+    if (e->k->stopping || (tags[0] == '\0' && !refers)) {
+        no_tags(e);
+        return;
+    }
+    const char *query = tags[0] == '\0' ? NULL : query_of(e, a, live);
+    if (query == NULL) {
+        no_pods(e);
+    } else {
+        follow(tags_of(e), tags, query, live);
+    }
+}
+
 void kube_tags_init(struct agent_kube *k) {
     cm_list_init(&k->tags);
+    k->tags_timer = (struct cm_timer){.run = look_at_next, .ctx = k};
+}
+
+void kube_tags_stop(struct agent_kube *k) {
+    cm_timer_stop(k->loop, &k->tags_timer);
 }

@@ -1393,15 +1393,57 @@ static void another_form_is_looked_at_once_it_has_come_up(void **state) {
     assert_int_equal(fake_api_count(f->api, PODS), 2);
 }
 
-static void where_pods_may_not_be_listed_nothing_is_known(void **state) {
+static void where_pods_may_not_be_listed_nothing_is_known_until_they_may(void **state) {
     struct fixture *f = *state;
 
     fake_api_answer(f->api, PODS, 0, 403, "{\"kind\":\"Status\",\"code\":403}");
     begin_tagged(f);
-    wait_digests(f, 1, "");
+    wait_digests(f, 1, "+");
+    assert_int_equal(fake_api_count(f->api, PODS), 2);
     let_pass(f, 30 * (int64_t)MINUTE_MS);
-    assert_int_equal(fake_api_count(f->api, PODS), 1);
+    assert_int_equal(fake_api_count(f->api, PODS), 2);
     assert_int_equal(f->health, AGENT_HEALTH_HEALTHY);
+    list(f, PODS, POD_OF("one", ONES));
+    let_pass(f, 40 * (int64_t)MINUTE_MS);
+    wait_digests(f, 2, "one@sha256:" ONES);
+}
+
+static void what_is_refused_once_takes_nothing_away(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("one", ONES));
+    begin_tagged(f);
+    wait_digests(f, 1, "one@sha256:" ONES);
+    list(f, PODS, POD_OF("two", TWOS));
+    fake_api_answer(f->api, PODS, 1, 403, "{\"kind\":\"Status\",\"code\":403}");
+    see(f, 20, WEB_SPEC("two"), "");
+    wait_digests(f, 2, "two@sha256:" TWOS);
+    assert_int_equal(fake_api_count(f->api, PODS), 3);
+}
+
+static void what_is_deleted_and_made_anew_is_looked_at_again(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("one", ONES));
+    begin_tagged(f);
+    wait_digests(f, 1, "one@sha256:" ONES);
+    list(f, PODS, POD_OF("one", TWOS));
+    f->until_ms = cm_clock_now_ms() + MINUTE_MS; // soon, that is
+    CM_AUTOFREE char *live = deployment_at(f, "web", 20, WEB_SPEC("one"), "");
+    memcpy(strstr(live, "\"u1\""), "\"u9\"", 4);
+    CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
+    fake_api_answer(f->api, ANY_GET, 0, 200, live);
+    fake_api_event(f->api, WEB_WATCH, event);
+    wait_digests(f, 2, "one@sha256:" TWOS);
+    assert_true(cm_clock_now_ms() < f->until_ms);
+}
+
+static void a_tag_of_which_no_pod_says_a_digest_is_not_known(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("other", ONES));
+    begin_tagged(f);
+    wait_digests(f, 1, "+");
 }
 
 static void a_look_that_fails_is_tried_again(void **state) {
@@ -1415,8 +1457,10 @@ static void a_look_that_fails_is_tried_again(void **state) {
 }
 
 #define APP_SPEC                                                                                   \
-    "\"spec\":{\"replicas\":0,\"selector\":{\"matchLabels\":{\"app\":\"web\"}},\"template\":{"     \
-    "\"metadata\":{\"labels\":{\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":\"main\","    \
+    "\"spec\":{\"replicas\":0,\"selector\":{\"matchLabels\":{\"a\":\"b\",\"app\":\"web\"}},"       \
+    "\"template\":{"                                                                               \
+    "\"metadata\":{\"labels\":{\"a\":\"b\",\"app\":\"web\"}},\"spec\":{\"containers\":[{\"name\":" \
+    "\"main\","                                                                                    \
     "\"image\":\"one\"}]}}}"
 
 // see_none has the Deployment be one that has no pods.
@@ -1444,7 +1488,7 @@ static void what_has_no_pods_is_not_asked_but_its_primary_is_if_flagger_made_one
     fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("good", "21")));
     let_pass(f, SECOND_MS);
     see_none(f, 22);
-    wait_asked(f, "labelSelector=app%20in%20%28web%2Cweb-primary%29&limit=8", 1);
+    wait_asked(f, "labelSelector=app%20in%20%28web%2Cweb-primary%29%2Ca%3Db&limit=8", 1);
 }
 
 // ---- Weights
@@ -3007,7 +3051,10 @@ static const struct CMUnitTest tests[] = {
     TEST(pods_are_asked_though_something_changes_all_the_time),
     TEST(which_digests_run_behind_a_tag_is_asked_once_for_a_form),
     TEST(another_form_is_looked_at_once_it_has_come_up),
-    TEST(where_pods_may_not_be_listed_nothing_is_known),
+    TEST(where_pods_may_not_be_listed_nothing_is_known_until_they_may),
+    TEST(what_is_refused_once_takes_nothing_away),
+    TEST(what_is_deleted_and_made_anew_is_looked_at_again),
+    TEST(a_tag_of_which_no_pod_says_a_digest_is_not_known),
     TEST(a_look_that_fails_is_tried_again),
     TEST(what_has_no_pods_is_not_asked_but_its_primary_is_if_flagger_made_one),
     TEST(weights_that_are_set_by_hand_between_releases_are_drift_after_a_while),

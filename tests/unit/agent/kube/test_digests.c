@@ -53,6 +53,26 @@ static void images_without_a_digest_are_a_question(void **state) {
                          "\"image\":\"reg/web:1\"}]}}");
     assert_string_equal(kube_digests_tags(*state, live), "web reg/web:1\n");
     assert_string_equal(kube_digests_tags(*state, parse(*state, "{\"data\":{}}")), "");
+    live = parse(*state,
+                 "{\"kind\":\"CronJob\",\"spec\":{\"jobTemplate\":{\"spec\":{\"template\":{"
+                 "\"spec\":{\"containers\":[{\"name\":\"web\",\"image\":\"reg/web:1\"}]}}}}}}");
+    assert_string_equal(kube_digests_tags(*state, live), "web reg/web:1\n");
+}
+
+static void behind_a_tag_of_which_no_pod_says_a_digest_may_be_any(void **state) {
+    static const char *const tags[] = {"web reg/web:1\n", "web reg/web:1\nsetup reg/setup:1\n",
+                                       "web reg/web\n", "web reg/web:11\n", ""};
+
+    for (size_t i = 0; i < sizeof(tags) / sizeof(tags[0]); i++) {
+        CM_CLEANUP(kube_digests_done) struct kube_digests found = {0};
+
+        kube_digests_read(
+            tags[0],
+            parse(*state, "{\"items\":[" POD("", "reg/web:1", "reg/web@sha256:" ONES) "]}"), false,
+            &found);
+        kube_digests_close(tags[i], &found);
+        assert_int_equal(found.more, i > 0 && i < 4);
+    }
 }
 
 static void all_digests_behind_a_tag_are_told_once(void **state) {
@@ -134,6 +154,7 @@ static int drop(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         TEST(images_without_a_digest_are_a_question),
+        TEST(behind_a_tag_of_which_no_pod_says_a_digest_may_be_any),
         TEST(all_digests_behind_a_tag_are_told_once),
         TEST(a_mirror_that_a_webhook_puts_in_is_the_same_image),
         TEST(pods_of_another_form_say_nothing),
