@@ -55,7 +55,9 @@ enum cm_rc hub_digests_note(struct hub_db *db, const struct hub_running *of, str
     enum cm_rc rc = hub_objects_each_digests(db, of->cluster, of->app, gather, &g, err);
 
     rc = rc < 0 ? rc : hub_past_digests_find(db, of->cluster, of->app, &before, err);
-    if (rc == CM_OK && (cm_map_len(g.images) > 0 || before.value != 0)) {
+    // Of a clock that was set back each report would be one more change in the same moment.
+    if (rc == CM_OK && of->seen_ms > before.since_ms &&
+        (cm_map_len(g.images) > 0 || before.value != 0)) {
         rc = note(db, of, &g, &before, err);
     }
     cm_map_free(g.images);

@@ -133,7 +133,7 @@ enum cm_rc hub_objects_each_digests(struct hub_db *db, const char *cluster, cons
     CM_CLEANUP(hub_stmt_endp) struct hub_stmt *stmt = NULL;
     enum cm_rc rc = hub_db_query(db, &stmt, err,
                                  "SELECT digests FROM object INDEXED BY object_digests WHERE"
-                                 " cluster = ?1 AND app = ?2 AND digests <> ''",
+                                 " cluster = ?1 AND app = ?2 AND digests <> '' AND health <> 4",
                                  "tt", cluster, app);
 
     while (rc == CM_OK && (rc = hub_stmt_next(stmt, err)) == CM_OK) {

@@ -96,7 +96,8 @@ CM_MUSTUSE enum cm_rc hub_objects_actual_bytes(struct hub_db *db, const char *cl
 // and message, if either is known, and happened_ms; *out: it is on record.
 CM_MUSTUSE enum cm_rc hub_objects_keep(struct hub_db *db, const struct hub_object_row *row,
                                        bool *out, struct cm_err *err);
-// hub_objects_each_digests visits such lines of the objects of an App on a cluster that have any.
+// hub_objects_each_digests visits such lines of the objects of an App on a cluster that have any;
+// what is missing runs nothing.
 CM_MUSTUSE enum cm_rc hub_objects_each_digests(struct hub_db *db, const char *cluster,
                                                const char *app,
                                                void (*visit)(void *ctx, const char *lines),

@@ -535,6 +535,26 @@ static void a_clock_that_goes_back_hides_no_digest(void **state) {
     ASSERT_WHERE("sha256:bb", T0 + 200, "reg/web:1 aaaaaaa since 101 drifted 0");
 }
 
+static void while_the_hubs_clock_is_set_back_digests_do_not_pile_up(void **state) {
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    report_digests(*state, WEB, "reg/web:1@sha256:bb\n", T0 + 50);
+    report_digests(*state, WEB, "reg/web:1@sha256:cc\n", T0 + 60);
+    assert_int_equal(digest_changes(*state), 1);
+    report_digests(*state, WEB, NULL, T0 + 200);
+    ASSERT_WHERE("sha256:cc", T0 + 300, "reg/web:1 aaaaaaa since 200 drifted 0");
+}
+
+static void what_is_missing_runs_no_digest(void **state) {
+    struct cm_err err;
+
+    report_digests(*state, WEB, "reg/web:1@sha256:aa\n", T0 + 100);
+    assert_int_equal(count_rows(*state, "SELECT count(*) FROM object WHERE digests <> ''"), 1);
+    assert_int_equal(
+        hub_db_run(*state, &err, "UPDATE object SET health = 4 WHERE key = '" WEB "'", ""), CM_OK);
+    report_digests(*state, API, NULL, T0 + 200);
+    ASSERT_WHERE("sha256:aa", T0 + 300, "");
+}
+
 static void of_an_app_that_is_gone_no_digest_runs(void **state) {
     struct cm_err err;
 
@@ -589,6 +609,8 @@ int main(void) {
         TEST(what_nobody_has_looked_at_again_stands),
         TEST(digests_of_all_objects_of_an_app_count),
         TEST(a_clock_that_goes_back_hides_no_digest),
+        TEST(while_the_hubs_clock_is_set_back_digests_do_not_pile_up),
+        TEST(what_is_missing_runs_no_digest),
         TEST(of_an_app_that_is_gone_no_digest_runs),
         TEST(sets_of_digests_go_when_nothing_has_them_any_more),
     };
