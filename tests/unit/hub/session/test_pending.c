@@ -308,7 +308,7 @@ static struct peer *forget_acceptance(struct rig *r) {
                             .forgot_until_ms = cm_clock_unix_ms() + DAY_MS};
 
     rig_run(r, "CREATE TABLE copy AS SELECT * FROM agent");
-    assert_int_equal(approve(r, key_of(p, 16))->code, CM_OK);
+    assert_int_equal(rig_approve(r, key_of(p, 16))->code, CM_OK);
     cm_clock_advance(MINUTE_MS);
     assert_is_let_in(p);
     rig_renew(p, key);
@@ -342,7 +342,7 @@ static void one_whose_acceptance_was_forgotten_is_let_in_with_its_newer_key(void
     struct rig *r = *state;
     struct peer *p = forget_acceptance(r);
 
-    assert_non_null(strstr(approve(r, key_of(p, 16))->msg, "the hub was restored since"));
+    assert_non_null(strstr(rig_approve(r, key_of(p, 16))->msg, "the hub was restored since"));
     assert_is_let_in(p);
     assert_was_let_go_on(r);
     assert_int_equal(count(r, "event WHERE kind = 'agent.held'"), 0);
