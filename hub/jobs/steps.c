@@ -14,7 +14,10 @@
 #include "hub/jobs/sync_state.h"
 #include "hub/store/desired.h"
 
-#define PIECE 64 // of what a step puts in force: what else there is to do has its turn in between
+// What a step puts in force at a time, by count and, begun within, by time (what is sent may have
+// to be squeezed first): what else there is to do has its turn in between.
+#define PIECE 64
+#define PIECE_MS 20
 
 void hub_step_free(struct hub_step *step) {
     hub_outcome_free(step->outcome);
@@ -54,23 +57,24 @@ static void publish_change(struct hub_sync *s, const struct hub_cluster_change *
     }
 }
 
-// publish_some puts in force the next PIECE of what the outcome says and tells whether more is to
+// publish_some puts in force the next piece of what the outcome says and tells whether more is to
 // come.
 static bool publish_some(struct hub_sync *s, const struct hub_outcome *o, size_t *at) {
     size_t all = o->refreshed_count + o->change_count;
     size_t end = all - *at > PIECE ? *at + PIECE : all;
+    int64_t until_ms = cm_clock_now_ms() + PIECE_MS;
 
-    for (; *at < end; ++*at) {
+    for (; *at < end && cm_clock_now_ms() <= until_ms; ++*at) {
         if (*at < o->refreshed_count) {
             s->config.published(s->config.ctx, o->refreshed[*at]);
         } else {
             publish_change(s, &o->changes[*at - o->refreshed_count]);
         }
     }
-    if (end == all && o->ask_count > 0) {
+    if (*at == all && o->ask_count > 0) {
         s->config.holds(s->config.ctx, o->asks, o->ask_count);
     }
-    return end < all;
+    return *at < all;
 }
 
 void hub_sync_publish(struct hub_sync *s, const struct hub_outcome *o) {

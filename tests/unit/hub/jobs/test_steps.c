@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "common/arena.h"
+#include "common/clock.h"
 #include "common/list.h"
 #include "common/loop.h"
 #include "common/map.h"
@@ -29,6 +30,7 @@ struct fixture {
     size_t withdrawn;
     size_t asked;
     size_t published_when_heard;
+    int64_t takes_ms; // each to put in force
     bool stopped;
 };
 
@@ -37,6 +39,9 @@ static void on_published(void *ctx, struct hub_publication *p) {
 
     assert_int_equal(p->generation, f->published + 1); // each once, in order
     f->published++;
+    if (f->takes_ms > 0) {
+        cm_clock_advance(f->takes_ms);
+    }
 }
 
 static void on_withdrawn(void *ctx, const char *cluster) {
@@ -145,6 +150,19 @@ static void what_many_clusters_get_leaves_others_their_turn(void **state) {
     assert_false(f->sync->busy);
 }
 
+static void what_takes_long_to_send_leaves_others_their_turn_sooner(void **state) {
+    struct fixture *f = *state;
+
+    cm_clock_fake(cm_clock_unix_ms());
+    f->takes_ms = 10;
+    hub_step_publish(add_step(f));
+    assert_int_equal(f->published, 3); // after 0, 10 and 20 ms
+    desk_settle(f->desk);
+    cm_clock_fake(-1);
+    assert_int_equal(f->published, MANY);
+    assert_int_equal(f->asked, 1);
+}
+
 static void stopping_waits_until_all_of_it_is_in_force(void **state) {
     struct fixture *f = *state;
 
@@ -224,6 +242,7 @@ int main(void) {
         TEST(what_was_promoted_before_it_was_waited_for_is_looked_for),
         TEST(what_could_not_be_read_of_a_cluster_is_read_again),
         TEST(what_many_clusters_get_leaves_others_their_turn),
+        TEST(what_takes_long_to_send_leaves_others_their_turn_sooner),
         TEST(stopping_waits_until_all_of_it_is_in_force),
         TEST(a_mirror_that_no_app_wants_goes_but_for_that_of_holds),
     };
