@@ -1,6 +1,6 @@
 // squeeze: bytes made fewer for the way (zstd), against others that the receiver has: the version
-// before, or what came just before. A change of one line then costs tens of bytes, whatever it is
-// in (ARCHITECTURE.md has the figures).
+// before, or a small object that came just before. A change of one line then costs tens of bytes,
+// whatever it is in (ARCHITECTURE.md has the figures).
 //
 // The receiver knows from the rest of the message how many bytes come out. Exactly so many do, or
 // it is refused: what a peer sends makes nobody allocate, and a name by hash tells whether they are
@@ -30,7 +30,8 @@ struct wire_bytes {
 // squeezed; none, if the base is too large or too short.
 struct wire_bytes wire_base_slice(struct wire_bytes base, size_t offset);
 
-// wire_squeezer_new makes one that keeps about 1 MiB; wire_squeezer_free takes NULL.
+// wire_squeezer_new makes one that keeps up to 1.5 MiB, by the longest that it has squeezed;
+// wire_squeezer_free takes NULL.
 struct wire_squeezer *wire_squeezer_new(void);
 void wire_squeezer_free(struct wire_squeezer *s);
 

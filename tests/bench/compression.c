@@ -6,8 +6,9 @@
 // the manifest. One JSON object comes out: for each change and way of packing the mean over the
 // Apps of the frames' bytes, and the processor time to pack and to unpack them once.
 //
-// "What it has" is the version before, or the blob that was sent just before where there is none;
-// either is named by its hash. A dictionary is made of the other Apps.
+// "What it has" is the version before, or of a small object the one that was sent just before where
+// there is none; either is named by its hash. A dictionary is made of the other Apps. All of it
+// goes in the pieces in which the hub sends it.
 //
 //     bench.compression EMPTY_FOLDER MANIFESTS...
 #include <dirent.h>
@@ -24,6 +25,7 @@
 #include "hub/jobs/publication.h"
 #include "hub/render/bundle.h"
 #include "proto/holdfast.pb-c.h"
+#include "proto/squeeze.h"
 #include "proto/wire.h"
 #include "tests/bench/memory_fleet.h"
 #include "tests/bench/squeeze.h"
@@ -40,6 +42,7 @@
 #define REPLICAS "\"replicas\": "
 #define METADATA "\n  \"metadata\": {\n"
 #define LABELS "    \"labels\": {\n"
+#define CHAIN_MAX ((size_t)8 * 1024) // as hub/session/serve.c has it
 #define NAMED 34 // what naming the base takes in a message: tag, length, SHA-256
 
 static void must(enum cm_rc rc, const struct cm_err *err) {
@@ -194,26 +197,49 @@ static struct hub_bundle *without_definitions(const struct hub_bundle *bundle) {
 
 // ---- What goes out
 
-struct blob {
+// A piece of a blob.
+struct piece {
     struct cm_sha256 name;
-    const struct cm_buf *bytes;
-    const struct cm_buf *base;
+    struct wire_bytes bytes;
+    struct wire_bytes base;
+    size_t total; // of the blob
+    size_t offset;
     bool manifest; // it comes with Desired
 };
 
 struct going {
-    struct blob *blobs;
+    struct piece *pieces;
     size_t count;
+    const struct cm_buf *last; // sent, if it is a small object
     const struct hub_publication *publication;
 };
 
+static struct wire_bytes whole(const struct cm_buf *buf) {
+    return buf == NULL ? (struct wire_bytes){0} : (struct wire_bytes){buf->data, buf->size};
+}
+
 static void send(struct going *g, const struct cm_sha256 *name, const struct cm_buf *bytes,
                  const struct cm_buf *base) {
-    const struct cm_buf *last = g->count == 0 ? NULL : g->blobs[g->count - 1].bytes;
+    for (size_t at = 0; at < bytes->size; at += WIRE_BLOB_PIECE) {
+        size_t left = bytes->size - at;
+        size_t size = left < WIRE_BLOB_PIECE ? left : WIRE_BLOB_PIECE;
 
-    base = base == NULL ? last : base;
-    g->blobs = cm_resize(g->blobs, (g->count + 1) * sizeof(*g->blobs));
-    g->blobs[g->count++] = (struct blob){.name = *name, .bytes = bytes, .base = base};
+        g->pieces = cm_resize(g->pieces, (g->count + 1) * sizeof(*g->pieces));
+        g->pieces[g->count++] = (struct piece){.name = *name,
+                                               .bytes = {bytes->data + at, size},
+                                               .base = wire_base_slice(whole(base), at),
+                                               .total = bytes->size,
+                                               .offset = at};
+    }
+    g->last = NULL;
+}
+
+static void send_object(struct going *g, const struct hub_object *object,
+                        const struct hub_object *old) {
+    bool small = object->bytes->size <= CHAIN_MAX;
+
+    send(g, &object->sha256, object->bytes, old != NULL ? old->bytes : small ? g->last : NULL);
+    g->last = small ? object->bytes : NULL;
 }
 
 static void send_bundle(struct going *g, const struct hub_bundle *now,
@@ -225,17 +251,18 @@ static void send_bundle(struct going *g, const struct hub_bundle *now,
             before == NULL ? NULL : hub_bundle_find_key(before, object->key);
 
         if (old == NULL || !cm_sha256_equal(&old->sha256, &object->sha256)) {
-            send(g, &object->sha256, object->bytes, old == NULL ? NULL : old->bytes);
+            send_object(g, object, old);
         }
     }
 }
 
-static size_t frame_of_blob(const struct blob *blob, size_t size, size_t more) {
+static size_t frame_of_piece(const struct piece *piece, size_t size, size_t more) {
     Holdfast__V1__Blob message;
 
     holdfast__v1__blob__init(&message);
-    message.sha256 = (ProtobufCBinaryData){.len = sizeof(blob->name.bytes)};
-    message.total_size = (uint32_t)blob->bytes->size;
+    message.sha256 = (ProtobufCBinaryData){.len = sizeof(piece->name.bytes)};
+    message.total_size = (uint32_t)piece->total;
+    message.offset = (uint32_t)piece->offset;
     message.data = (ProtobufCBinaryData){.len = size};
     return CM_NET_HEADER_SIZE + holdfast__v1__blob__get_packed_size(&message) + more;
 }
@@ -254,9 +281,9 @@ static size_t frame_of_desired(const struct hub_publication *p, size_t size, siz
     return CM_NET_HEADER_SIZE + holdfast__v1__desired__get_packed_size(&message) + more;
 }
 
-static size_t frame_of(const struct going *g, const struct blob *blob, size_t size, size_t more) {
-    return blob->manifest ? frame_of_desired(g->publication, size, more)
-                          : frame_of_blob(blob, size, more);
+static size_t frame_of(const struct going *g, const struct piece *piece, size_t size, size_t more) {
+    return piece->manifest ? frame_of_desired(g->publication, size, more)
+                           : frame_of_piece(piece, size, more);
 }
 
 // ---- Measuring
@@ -273,29 +300,22 @@ struct packed {
     size_t size;
 };
 
-static const void *base_of(const struct blob *blob, size_t *size) {
-    *size = blob->base == NULL ? 0 : blob->base->size;
-    return blob->base == NULL ? NULL : blob->base->data;
-}
-
 static void pack_all(struct squeeze *s, const struct going *g, struct packed *out) {
     for (size_t i = 0; i < g->count; i++) {
-        size_t base_size;
-        const void *base = base_of(&g->blobs[i], &base_size);
+        const struct piece *p = &g->pieces[i];
 
-        out[i].size = squeeze_pack(s, g->blobs[i].bytes->data, g->blobs[i].bytes->size, base,
-                                   base_size, out[i].bytes);
+        out[i].size =
+            squeeze_pack(s, p->bytes.data, p->bytes.size, p->base.data, p->base.size, out[i].bytes);
     }
 }
 
 static void unpack_all(struct squeeze *s, const struct going *g, const struct packed *packed,
                        uint8_t *out) {
     for (size_t i = 0; i < g->count; i++) {
-        size_t base_size;
-        const void *base = base_of(&g->blobs[i], &base_size);
+        const struct piece *p = &g->pieces[i];
 
-        squeeze_unpack(s, packed[i].bytes, packed[i].size, base, base_size, out,
-                       g->blobs[i].bytes->size);
+        squeeze_unpack(s, packed[i].bytes, packed[i].size, p->base.data, p->base.size, out,
+                       p->bytes.size);
     }
 }
 
@@ -305,10 +325,10 @@ static size_t bytes_of(const struct squeeze_way *way, const struct going *g,
     size_t sum = 0;
 
     for (size_t i = 0; i < g->count; i++) {
-        const struct blob *blob = &g->blobs[i];
-        size_t plain = frame_of(g, blob, blob->bytes->size, 0);
-        size_t named = !way->base || blob->base == NULL ? 0 : NAMED;
-        size_t less = packed == NULL ? plain : frame_of(g, blob, packed[i].size, named);
+        const struct piece *p = &g->pieces[i];
+        size_t plain = frame_of(g, p, p->bytes.size, 0);
+        size_t named = !way->base || p->base.data == NULL ? 0 : NAMED;
+        size_t less = packed == NULL ? plain : frame_of(g, p, packed[i].size, named);
 
         sum += less < plain ? less : plain;
     }
@@ -319,7 +339,7 @@ static size_t largest_of(const struct going *g) {
     size_t most = 1;
 
     for (size_t i = 0; i < g->count; i++) {
-        most = g->blobs[i].bytes->size > most ? g->blobs[i].bytes->size : most;
+        most = g->pieces[i].bytes.size > most ? g->pieces[i].bytes.size : most;
     }
     return most;
 }
@@ -331,7 +351,7 @@ static void measure_packed(struct squeeze *s, const struct squeeze_way *way, con
     size_t rounds = 0;
 
     for (size_t i = 0; i < g->count; i++) {
-        packed[i].bytes = cm_new(1, squeeze_room(g->blobs[i].bytes->size));
+        packed[i].bytes = cm_new(1, squeeze_room(g->pieces[i].bytes.size));
     }
     double began = squeeze_cpu_us();
     do {
@@ -467,12 +487,12 @@ static void change_app(struct run *r, size_t app, size_t change) {
         (before == NULL || !cm_sha256_equal(&before->sha256, &now->sha256))) {
         send_bundle(&g, now, before);
         send(&g, &p->sha256, p->manifest, then->manifest);
-        g.blobs[g.count - 1].manifest = true;
+        g.pieces[g.count - 1].manifest = true;
         for (size_t i = 0; i < squeeze_way_count; i++) {
             measure(&squeeze_ways[i], &g, &r->dictionary, &r->figures[change][i]);
         }
     }
-    free(g.blobs);
+    free(g.pieces);
     hub_bundle_unref(now);
     hub_publication_unref(then);
     hub_publication_unref(p);
