@@ -562,12 +562,11 @@ static size_t take_names(const Holdfast__V1__Want *want, struct wanted *out) {
     return kept;
 }
 
-// What could not be read of a blob may be what was sent of it already.
+// What could not be read of a blob may be what was sent of it already, and who asks for it anew
+// passes that over.
 static void make_plain(struct hub_outgoing *out) {
-    if (!out->plain) {
-        out->plain = true;
-        out->offset = 0;
-    }
+    out->plain = true;
+    out->offset = 0;
 }
 
 // Marks as asked for what is on its way already. The list is gone through once a message.
