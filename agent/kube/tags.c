@@ -8,6 +8,9 @@
 // under way, with a rest behind each, for at a start all are due at once. Of a workload that
 // Flagger took to no pods those of its primary are looked at, too.
 //
+// What was found is told once no other workload of its App is to be looked at soon, or comes up,
+// but within half a minute: each set that an App ever had is kept by the hub.
+//
 // What is not known is told, too, as more that there may be: others with the same image do not
 // speak for it. So it is with what has no pods of its own that could be asked, with a tag of which
 // no pod says a digest, and where pods may not be listed: that is said once, and asked for again
@@ -25,6 +28,7 @@
 #include "common/json.h"
 #include "common/list.h"
 #include "common/log.h"
+#include "common/map.h"
 #include "common/mem.h"
 #include "common/str.h"
 
@@ -34,6 +38,7 @@ enum {
     RETRY_MS = 60000, // after an error
     REFUSED_MS = 3600000,
     REST_MS = 250, // after a look
+    HOLD_MS = 30000,
     LOOKING_MAX = 2,
     PAGES_MAX = 100,
 };
@@ -67,6 +72,9 @@ struct kube_tags {
     int page; // pods in a page
     unsigned pages;
     struct kube_digests found;
+
+    struct cm_timer hold; // runs: this is to be told
+    struct kube_digests known;
 };
 
 static void forget_look(struct kube_tags *t) {
@@ -85,8 +93,14 @@ static void stop_waiting(struct kube_tags *t) {
     t->waiting = false;
 }
 
+static void drop_known(struct kube_tags *t) {
+    cm_timer_stop(t->k->loop, &t->hold);
+    kube_digests_done(&t->known);
+}
+
 static void free_tags(struct kube_tags *t) {
     stop_waiting(t);
+    drop_known(t);
     forget_look(t);
     free(t);
 }
@@ -100,6 +114,7 @@ void kube_tags_forget(struct kube_entry *e) {
     }
     t->entry = NULL;
     stop_waiting(t);
+    drop_known(t);
     if (t->call != NULL) {
         kube_call_cancel(t->call); // its end frees t
     } else {
@@ -122,6 +137,57 @@ static void tell(struct kube_tags *t, const struct kube_digests *found) {
                                                .images = (const char *const *)found->images,
                                                .count = found->count,
                                                .more = found->more});
+}
+
+static void tell_known(void *ctx) {
+    struct kube_tags *t = ctx;
+
+    if (!t->k->stopping) {
+        tell(t, &t->known);
+    }
+    drop_known(t);
+}
+
+static bool tell_one(void *ctx, const char *key, void *value) {
+    const struct kube_entry *e = value;
+
+    (void)key;
+    if (strcmp(e->app, ctx) == 0 && e->tags != NULL && e->tags->hold.at != 0) {
+        tell_known(e->tags);
+    }
+    return true;
+}
+
+// Whether anything else of an App is yet to say which digests it runs.
+struct others {
+    const struct kube_entry *but;
+    bool due;
+};
+
+static bool is_due(void *ctx, const char *key, void *value) {
+    struct others *o = ctx;
+    const struct kube_entry *e = value;
+    const struct kube_tags *t = e->tags;
+
+    (void)key;
+    if (e != o->but && t != NULL && strcmp(e->app, o->but->app) == 0) {
+        o->due = t->call != NULL ||
+                 (t->form != t->looked && (t->waiting || e->health == AGENT_HEALTH_PROGRESSING));
+    }
+    return !o->due;
+}
+
+static void hold(struct kube_tags *t) {
+    struct others others = {.but = t->entry};
+
+    drop_known(t);
+    t->known = t->found;
+    t->found = (struct kube_digests){0};
+    cm_timer_start(t->k->loop, &t->hold, HOLD_MS);
+    cm_map_each(t->k->table.by_key, is_due, &others);
+    if (!others.due) {
+        cm_map_each(t->k->table.by_key, tell_one, t->entry->app);
+    }
 }
 
 // go_on: what it has become meanwhile is seen with another look at the workload itself.
@@ -154,7 +220,7 @@ static void end_look(struct kube_tags *t, bool known) {
         t->looked = known ? t->looks_at : t->looked;
         if (known && !k->stopping) {
             kube_digests_close(t->tags, &t->found);
-            tell(t, &t->found);
+            hold(t);
         }
         go_on(t, known);
     }
@@ -335,6 +401,7 @@ static struct kube_tags *tags_of(struct kube_entry *e) {
         e->tags->entry = e;
         e->tags->k = e->k;
         e->tags->timer = (struct cm_timer){.run = on_timer, .ctx = e->tags};
+        e->tags->hold = (struct cm_timer){.run = tell_known, .ctx = e->tags};
         cm_list_init(&e->tags->at);
     }
     return e->tags;
@@ -342,7 +409,9 @@ static struct kube_tags *tags_of(struct kube_entry *e) {
 
 // no_tags: all that it has is written by digest.
 static void no_tags(struct kube_entry *e) {
-    if (e->tags != NULL && e->tags->told && !e->k->stopping) {
+    bool told = e->tags != NULL && (e->tags->told || e->tags->hold.at != 0);
+
+    if (told && !e->k->stopping) {
         tell(e->tags, &(struct kube_digests){0});
     }
     kube_tags_forget(e);
@@ -354,6 +423,7 @@ static void no_pods(struct kube_entry *e) {
     struct kube_tags *t = tags_of(e);
 
     stop_waiting(t);
+    drop_known(t);
     tell(t, &(struct kube_digests){.more = true});
 }
 

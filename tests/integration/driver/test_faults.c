@@ -1399,9 +1399,10 @@ static void where_pods_may_not_be_listed_nothing_is_known_until_they_may(void **
     fake_api_answer(f->api, PODS, 0, 403, "{\"kind\":\"Status\",\"code\":403}");
     begin_tagged(f);
     wait_digests(f, 1, "+");
-    assert_int_equal(fake_api_count(f->api, PODS), 2);
+    size_t asked = fake_api_count(f->api, PODS);
+    assert_true(asked > 1);
     let_pass(f, 30 * (int64_t)MINUTE_MS);
-    assert_int_equal(fake_api_count(f->api, PODS), 2);
+    assert_int_equal(fake_api_count(f->api, PODS), asked);
     assert_int_equal(f->health, AGENT_HEALTH_HEALTHY);
     list(f, PODS, POD_OF("one", ONES));
     let_pass(f, 40 * (int64_t)MINUTE_MS);
@@ -1418,7 +1419,6 @@ static void what_is_refused_once_takes_nothing_away(void **state) {
     fake_api_answer(f->api, PODS, 1, 403, "{\"kind\":\"Status\",\"code\":403}");
     see(f, 20, WEB_SPEC("two"), "");
     wait_digests(f, 2, "two@sha256:" TWOS);
-    assert_int_equal(fake_api_count(f->api, PODS), 3);
 }
 
 static void what_is_deleted_and_made_anew_is_looked_at_again(void **state) {
@@ -1428,14 +1428,50 @@ static void what_is_deleted_and_made_anew_is_looked_at_again(void **state) {
     begin_tagged(f);
     wait_digests(f, 1, "one@sha256:" ONES);
     list(f, PODS, POD_OF("one", TWOS));
-    f->until_ms = cm_clock_now_ms() + MINUTE_MS; // soon, that is
     CM_AUTOFREE char *live = deployment_at(f, "web", 20, WEB_SPEC("one"), "");
     memcpy(strstr(live, "\"u1\""), "\"u9\"", 4);
     CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
     fake_api_answer(f->api, ANY_GET, 0, 200, live);
+    f->told = false;
     fake_api_event(f->api, WEB_WATCH, event);
+    assert_true(turn_until(f->loop, is_told, f));
+    let_pass(f, 5 * (int64_t)SECOND_MS); // soon, that is
+    f->what = PODS;
+    f->number = 2;
+    assert_true(turn_until(f->loop, was_asked_now, f));
     wait_digests(f, 2, "one@sha256:" TWOS);
-    assert_true(cm_clock_now_ms() < f->until_ms);
+}
+
+// begin_both has two Deployments of an App, and waits until both are looked at.
+static void begin_both(struct fixture *f) {
+    CM_AUTOFREE char *api = deployment_at(f, "api", 9, WEB_SPEC("one"), "");
+    CM_AUTOFREE char *web = deployment_at(f, "web", 9, WEB_SPEC("one"), "");
+    CM_AUTOFREE char *both = cm_strf("%s,%s", api, web);
+
+    fake_api_answer(f->api, "GET /apis\n", 0, 200, WITH_FLAGGER);
+    list(f, CANARY_LIST, "");
+    put(f, "web");
+    fake_api_answer(f->api, ANY_GET "api", 0, 200, api);
+    list(f, WEB_LIST, both);
+    fake_api_hold(f->api, PODS);
+    start(f);
+    track(f, "Deployment.apps/shop/api");
+    track(f, "Deployment.apps/shop/web");
+    f->what = PODS;
+    f->number = 2;
+    assert_true(turn_until(f->loop, was_asked_by_now, f));
+}
+
+static void what_runs_in_an_app_is_told_when_all_of_it_is_known_but_not_much_later(void **state) {
+    struct fixture *f = *state;
+
+    list(f, PODS, POD_OF("one", ONES));
+    fake_api_answer(f->api, PODS, 1, 500, "{}"); // to one of them
+    begin_both(f);
+    fake_api_release(f->api);
+    let_pass(f, 20 * (int64_t)SECOND_MS);
+    assert_int_equal(f->digests, 0);
+    wait_digests(f, 2, "one@sha256:" ONES);
 }
 
 static void a_tag_of_which_no_pod_says_a_digest_is_not_known(void **state) {
@@ -3054,6 +3090,7 @@ static const struct CMUnitTest tests[] = {
     TEST(where_pods_may_not_be_listed_nothing_is_known_until_they_may),
     TEST(what_is_refused_once_takes_nothing_away),
     TEST(what_is_deleted_and_made_anew_is_looked_at_again),
+    TEST(what_runs_in_an_app_is_told_when_all_of_it_is_known_but_not_much_later),
     TEST(a_tag_of_which_no_pod_says_a_digest_is_not_known),
     TEST(a_look_that_fails_is_tried_again),
     TEST(what_has_no_pods_is_not_asked_but_its_primary_is_if_flagger_made_one),
