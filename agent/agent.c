@@ -255,12 +255,20 @@ static void activate(struct agent *a) {
     }
 }
 
+// may_have_sent: what a freeze or a suspension keeps from being applied it has not, nor what
+// another App has that lists it, too.
+static bool may_have_sent(const struct agent *a, const struct agent_desired *d,
+                          const struct agent_claim *c) {
+    return !c->app->bundle->suspend && !agent_apply_is_frozen(a->apply, c->app->name) &&
+           agent_desired_claim(d, c->entry->key) == c;
+}
+
 // note_sent: the process before may have applied what was in force, and not have put that down.
 static void note_sent(struct agent *a, const struct agent_desired *d) {
     for (size_t i = 0; i < d->claim_count && !a->has_been_told; i++) {
         const struct agent_claim *c = &d->claims[i];
 
-        if (!c->app->bundle->suspend) {
+        if (may_have_sent(a, d, c)) {
             agent_cache_set_sent(a->cache, c->entry->key, &c->entry->sha256);
         }
     }
