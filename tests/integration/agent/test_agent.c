@@ -2324,8 +2324,9 @@ static void a_hub_that_speaks_first_is_told_that_the_disk_is_an_older_copy(void 
 
 static bool hub_was_told(void *ctx) {
     const struct fixture *f = ctx;
+    const struct fake_counts counts = fake_hub_counts(f->hub);
 
-    return fake_hub_counts(f->hub).hello_generation == f->number;
+    return counts.new_disks > 0 && counts.hello_generation == f->number;
 }
 
 // Its hub counts anew: Git did not name the cluster for a while.
