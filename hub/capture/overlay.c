@@ -108,6 +108,7 @@ static bool put_entry(struct making *m, struct cm_json *list, const struct cm_se
         (void)entry_of(m, list, segment, at);
     }
     struct cm_json *entry = entry_of(m, list, segment, said);
+    (void)cm_json_remove(entry, CM_DIRECTIVE_PATCH); // it may have been said to go
     for (const struct cm_json *at = said->first; at != NULL; at = at->next) {
         cm_json_set(m->arena, entry, at->key, cm_json_copy(m->arena, at));
     }

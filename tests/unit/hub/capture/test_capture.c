@@ -374,6 +374,18 @@ static void a_shared_document_gets_an_overlay_for_the_one_cluster(void **state) 
                                       "                - name: MODE\n"
                                       "                  $patch: delete\n"));
     assert_null(strstr(more.text, "replicas: 5"));
+
+    // What was said to go and is there again, is.
+    put(&w, "apps/shop/app.yaml", more.text);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured again =
+        capture(&w,
+                ARGS("{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE]\","
+                     "\"was\":null,\"value\":{\"name\":\"MODE\",\"value\":\"off\"}}"),
+                &err);
+    assert_int_equal(err.code, CM_OK);
+    assert_non_null(strstr(again.text, "                - name: MODE\n"));
+    assert_null(strstr(again.text, "$patch"));
     put(&w, "apps/shop/app.yaml", APP_ALL);
 }
 
