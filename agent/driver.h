@@ -166,10 +166,12 @@ struct agent_owned {
     bool nobodys;                       // as that: nothing of it is desired, nor set by us
 };
 
-// Why a field is not as it is desired. What is neither foreign nor added is no drift.
+// Why a field is not as it is desired. What is neither foreign nor added is no drift, and what
+// stays is told and left as it is.
 enum agent_difference {
     AGENT_DIFFERENCE_FOREIGN, // somebody else set it
     AGENT_DIFFERENCE_ADDED,   // people have put it beside what is desired, which says nothing there
+    AGENT_DIFFERENCE_STAYS,   // as that, and the target does not let it go
     AGENT_DIFFERENCE_RIGHT,   // another controller has it by right
     AGENT_DIFFERENCE_NOISE,   // the target itself made that of it when it was applied
 };

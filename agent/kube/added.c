@@ -17,14 +17,20 @@
 #define COUNT(list) (sizeof(list) / sizeof((list)[0]))
 
 // Tools call themselves by --field-manager, or the API server does by the beginning of their
-// User-Agent: a console in a browser is "Mozilla", Lens was "node-fetch" for long.
-static const char *const tools[] = {"oc",           "k9s",
-                                    "Lens",         "OpenLens",
-                                    "Freelens",     "lens",
-                                    "freelens",     "node-fetch",
-                                    "Mozilla",      "octant",
-                                    "headlamp",     "aptakube",
-                                    "dashboard",    "kubernetes-dashboard",
+// User-Agent: a console in a browser is "Mozilla".
+static const char *const tools[] = {"oc",
+                                    "k9s",
+                                    "Lens",
+                                    "OpenLens",
+                                    "Freelens",
+                                    "lens",
+                                    "freelens",
+                                    "Mozilla",
+                                    "octant",
+                                    "headlamp",
+                                    "aptakube",
+                                    "dashboard",
+                                    "kubernetes-dashboard",
                                     "dashboard-api"};
 
 bool kube_added_is_by(const char *manager) {
@@ -36,18 +42,21 @@ bool kube_added_is_by(const char *manager) {
     return strncmp(manager, "kubectl", strlen("kubectl")) == 0; // kubectl-edit, kubectl.exe
 }
 
+static bool is_applied_by(const void *manager, const struct cm_manager *m) {
+    return strcmp(m->name, manager) == 0 && strcmp(m->operation, "Apply") == 0 &&
+           m->subresource[0] == '\0';
+}
+
 static bool is_by_people(const void *ctx, const struct cm_manager *m) {
-    (void)ctx;
-    return strcmp(m->operation, "Update") == 0 && m->subresource[0] == '\0' &&
-           kube_added_is_by(m->name);
+    const struct kube_added_by *c = ctx;
+
+    return (strcmp(m->operation, "Update") == 0 && m->subresource[0] == '\0' &&
+            kube_added_is_by(m->name)) ||
+           (c->taken && is_applied_by(c->manager, m));
 }
 
 static bool is_by_others(const void *ctx, const struct cm_manager *m) {
     return !is_by_people(ctx, m);
-}
-
-static bool is_applied_by(const void *manager, const struct cm_manager *m) {
-    return strcmp(m->name, manager) == 0 && strcmp(m->operation, "Apply") == 0;
 }
 
 // ---- What is left out
@@ -84,12 +93,41 @@ static bool is_in(const struct cm_path *path, const char *first, const char *sec
            strcmp(path->segments[1].name, second) == 0;
 }
 
+static bool is_kind(const struct cm_json *object, const char *kind) {
+    const char *its = cm_json_string(cm_json_get(object, "kind"));
+
+    return its != NULL && strcmp(its, kind) == 0;
+}
+
+// is_stopping: who stopped a release or a Node did so for a reason, and goes on when he is done.
+static bool is_stopping(const struct cm_json *live, const struct cm_path *path) {
+    return is_in(path, "spec", "paused") ||
+           (is_kind(live, "Node") &&
+            (is_in(path, "spec", "unschedulable") || is_in(path, "spec", "taints")));
+}
+
+static bool is_empty(const struct cm_json *object, const char *map) {
+    const struct cm_json *value = cm_json_get(object, map);
+
+    return value == NULL || value->count == 0;
+}
+
+// is_to_be_filled: a Secret or a ConfigMap of which Git says no data is a place for what others put
+// there.
+static bool is_to_be_filled(const struct cm_json *desired, const struct cm_path *path) {
+    const char *first = path->segments[0].name;
+
+    return (is_kind(desired, "Secret") || is_kind(desired, "ConfigMap")) &&
+           (strcmp(first, "data") == 0 || strcmp(first, "binaryData") == 0) &&
+           is_empty(desired, "data") && is_empty(desired, "stringData") &&
+           is_empty(desired, "binaryData");
+}
+
 static bool is_left_out(const struct cm_path *path) {
     const struct cm_segment *last = &path->segments[path->count - 1];
     bool named = last->type == CM_SEGMENT_MEMBER;
 
-    return path->segments[0].type != CM_SEGMENT_MEMBER || is_in(path, "metadata", "finalizers") ||
-           is_in(path, "metadata", "ownerReferences") ||
+    return is_in(path, "metadata", "finalizers") || is_in(path, "metadata", "ownerReferences") ||
            (path->count == 2 && is_in(path, "spec", "replicas")) ||
            (named && (is_passing(last->name) || cm_actual_is_note(last->name)));
 }
@@ -141,12 +179,17 @@ static bool is_default(const struct cm_segment *last, const struct cm_json *valu
 
 struct finding {
     struct cm_arena *a;
+    const struct cm_json *desired;
     const struct cm_json *live;
+    struct kube_added_by counting;
     struct cm_json *merged;
     size_t max;
+    size_t looked;
     size_t capacity;
     struct cm_differences *out;
 };
+
+enum { LOOKED_AT = 1000 }; // more are not looked at: each takes its time
 
 static const struct cm_json null_node = {.type = CM_NULL};
 
@@ -164,21 +207,32 @@ static void keep(struct finding *f, const struct cm_difference *d) {
         out->items = cm_arena_get(f->a, f->capacity * sizeof(*items));
         memcpy(out->items, items == NULL ? out->items : items, out->count * sizeof(*items));
     }
-    out->items[out->count++] = *d;
+    out->items[out->count++] =
+        (struct cm_difference){cm_arena_strdup(f->a, d->path), d->desired, d->actual};
+}
+
+// is_others tells whether a field is not for us to judge.
+static bool is_others(const struct finding *f, const struct cm_path *path) {
+    return path->segments[0].type != CM_SEGMENT_MEMBER || is_left_out(path) ||
+           is_stopping(f->live, path) || is_to_be_filled(f->desired, path);
 }
 
 // is_by_hand: who made a map that holds nothing of his any more is named as the owner of all that
 // is in it, so whoever counts has the very field.
 static bool is_by_hand(const struct finding *f, const char *text) {
-    return cm_object_is_held(f->live, text, is_by_people, NULL) &&
-           !cm_object_is_held(f->live, text, is_by_others, NULL);
+    return cm_object_is_held(f->live, text, is_by_people, &f->counting) &&
+           !cm_object_is_held(f->live, text, is_by_others, &f->counting);
 }
 
 static void take(struct finding *f, const char *text, const struct cm_json *value) {
-    const struct cm_difference d = {cm_arena_strdup(f->a, text), &null_node, value};
+    const struct cm_difference d = {text, &null_node, value};
     struct cm_path path;
 
-    if (cm_path_parse(f->a, text, &path) && !is_left_out(&path) &&
+    if (f->out->more || f->looked++ == LOOKED_AT) {
+        f->out->more = true;
+        return;
+    }
+    if (cm_path_parse(f->a, text, &path) && !is_others(f, &path) &&
         !is_default(&path.segments[path.count - 1], value) &&
         !cm_object_is_filled_in(f->a, f->live, &d) && is_by_hand(f, text) &&
         cm_field_set(f->a, f->merged, &path, value)) {
@@ -188,8 +242,8 @@ static void take(struct finding *f, const char *text, const struct cm_json *valu
 
 // is_filled_by_people tells whether the members of a map come and go by themselves.
 static bool is_filled_by_people(const char *map) {
-    static const char *const names[] = {"labels", "annotations", "data",     "binaryData",
-                                        "limits", "requests",    "resources"};
+    static const char *const names[] = {"labels", "annotations", "data",      "binaryData",
+                                        "limits", "requests",    "resources", "spec"};
 
     for (size_t i = 0; i < COUNT(names); i++) {
         if (strcmp(map, names[i]) == 0) {
@@ -264,82 +318,15 @@ static bool has_been_applied(const struct cm_json *live, const char *manager) {
     return cm_object_is_held(live, "", is_applied_by, manager);
 }
 
-// ---- Taking it away
-
-static void add_step(struct cm_arena *a, struct cm_json *patch, const char *op, const char *path,
-                     const char *value) {
-    struct cm_json *step = cm_json_new(a, CM_OBJECT);
-
-    cm_json_set_string(a, step, "op", op);
-    cm_json_set_string(a, step, "path", path);
-    if (value != NULL) {
-        cm_json_set_string(a, step, "value", value);
-    }
-    cm_json_append(patch, step);
-}
-
-static size_t index_of(const struct cm_json *list, const struct cm_json *element) {
-    size_t index = 0;
-
-    for (const struct cm_json *e = list->first; e != element; e = e->next) {
-        index++;
-    }
-    return index;
-}
-
-// take_out takes a field out of an object, and writes where it was. It tells whether it was there.
-static bool take_out(struct cm_arena *a, struct cm_json *object, const struct cm_path *path,
-                     struct cm_str *pointer) {
-    struct cm_cursor at = cm_field_root(a, object);
-    struct cm_json *parent = NULL;
-
-    for (size_t i = 0; i < path->count && at.node != NULL; i++) {
-        parent = at.node;
-        at = cm_field_step(at, &path->segments[i]);
-        if (at.node != NULL && parent->type == CM_ARRAY) {
-            cm_str_addf(pointer, "/%zu", index_of(parent, at.node));
-        } else if (at.node != NULL) {
-            cm_field_add_member(pointer, path->segments[i].name);
-        }
-    }
-    if (at.node == NULL || parent == NULL) {
-        return false;
-    }
-    cm_field_put(a, parent, &path->segments[path->count - 1], at.node, NULL);
-    return true;
-}
-
-// kube_added_patch: each step is made for what the steps before it leave.
-const char *kube_added_patch(struct cm_arena *a, const struct cm_json *live,
-                             const struct cm_differences *all) {
-    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
-    struct cm_json *patch = cm_json_new(a, CM_ARRAY);
-    struct cm_json *left = cm_json_copy(a, live);
-    const char *version = cm_json_string(cm_json_path(live, "metadata", "resourceVersion", NULL));
-
-    add_step(a, patch, "test", "/metadata/resourceVersion", version == NULL ? "" : version);
-    for (size_t i = 0; i < all->count; i++) {
-        CM_CLEANUP(cm_str_done) struct cm_str pointer = {0};
-        struct cm_path path;
-
-        if (cm_path_parse(a, all->items[i].path, &path) && take_out(a, left, &path, &pointer)) {
-            add_step(a, patch, "remove", cm_str_get(&pointer), NULL);
-        }
-    }
-    cm_json_write_compact(patch, &text);
-    return cm_arena_strdup(a, cm_str_get(&text));
-}
-
-enum { LOOKED_AT = 1000 };
-
 void kube_added_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
-                     const char *manager, size_t max, struct kube_added *out) {
-    struct finding f = {.a = a, .live = live, .max = max, .out = &out->all};
+                     const struct kube_added_by *by, size_t max, struct kube_added *out) {
+    struct finding f = {
+        .a = a, .desired = desired, .live = live, .counting = *by, .max = max, .out = &out->all};
     struct cm_differences found = {0};
 
     *out = (struct kube_added){0};
-    const struct cm_json *theirs = cm_object_restrict_to(a, live, is_by_people, NULL);
-    if (theirs == NULL || !has_been_applied(live, manager)) {
+    const struct cm_json *theirs = cm_object_restrict_to(a, live, is_by_people, &f.counting);
+    if (theirs == NULL || !has_been_applied(live, by->manager)) {
         return;
     }
     cm_object_changes(a, desired, theirs, LOOKED_AT, &found);

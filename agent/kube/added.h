@@ -6,8 +6,9 @@
 // so is what they hold together with somebody. Only of an object that we have applied: what came
 // before is taken over then (adopt.h), so that what is held by others is a change since. Left out
 // is what tools ask for or note in passing (a restart, a cause, a sync), what keeps an object from
-// going (finalizers, owners), replicas, of which their own word is told, and certificates that are
-// filled in (caBundle).
+// going (finalizers, owners), what stops it (paused, a Node's taints), replicas, of which their own
+// word is told, certificates that are filled in (caBundle), and the data of a Secret or ConfigMap
+// of which Git says none.
 //
 // Each is the smallest part that can come and go by itself: an entry of a list that has keys, a
 // member of a map that people fill (labels, annotations, data, quantities), else the field.
@@ -28,15 +29,15 @@ struct kube_added {
     const struct cm_json *merged; // what is desired with all of it; NULL: there is none
 };
 
-// kube_added_find lists at most `max` of them, as differences from what we apply; `manager` is our
-// name. What it gives is the arena's, or a part of the live object.
-void kube_added_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
-                     const char *manager, size_t max, struct kube_added *out);
+struct kube_added_by {
+    const char *manager; // our name
+    bool taken;          // what people had was made ours, to go with an apply, which did not come
+};
 
-// kube_added_patch returns a JSON patch that takes them away from a live object, if it is still as
-// it was seen; the text is the arena's.
-const char *kube_added_patch(struct cm_arena *a, const struct cm_json *live,
-                             const struct cm_differences *all);
+// kube_added_find lists at most `max` of them, as differences from what we apply. What it gives is
+// the arena's, or a part of the live object.
+void kube_added_find(struct cm_arena *a, const struct cm_json *desired, const struct cm_json *live,
+                     const struct kube_added_by *by, size_t max, struct kube_added *out);
 
 // kube_added_is_by tells whether a manager is a tool for people.
 bool kube_added_is_by(const char *manager);

@@ -3,10 +3,12 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "agent/kube/added.h"
 #include "common/arena.h"
 #include "common/json.h"
 #include "common/object/diff.h"
 #include "common/object/owned.h"
+#include "common/object/path.h"
 #include "common/str.h"
 
 #define LAST_APPLIED "kubectl.kubernetes.io/last-applied-configuration"
@@ -62,7 +64,8 @@ static bool is_predecessor(const struct cm_json *entry, const char *manager, boo
             return tools || !p->tool;
         }
     }
-    return strcmp(name, manager) == 0 && strcmp(operation, "Update") == 0;
+    return strcmp(operation, "Update") == 0 &&
+           (strcmp(name, manager) == 0 || kube_added_is_by(name));
 }
 
 static bool is_ours(const struct cm_json *entry, const char *manager) {
@@ -156,6 +159,15 @@ static void add_step(struct cm_arena *a, struct cm_json *patch, const char *op, 
     cm_json_append(patch, step);
 }
 
+// begin begins a patch that holds only for an object as it was seen.
+static struct cm_json *begin(struct cm_arena *a, const struct cm_json *live) {
+    struct cm_json *patch = cm_json_new(a, CM_ARRAY);
+    const char *version = text_of(cm_json_get(live, "metadata"), "resourceVersion");
+
+    add_step(a, patch, "test", "/metadata/resourceVersion", cm_json_new_string(a, version));
+    return patch;
+}
+
 static const char *write(struct cm_arena *a, const struct cm_json *patch) {
     struct cm_str text = {0};
 
@@ -169,15 +181,13 @@ const char *kube_adopt_patch(struct cm_arena *a, const struct cm_json *live, con
                              const char *api_version, bool tools) {
     struct cm_json *ours = entry_of_ours(a, manager, api_version);
     struct cm_json *entries = cm_json_new(a, CM_ARRAY);
-    struct cm_json *patch = cm_json_new(a, CM_ARRAY);
-    const char *version = text_of(cm_json_get(live, "metadata"), "resourceVersion");
+    struct cm_json *patch = begin(a, live);
     bool any = rewrite(a, live, ours, tools, entries);
     bool copy = cm_json_path(live, "metadata", "annotations", LAST_APPLIED, NULL) != NULL;
 
     if (!any && !copy) {
         return NULL;
     }
-    add_step(a, patch, "test", "/metadata/resourceVersion", cm_json_new_string(a, version));
     if (any) {
         add_step(a, patch, "replace", "/metadata/managedFields", entries);
     }
@@ -185,6 +195,152 @@ const char *kube_adopt_patch(struct cm_arena *a, const struct cm_json *live, con
         add_step(a, patch, "remove",
                  "/metadata/annotations/kubectl.kubernetes.io~1last-applied-configuration", NULL);
     }
+    return write(a, patch);
+}
+
+// ---- Of single fields
+
+static const struct cm_json *entries_of(const struct cm_json *live) {
+    const struct cm_json *entries = cm_json_path(live, "metadata", "managedFields", NULL);
+
+    return entries != NULL && entries->type == CM_ARRAY ? entries : NULL;
+}
+
+// merge_into puts a member of a set into another set.
+static void merge_into(struct cm_arena *a, struct cm_json *to, const struct cm_json *member) {
+    struct cm_json *have = cm_json_get(to, member->key);
+
+    if (have == NULL) {
+        cm_json_set(a, to, member->key, cm_json_copy(a, member));
+    } else if (have->count + member->count > 0) {
+        unite(a, have, member);
+    }
+}
+
+// move moves the fields at a path, from its segment `at` on, out of one set into another. It tells
+// whether there were any. Who made a map, ".", keeps it.
+static bool move(struct cm_arena *a, struct cm_json *from, // NOLINT(misc-no-recursion)
+                 struct cm_json *to, const struct cm_path *path, size_t at) {
+    struct cm_json *member = cm_object_set_below(a, from, &path->segments[at]);
+
+    if (member == NULL || member->type != CM_OBJECT) {
+        return false;
+    }
+    struct cm_json *moved = member;
+    if (at + 1 < path->count) {
+        moved = cm_json_new(a, CM_OBJECT);
+        moved->key = member->key;
+        if (!move(a, member, moved, path, at + 1)) {
+            return false;
+        }
+    }
+    merge_into(a, to, moved);
+    if (moved == member || member->count == 0) {
+        (void)cm_json_remove(from, member->key);
+    }
+    return true;
+}
+
+static bool move_all(struct cm_arena *a, struct cm_json *from, struct cm_json *to,
+                     const struct cm_differences *which) {
+    bool any = false;
+
+    for (size_t i = 0; from != NULL && i < which->count; i++) {
+        struct cm_path path;
+
+        any |= cm_path_parse(a, which->items[i].path, &path) && move(a, from, to, &path, 0);
+    }
+    return any;
+}
+
+static bool is_by_people(const struct cm_json *entry) {
+    return strcmp(text_of(entry, "operation"), "Update") == 0 &&
+           text_of(entry, "subresource")[0] == '\0' && kube_added_is_by(text_of(entry, "manager"));
+}
+
+static struct cm_json *copy_of_ours(struct cm_arena *a, const struct cm_json *entries,
+                                    const char *manager) {
+    for (const struct cm_json *e = entries == NULL ? NULL : entries->first; e != NULL;
+         e = e->next) {
+        if (is_ours(e, manager)) {
+            return cm_json_copy(a, e);
+        }
+    }
+    return NULL;
+}
+
+const char *kube_adopt_fields(struct cm_arena *a, const struct cm_json *live, const char *manager,
+                              const struct cm_differences *which) {
+    const struct cm_json *entries = entries_of(live);
+    struct cm_json *ours = copy_of_ours(a, entries, manager);
+    struct cm_json *set = ours == NULL ? NULL : cm_json_get(ours, "fieldsV1");
+    struct cm_json *patch = begin(a, live);
+    struct cm_json *out = cm_json_new(a, CM_ARRAY);
+    bool any = false;
+
+    if (set == NULL || set->type != CM_OBJECT) {
+        return NULL;
+    }
+    for (const struct cm_json *e = entries->first; e != NULL; e = e->next) {
+        struct cm_json *entry = is_ours(e, manager) ? ours : cm_json_copy(a, e);
+        struct cm_json *its = cm_json_get(entry, "fieldsV1");
+        bool moved = is_by_people(e) && move_all(a, its, set, which);
+
+        any |= moved;
+        if (!moved || its->count > 0) {
+            cm_json_append(out, entry);
+        }
+    }
+    add_step(a, patch, "replace", "/metadata/managedFields", out);
+    return any ? write(a, patch) : NULL;
+}
+
+static bool is_same(const struct cm_json *one, const struct cm_json *other) {
+    static const char *const names[] = {"manager", "operation", "apiVersion", "subresource"};
+    bool same = true;
+
+    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+        same &= strcmp(text_of(one, names[i]), text_of(other, names[i])) == 0;
+    }
+    return same;
+}
+
+static const struct cm_json *same_in(const struct cm_json *entries, const struct cm_json *entry) {
+    const struct cm_json *e = entries == NULL ? NULL : entries->first;
+
+    while (e != NULL && !is_same(e, entry)) {
+        e = e->next;
+    }
+    return e;
+}
+
+// has_same_fields tells whether an entry is as it was.
+static bool has_same_fields(const struct cm_json *entry, const struct cm_json *was) {
+    const struct cm_json *one = cm_json_get(entry, "fieldsV1");
+    const struct cm_json *other = was == NULL ? NULL : cm_json_get(was, "fieldsV1");
+
+    return one != NULL && other != NULL && cm_json_equal(one, other);
+}
+
+const char *kube_adopt_undo(struct cm_arena *a, const struct cm_json *live,
+                            const struct cm_json *before, const struct cm_json *after) {
+    const struct cm_json *now = entries_of(live);
+    const struct cm_json *old = entries_of(before);
+    struct cm_json *patch = begin(a, live);
+    struct cm_json *out = cm_json_new(a, CM_ARRAY);
+
+    for (const struct cm_json *e = now == NULL ? NULL : now->first; e != NULL; e = e->next) {
+        const struct cm_json *was = same_in(old, e);
+        bool back = was != NULL && has_same_fields(e, same_in(entries_of(after), e));
+
+        cm_json_append(out, cm_json_copy(a, back ? was : e));
+    }
+    for (const struct cm_json *e = old == NULL ? NULL : old->first; e != NULL; e = e->next) {
+        if (same_in(now, e) == NULL) {
+            cm_json_append(out, cm_json_copy(a, e));
+        }
+    }
+    add_step(a, patch, "replace", "/metadata/managedFields", out);
     return write(a, patch);
 }
 

@@ -15,6 +15,10 @@
 // resourceVersion, which a new object may have and no object that is there will match. So new
 // objects cost one request, and only what is there already is looked at: whose is it? What we may
 // have is taken over (adopt.h) before it is applied.
+//
+// So is what people have added (added.h) where that is to go: their fields become ours, and the
+// apply, which does not say them, takes them away, in one change of the object. Where the API
+// server refuses that apply the fields are given back, and the rest is applied.
 #include <stdlib.h>
 #include <string.h>
 
@@ -46,8 +50,8 @@ enum {
     AGAIN_MS = 500,
     DEFINED_MS = 15000, // a later definition may allow it
     LOOKS_MAX = 5,      // at an object that others change all the time
-    TAKINGS_MAX = 5,    // of what was added, while others change the object; or it cannot be
-    TAKEN_MAX = 120,    // at once
+    TAKINGS_MAX = 20, // looks before what was added is taken over: of a release the status changes
+    TAKEN_MAX = 120,  // at once
 };
 
 #define REPLICAS ".spec.replicas"        // as a conflict names it
@@ -135,6 +139,9 @@ static void succeed(struct kube_op *op, const struct kube_answer *answer) {
         op->k->definition_ms = cm_clock_now_ms();
     }
     kube_entry_applied(op->entry, answer->arena, answer->json, note);
+    if (op->before != NULL && op->after == NULL) {
+        kube_entry_stays(op->entry, op->tried, kube_baseline_print(op->bytes));
+    }
     if (may_still_differ(op, note, answer->json)) {
         op->drift = cm_arena_get(op->arena, sizeof(*op->drift));
         kube_entry_compare(op->entry, op->arena, answer->json, op->drift);
@@ -155,6 +162,9 @@ static void drop_parsed(struct kube_op *op) {
     op->arena = NULL;
     op->desired = NULL;
     op->whole = NULL;
+    op->before = NULL;
+    op->after = NULL;
+    op->tried = NULL;
     free(op->path);
     op->path = NULL;
 }
@@ -346,7 +356,8 @@ static bool takes(const struct kube_op *op) {
     for (size_t i = 0; i < s->count && s->added != NULL; i++) {
         any |= s->added[i] == CM_SPARE_NEVER;
     }
-    return any && op->type == KUBE_APPLY && op->entry->added && op->takings < TAKINGS_MAX;
+    return any && op->type == KUBE_APPLY && (op->entry->added || op->entry->taken) &&
+           !op->has_taken;
 }
 
 // find_added finds what is to be taken away.
@@ -357,7 +368,8 @@ static struct cm_differences find_added(struct kube_op *op, const struct cm_json
     struct kube_added found;
     struct cm_differences left = {0};
 
-    kube_added_find(op->arena, op->whole, live, op->k->field_manager, TAKEN_MAX, &found);
+    const struct kube_added_by by = {op->k->field_manager, false};
+    kube_added_find(op->arena, op->whole, live, &by, TAKEN_MAX, &found);
     if (found.merged == NULL) {
         return left;
     }
@@ -367,11 +379,30 @@ static struct cm_differences find_added(struct kube_op *op, const struct cm_json
     for (size_t i = 0; i < found.all.count; i++) {
         bool ruled = rules[i] != CM_SPARE_NO_RULE;
 
-        if (ruled ? s->added != NULL && s->added[rules[i]] == CM_SPARE_NEVER : s->takes_added) {
+        bool goes =
+            ruled ? s->added != NULL && s->added[rules[i]] == CM_SPARE_NEVER : s->takes_added;
+
+        if (goes && !kube_drift_stays(op->entry->stays, found.all.items[i].path)) {
             left.items[left.count++] = found.all.items[i];
         }
     }
     return left;
+}
+
+// warn_stays says why what was added is not taken away.
+static void warn_stays(const struct kube_op *op, const struct kube_answer *answer) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    struct kube_asked asked = {.verbs = "patch", .ns = "", .account = op->account};
+    struct cm_err err;
+
+    asked.resource = kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &asked.ns);
+    (void)kube_answer_error(answer, &asked, &err);
+    cm_log(CM_LOG_WARN, "agent.added_stays", err.msg, "app", op->app, "object", op->key, NULL);
+}
+
+// is_final tells of an answer that the same request would get again.
+static bool is_final(const struct kube_answer *answer) {
+    return answer->status >= 400 && answer->status < 500 && answer->status != 429;
 }
 
 static void on_added_taken(void *ctx, const struct kube_answer *answer) {
@@ -379,44 +410,69 @@ static void on_added_taken(void *ctx, const struct kube_answer *answer) {
 
     op->call = NULL;
     if (kube_answer_ok(answer) && answer->json != NULL) {
-        op->takings = TAKINGS_MAX;
+        op->has_taken = true;
+        op->looks = 0;
+        op->entry->taken = true;
+        op->after = cm_json_copy(op->arena, answer->json);
         found(op, answer->json);
         return;
     }
-    if (op->takings == TAKINGS_MAX) {
-        CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-        struct kube_asked asked = {.verbs = "patch", .ns = "", .account = op->account};
-        struct cm_err err;
-
-        asked.resource = kube_resolve(op->k, a, op->key, op->default_namespace, NULL, &asked.ns);
-        (void)kube_answer_error(answer, &asked, &err);
-        cm_log(CM_LOG_WARN, "agent.added_stays", err.msg, "app", op->app, "object", op->key, NULL);
+    if (!is_final(answer)) {
+        complain(op, answer, "patch");
+        return;
     }
-    look(op); // somebody changed it since it was looked at, or it cannot be taken away
+    // It was changed since it was looked at, or what was added stays.
+    bool again = (answer->status == 409 || answer->status == 422) && op->looks < TAKINGS_MAX &&
+                 op->refused_version != kube_object_version(op->before);
+    op->refused_version = kube_object_version(op->before);
+    op->before = NULL;
+    if (!again) {
+        op->has_taken = true;
+        warn_stays(op, answer);
+    }
+    look(op);
 }
 
-// take_added takes away what people have added, before the rest is applied: an apply takes away
-// nothing that is not ours. It tells whether it does.
-static bool take_added(struct kube_op *op, const struct cm_json *live) {
-    struct cm_differences all = find_added(op, live);
+static const char *paths_of(struct cm_arena *a, const struct cm_differences *all) {
+    CM_CLEANUP(cm_str_done) struct cm_str text = {0};
 
-    if (all.count == 0) {
-        return false;
+    for (size_t i = 0; i < all->count; i++) {
+        cm_str_addf(&text, "%s\n", all->items[i].path);
     }
+    return cm_arena_strdup(a, cm_str_get(&text));
+}
+
+// rewrite_owners sends a patch of the fields' owners.
+static void rewrite_owners(struct kube_op *op, const char *patch,
+                           void (*done)(void *ctx, const struct kube_answer *answer)) {
     CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
     CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s", op->path, manager);
     struct kube_request request = {
         .method = "PATCH",
         .path = path,
         .content_type = "application/json-patch+json",
-        .body = kube_added_patch(op->arena, live, &all),
+        .body = patch,
         .account = op->account,
-        .done = on_added_taken,
+        .done = done,
         .ctx = op,
     };
 
-    op->takings++;
     op->call = kube_call(op->k, &request);
+}
+
+// take_added makes ours what people have added, so that the apply takes it away. It tells whether
+// it does.
+static bool take_added(struct kube_op *op, const struct cm_json *live) {
+    struct cm_differences all = find_added(op, live);
+    const char *patch =
+        all.count == 0 ? NULL : kube_adopt_fields(op->arena, live, op->k->field_manager, &all);
+
+    if (patch == NULL) {
+        return false;
+    }
+    op->before = cm_json_copy(op->arena, live);
+    op->tried = paths_of(op->arena, &all);
+    rewrite_owners(op, patch, on_added_taken);
     return true;
 }
 
@@ -556,19 +612,8 @@ static char *whose(const struct kube_op *op, const struct cm_json *live) {
 
 // take_over makes what others left on an object ours before it is applied for the first time.
 static void take_over(struct kube_op *op, const struct cm_json *live) {
-    CM_AUTOFREE char *manager = cm_http_escape(op->k->field_manager);
-    CM_AUTOFREE char *path = cm_strf("%s?fieldManager=%s", op->path, manager);
     const char *version = cm_json_string(cm_json_get(op->desired, "apiVersion"));
     const char *patch = kube_adopt_patch(op->arena, live, op->k->field_manager, version, op->adopt);
-    struct kube_request request = {
-        .method = "PATCH",
-        .path = path,
-        .content_type = "application/json-patch+json",
-        .body = patch,
-        .account = op->account,
-        .done = on_taken_over,
-        .ctx = op,
-    };
 
     op->besides = AGENT_BESIDES_ADOPTED;
     free(op->whose);
@@ -578,7 +623,7 @@ static void take_over(struct kube_op *op, const struct cm_json *live) {
     if (patch == NULL) {
         found(op, live);
     } else {
-        op->call = kube_call(op->k, &request);
+        rewrite_owners(op, patch, on_taken_over);
     }
 }
 
@@ -630,6 +675,47 @@ static bool comes_back(const struct kube_op *op, const struct kube_answer *answe
            kube_status_is_taken(answer->json, REPLICAS);
 }
 
+static void give_back(struct kube_op *op);
+
+static void on_given_back(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        op->after = NULL;
+        op->entry->taken = false;
+        found(op, answer->json);
+    } else if ((answer->status == 409 || answer->status == 422) && op->looks < LOOKS_MAX) {
+        give_back(op); // it was changed since it was looked at
+    } else {
+        complain(op, answer, "patch");
+    }
+}
+
+static void on_back_found(void *ctx, const struct kube_answer *answer) {
+    struct kube_op *op = ctx;
+
+    op->call = NULL;
+    if (kube_answer_ok(answer) && answer->json != NULL) {
+        rewrite_owners(op, kube_adopt_undo(op->arena, answer->json, op->before, op->after),
+                       on_given_back);
+    } else {
+        complain(op, answer, "get");
+    }
+}
+
+// give_back gives what was added back to those who did, as the API server does not let it go.
+static void give_back(struct kube_op *op) {
+    struct kube_request request = {.method = "GET",
+                                   .path = op->path,
+                                   .account = op->account,
+                                   .done = on_back_found,
+                                   .ctx = op};
+
+    op->looks++;
+    op->call = kube_call(op->k, &request);
+}
+
 static void on_answer(void *ctx, const struct kube_answer *answer) {
     struct kube_op *op = ctx;
 
@@ -641,6 +727,9 @@ static void on_answer(void *ctx, const struct kube_answer *answer) {
     } else if (comes_back(op, answer)) {
         op->yields = false;
         send_apply(op);
+    } else if (op->after != NULL && is_final(answer)) {
+        warn_stays(op, answer);
+        give_back(op);
     } else if (kube_immutable_is(answer->status, answer->json)) {
         cannot_change(op, answer);
     } else {

@@ -171,7 +171,7 @@ static void name_field(struct kube_entry *e, struct cm_arena *a, struct agent_fi
                                        cm_clock_now_ms(), &waits);
 
     f->user = cm_arena_strdup(a, user);
-    if (user[0] == '\0' && f->difference <= AGENT_DIFFERENCE_ADDED && f->manager[0] != '\0') {
+    if (user[0] == '\0' && f->difference <= AGENT_DIFFERENCE_STAYS && f->manager[0] != '\0') {
         e->nameless |= bit_of(f->manager);
         e->unnamed |= waits;
     }

@@ -170,10 +170,11 @@ static void add_field(const struct finding *f, const struct cm_difference *d,
                       enum agent_difference why, size_t rule) {
     struct cm_manager manager = {.name = "", .operation = "", .subresource = "", .time = ""};
     bool hidden = hides(f->c->desired, f->c->baseline, d->path);
+    bool is_added = why == AGENT_DIFFERENCE_ADDED || why == AGENT_DIFFERENCE_STAYS;
     int64_t at_ms = 0;
 
     if (f->out->count == AGENT_DRIFT_MAX) {
-        f->out->more |= why == AGENT_DIFFERENCE_FOREIGN || why == AGENT_DIFFERENCE_ADDED;
+        f->out->more |= why <= AGENT_DIFFERENCE_STAYS;
         return;
     }
     (void)cm_object_manager_of(f->c->live, d->path, &manager);
@@ -182,7 +183,7 @@ static void add_field(const struct finding *f, const struct cm_difference *d,
         .difference = why,
         .rule = rule,
         .path = d->path,
-        .desired = why == AGENT_DIFFERENCE_ADDED ? "" : value_text(f->a, d->desired, hidden),
+        .desired = is_added ? "" : value_text(f->a, d->desired, hidden),
         .actual = value_text(f->a, d->actual, hidden),
         .manager = cm_arena_strdup(f->a, manager.name),
         .user = "",
@@ -270,16 +271,31 @@ static void add_those(const struct finding *f, const struct cm_differences *all,
     }
 }
 
+bool kube_drift_stays(const char *stays, const char *path) {
+    const char *at = stays;
+    size_t len = strlen(path);
+
+    while (at != NULL && at[0] != '\0' && (strncmp(at, path, len) != 0 || at[len] != '\n')) {
+        at += strcspn(at, "\n");
+        at += at[0] == '\n' ? 1 : 0;
+    }
+    return at != NULL && at[0] != '\0';
+}
+
 static void add_added(const struct finding *f) {
     struct kube_added added;
 
-    kube_added_find(f->a, f->c->desired, f->c->live, f->c->manager, LOOKED_AT, &added);
+    const struct kube_added_by by = {f->c->manager, f->c->taken};
+    kube_added_find(f->a, f->c->desired, f->c->live, &by, LOOKED_AT, &added);
     if (added.merged == NULL) {
         return;
     }
     const size_t *rules = sort_rules(f, added.merged, NULL, &added.all);
     for (size_t i = 0; i < added.all.count; i++) {
-        add_field(f, &added.all.items[i], AGENT_DIFFERENCE_ADDED, rules[i]);
+        bool stays = kube_drift_stays(f->c->stays, added.all.items[i].path);
+
+        add_field(f, &added.all.items[i], stays ? AGENT_DIFFERENCE_STAYS : AGENT_DIFFERENCE_ADDED,
+                  rules[i]);
     }
 }
 

@@ -63,7 +63,10 @@ struct kube_comparison {
     const struct cm_json *desired; // prepared
     const struct cm_json *given;   // without what others have by right; may be `desired`
     const struct cm_json *live;
-    const char *manager;                  // we; "": nobody is
+    const char *manager; // we; "": nobody is
+    bool taken;          // what was added is ours by now, and did not go (added.h)
+    const char *stays;   // paths of what was added and cannot be taken away, each ended by a line
+                         // feed; NULL: none
     const struct kube_baseline *baseline; // NULL: there is no noise
     const struct cm_spare_rule *rules;
     size_t rule_count;
@@ -73,6 +76,9 @@ struct kube_comparison {
 // kube_drift_find lists what differs and why: foreign differences, then what people have added
 // (added.h), then what is no drift.
 void kube_drift_find(struct cm_arena *a, const struct kube_comparison *c, struct kube_drift *out);
+
+// kube_drift_stays tells whether a path is one of `stays`.
+bool kube_drift_stays(const char *stays, const char *path);
 
 // kube_drift_spare says who set and keeps the fields of a live object; `live` and the rules are
 // borrowed.

@@ -193,9 +193,13 @@ struct kube_op {
     const char *fixed;          // apply: fields that cannot be changed; the arena's
     bool at_version;            // apply: only to the version that was looked at
     int looks;                  // apply, release: how often it was looked at
-    int takings;                // apply: how often it was tried to take away what was added
-    bool lacks;                 // apply: failed because its kind or namespace is not there
-    struct cm_timer timer;      // remove: next look whether it is gone; apply: next try
+    bool has_taken;             // apply: what was added is not taken over (any more)
+    uint64_t refused_version;   // apply: at which taking it over was refused; 0: at none
+    const char *tried;          // apply: paths of what is taken over; the arena's, as the next two
+    const struct cm_json *before; // apply: the object before that; NULL: nothing was
+    const struct cm_json *after;  // apply: and behind; NULL: it was given back, or was not
+    bool lacks;                   // apply: failed because its kind or namespace is not there
+    struct cm_timer timer;        // remove: next look whether it is gone; apply: next try
     int64_t pause_ms;
     int64_t waiting_since_ms;
 };
@@ -328,12 +332,14 @@ struct kube_entry {
     char *default_namespace;
     char *uid;
     char *note;
-    char *api_version; // in which it was applied; NULL: not known
-    char *message;     // of health; NULL: ""
-    uint64_t version;  // newest resourceVersion seen
-    uint64_t print;    // of the last live form that had no drift; 0: none
-    uint64_t said;     // hash of the last observation
-    uint64_t form;     // of what was wanted when it was compared last; 0: it was not
+    char *stays;          // paths of what people have added and the server does not let go
+    uint64_t stays_print; // of the form with which that was tried
+    char *api_version;    // in which it was applied; NULL: not known
+    char *message;        // of health; NULL: ""
+    uint64_t version;     // newest resourceVersion seen
+    uint64_t print;       // of the last live form that had no drift; 0: none
+    uint64_t said;        // hash of the last observation
+    uint64_t form;        // of what was wanted when it was compared last; 0: it was not
     uint64_t nameless; // a bit of each manager who set what differs, while nobody knows who he is
     struct kube_audit_wait wait; // for these
     struct kube_watch *watch;
@@ -365,6 +371,7 @@ struct kube_entry {
     bool ended;      // a Job that had succeeded when it was seen last, and goes by itself then
     bool drifted;    // the last observation told drift
     bool added;      // people have put something beside what is desired
+    bool taken;      // some of it was made ours, to go with an apply that did not come
     bool retouched;  // somebody else changed its template
     bool booked;     // the audit book knows whose fields of it are, or are not
     bool unasked;    // was applied since the book was asked about it
@@ -419,6 +426,8 @@ void kube_entry_saw(struct kube_entry *e, struct cm_arena *a, const struct cm_js
 void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         const char *note);
 void kube_entry_set_version(struct kube_entry *e, const char *api_version);
+// kube_entry_stays takes down what was added and did not go with the form that was just applied.
+void kube_entry_stays(struct kube_entry *e, const char *paths, uint64_t print);
 // kube_entry_compare finds how what was just applied still differs; the arena's.
 void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         struct kube_drift *out);

@@ -92,6 +92,7 @@ static void free_entry(struct kube_entry *e) {
     free(e->default_namespace);
     free(e->uid);
     free(e->note);
+    free(e->stays);
     free(e->api_version);
     free(e->message);
     free(e->releases);
@@ -408,6 +409,8 @@ static enum compared find_drift(struct kube_entry *e, struct cm_arena *a,
     struct kube_comparison c = {.desired = desired,
                                 .live = live,
                                 .manager = e->nobodys ? "" : e->k->field_manager,
+                                .taken = e->taken,
+                                .stays = e->stays,
                                 .baseline = known};
     c.rules = e->k->host.rules(e->k->host.ctx, e->key, &c.rule_count);
     c.holding = (struct kube_holding){kube_condition_holds, e};
@@ -443,15 +446,18 @@ static void ask_for_kinds(struct kube_entry *e, const struct kube_drift *drift) 
     }
 }
 
-// note_retouched: fields of the template that a rule is about are let be, so they are a part of it.
+// note_retouched: fields of the template that a rule is about are let be, so they are a part of it,
+// and so is what was added, which may stay for good. What is foreign is listed first.
 static void note_retouched(struct kube_entry *e, const struct kube_drift *drift) {
     static const char template[] = "spec.template.";
 
-    e->retouched = drift->more; // some that have no name here
+    // Some that have no name here may be of it.
+    e->retouched = drift->more && drift->count > 0 &&
+                   drift->fields[drift->count - 1].difference == AGENT_DIFFERENCE_FOREIGN;
     for (size_t i = 0; i < drift->count; i++) {
         const struct agent_field_drift *f = &drift->fields[i];
 
-        e->retouched |= f->difference <= AGENT_DIFFERENCE_ADDED && f->rule == 0 &&
+        e->retouched |= f->difference == AGENT_DIFFERENCE_FOREIGN && f->rule == 0 &&
                         strncmp(f->path, template, sizeof(template) - 1) == 0;
     }
 }
@@ -574,6 +580,11 @@ static uint64_t take_note(struct kube_entry *e, const char *note) {
     return baseline.print;
 }
 
+void kube_entry_stays(struct kube_entry *e, const char *paths, uint64_t print) {
+    set_text(&e->stays, paths);
+    e->stays_print = print;
+}
+
 void kube_entry_compare(struct kube_entry *e, struct cm_arena *a, const struct cm_json *live,
                         struct kube_drift *out) {
     enum compared compared = find_drift(e, a, live, out);
@@ -597,6 +608,7 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->known = true;
     e->drifted = false;
     e->added = false;
+    e->taken = false;
     e->retouched = false;
     e->by_hand = false;
     e->unmarked = false;
@@ -611,7 +623,11 @@ void kube_entry_applied(struct kube_entry *e, struct cm_arena *a, const struct c
     e->version = newer ? e->ahead_version : version;
     set_text(&e->uid, kube_object_uid(live));
     e->unasked = true; // a field that still differs keeps its user
-    kube_audited_want(e, take_note(e, note));
+    uint64_t print = take_note(e, note);
+    if (print != e->stays_print) {
+        set_text(&e->stays, ""); // of another form it may go
+    }
+    kube_audited_want(e, print);
     kube_scaled_applied(e, live);
     if (!newer) {
         read_health(e, a, live);

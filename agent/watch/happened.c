@@ -51,7 +51,8 @@ void watch_taken(struct agent_watch *w, struct seen *s) {
     for (size_t i = 0; i < s->drift_count; i++) {
         const struct field *f = &s->drift[i];
 
-        if (f->manager[0] == '\0' || f->difference == AGENT_DIFFERENCE_ADDED) {
+        if (f->manager[0] == '\0' || f->difference == AGENT_DIFFERENCE_ADDED ||
+            f->difference == AGENT_DIFFERENCE_STAYS) {
             continue;
         }
         log_taken(s, f);

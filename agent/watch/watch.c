@@ -281,8 +281,10 @@ static bool ends_by_apply(const struct agent_watch *w, const struct seen *s) {
     for (size_t i = 0; i < s->drift_count; i++) {
         const struct field *f = &s->drift[i];
 
-        if (f->difference != AGENT_DIFFERENCE_ADDED ||
-            (claim != NULL && watch_fate(claim, f->rule, f->difference).corrected)) {
+        bool added =
+            f->difference == AGENT_DIFFERENCE_ADDED || f->difference == AGENT_DIFFERENCE_STAYS;
+
+        if (!added || (claim != NULL && watch_fate(claim, f->rule, f->difference).corrected)) {
             return true;
         }
     }

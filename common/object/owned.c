@@ -72,15 +72,14 @@ static bool is_segment(const struct cm_json *name, const struct cm_segment *segm
     return true;
 }
 
-// child_of returns the set below `set` for one segment of a path, or NULL.
-static const struct cm_json *child_of(struct cm_arena *a, const struct cm_json *set,
-                                      const struct cm_segment *segment) {
+struct cm_json *cm_object_set_below(struct cm_arena *a, const struct cm_json *set,
+                                    const struct cm_segment *segment) {
     const char *prefix = segment->type == CM_SEGMENT_VALUE ? "v:" : "k:";
 
     if (segment->type == CM_SEGMENT_MEMBER) {
         return cm_json_get(set, cm_arena_strf(a, "f:%s", segment->name));
     }
-    for (const struct cm_json *m = set->first; m != NULL; m = m->next) {
+    for (struct cm_json *m = set->first; m != NULL; m = m->next) {
         if (strncmp(m->key, prefix, 2) == 0 && is_segment(parse_name(a, m->key), segment)) {
             return m;
         }
@@ -90,7 +89,7 @@ static const struct cm_json *child_of(struct cm_arena *a, const struct cm_json *
 
 static bool holds(struct cm_arena *a, const struct cm_json *set, const struct cm_path *path) {
     for (size_t i = 0; i < path->count; i++) {
-        set = child_of(a, set, &path->segments[i]);
+        set = cm_object_set_below(a, set, &path->segments[i]);
         if (set == NULL || set->type != CM_OBJECT) {
             return false;
         }
@@ -105,7 +104,7 @@ static bool holds(struct cm_arena *a, const struct cm_json *set, const struct cm
 static bool holds_exactly(struct cm_arena *a, const struct cm_json *set,
                           const struct cm_path *path) {
     for (size_t i = 0; i < path->count; i++) {
-        set = set->count == 0 ? NULL : child_of(a, set, &path->segments[i]);
+        set = set->count == 0 ? NULL : cm_object_set_below(a, set, &path->segments[i]);
         if (set == NULL || set->type != CM_OBJECT) {
             return false;
         }
@@ -200,7 +199,7 @@ static const struct cm_json *applied_set(struct cm_arena *a, const struct cm_jso
         }
     }
     for (size_t i = 0; i < path->count && set != NULL; i++) {
-        set = child_of(a, set, &path->segments[i]);
+        set = cm_object_set_below(a, set, &path->segments[i]);
     }
     return set != NULL && set->type == CM_OBJECT ? set : NULL;
 }
@@ -343,7 +342,8 @@ static struct cm_json *restrict_object(struct cm_arena *a, const struct cm_json 
         cm_str_add(&name, "f:");
         cm_str_add(&name, m->key);
         const struct cm_json *below = cm_json_index_find(&index, cm_str_get(&name));
-        bool bare = below != NULL && below->count == 0 && is_map(below->key);
+        bool bare =
+            below != NULL && below->count == 0 && is_map(below->key) && m->type == CM_OBJECT;
         if (below != NULL && !bare) {
             append_copy(a, out, m, restrict_node(a, m, below));
         }

@@ -13,6 +13,7 @@
 
 struct cm_arena;
 struct cm_json;
+struct cm_segment;
 
 struct cm_manager {
     const char *name;        // "kubectl-edit"; the strings are the live object's
@@ -35,6 +36,11 @@ bool cm_object_is_kept(const struct cm_json *live, const char *path, const char 
 bool cm_object_is_held(const struct cm_json *live, const char *path,
                        bool (*counts)(const void *ctx, const struct cm_manager *m),
                        const void *ctx);
+
+// cm_object_set_below returns what a set of fields (fieldsV1) has below one segment of a path,
+// which is a part of it; NULL: nothing.
+struct cm_json *cm_object_set_below(struct cm_arena *a, const struct cm_json *set,
+                                    const struct cm_segment *segment);
 
 // cm_object_has_beside tells whether the list at a path of a live object has all elements of
 // `desired` as they shall be, though perhaps in another order and with others between them; only if

@@ -60,7 +60,7 @@ class Drift(KubeStory):
         """What is told as added: {(object, field): row}."""
         return {at: row for at, row in self.drift().items() if row["desired"] == ""}
 
-    @row(27, "people added it where Git says nothing")
+    @row(27, "people added it where Git says nothing")  # with `report`
     def test_what_people_add_is_told_with_who_and_stays(self):
         web, settings = "Deployment.apps/default/watched", "ConfigMap/default/watched"
         self.cluster.kubectl("rollout", "restart", "deployment/watched")  # which says nothing of what shall be
@@ -190,7 +190,9 @@ class Drift(KubeStory):
     def test_what_is_reported_only_stays_as_it_is(self):
         self.assertEqual(self.find("ConfigMap", "watched")["data"], {"colour": "red"})
 
+    @row(27, "people added it where Git says nothing")  # with `off`
     def test_where_nothing_is_compared_an_edit_stays_until_git_says_something_else_there(self):
+        self.cluster.kubectl("label", "configmap/free", "mine=1")
         self.admin.patch("Deployment", "free", {"spec": {"replicas": 3}})
         other = m.config_map("free-too", a="1")
         self.deliver({path("free", other): m.text(other)})
@@ -201,6 +203,7 @@ class Drift(KubeStory):
         self.deliver({path("free", said): m.text(said)})
         self.assertEqual((self.find("ConfigMap", "free")["data"], self.find("Deployment", "free")["spec"]["replicas"]),
                          (said["data"], 3))
+        self.assertEqual(self.find("ConfigMap", "free")["metadata"]["labels"]["mine"], "1")
         self.assertEqual([row for row in self.events("drift.found") if "free" in row["key"]], [])
 
     def test_a_change_is_put_right_where_the_app_says_so(self):
@@ -241,8 +244,33 @@ class Drift(KubeStory):
         self.assertEqual(self.find("ConfigMap", "kept")["data"]["another"], "1")
         self.assertEqual(self.find("ConfigMap", "kept")["metadata"]["finalizers"], ["example.com/by-hand"])
         self.admin.patch("ConfigMap", "kept", {"metadata": {"finalizers": None}})
-        self.assertTrue(any("note" in row["message"] and row["message"].endswith("the agent put it right")
-                            for row in self.events("drift.cleared") if "kept" in row["key"]))
+        wait_for(lambda: any(re.search("debug|NEW|note|tier|more", row["message"]) and  # which of them is told before it goes is open
+                             row["message"].endswith("the agent put it right")
+                             for row in self.events("drift.cleared") if "kept" in row["key"]), SECONDS, "it to be told", 0.2)
+
+    def test_what_is_added_goes_in_one_change_with_all_else_also_where_only_both_together_are_valid(self):
+        """No form between: it would be a release of its own, of which nobody has written anything."""
+        fixed = m.deployment("union", replicas=1)
+        fixed["spec"]["strategy"] = {"type": "Recreate"}
+        container = fixed["spec"]["template"]["spec"]["containers"][0]
+        container["env"] = [{"name": "FROM", "value": "git"}]
+        loose = m.deployment("loose", replicas=1)
+        self.deliver({path("kept", each): m.text(each) for each in (fixed, loose)})
+        self.cluster.wait_ready("Deployment", "union")
+        before = {name: self.find("Deployment", name)["spec"] for name in ("union", "loose")}
+        self.admin.patch("Deployment", "union", {"spec": {"strategy": {"type": "RollingUpdate"}, "template": {"spec": {
+            "containers": [{"name": container["name"], "env": [{"name": "FROM", "value": None, "valueFrom": {
+                "fieldRef": {"fieldPath": "metadata.name"}}}]}]}}}}, content_type=STRATEGIC)
+        self.admin.patch("Deployment", "loose", {"spec": {"strategy": {"rollingUpdate": {"maxSurge": 1}}}})
+        self.admin.patch("Deployment", "loose", {"spec": {"strategy": {"rollingUpdate": {"maxSurge": "25%"}}}})  # as by default
+        self.cluster.wait_for(lambda: {name: self.find("Deployment", name)["spec"] for name in before} == before, 60)
+        wait_for(lambda: not any(name in key for key, _ in self.drift() for name in before), SECONDS, "no drift", 0.2)
+        self.assertEqual(self.find("Deployment", "union")["metadata"]["generation"], 3)  # made, changed by hand, put right
+        self.cluster.wait_for(lambda: "f:maxSurge" not in json.dumps(
+            self.find("Deployment", "loose")["metadata"]["managedFields"]), 60)
+        self.commit({path("kept", each): None for each in (fixed, loose)})
+        for name in before:
+            self.wait_gone("Deployment", f"default/{name}")
 
     def test_what_cannot_be_taken_away_keeps_nothing_else_from_being_put_right(self):
         fixed = m.config_map("fixed", colour="green")
@@ -251,6 +279,10 @@ class Drift(KubeStory):
         self.admin.patch("ConfigMap", "fixed", {"immutable": True, "metadata": {"annotations": {"said": "by hand"}}})
         self.cluster.wait_for(lambda: self.find("ConfigMap", "fixed")["metadata"]["annotations"]["said"] == "by git", 60)
         self.wait_drift("ConfigMap/default/fixed", "immutable")
+        wait_for(lambda: "id=agent.added_stays" in self.agent.log.read_text(), SECONDS, "the log to say why", 0.2)
+        owner = [entry["manager"] for entry in self.find("ConfigMap", "fixed")["metadata"]["managedFields"]
+                 if "f:immutable" in entry.get("fieldsV1", {})]
+        self.assertEqual(owner, ["kubectl-edit"])  # it is his again
         self.commit({path("kept", fixed): None})
         self.wait_gone("ConfigMap", "default/fixed")
 

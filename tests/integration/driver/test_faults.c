@@ -49,6 +49,7 @@ struct fixture {
     bool ended;
     bool due;
     size_t drift_count;
+    bool stays;     // some of it
     size_t foreign; // of these
     size_t found;
     size_t releases;             // that were told
@@ -87,6 +88,7 @@ static void on_observed(void *ctx, const struct agent_observation *what) {
     free(f->actual);
     f->actual = what->actual == NULL ? NULL : cm_strndup(what->actual, what->actual_size);
     f->drift_count = what->drift_count;
+    f->stays = what->drift_count == 1 && what->drift[0].difference == AGENT_DIFFERENCE_STAYS;
     f->foreign = 0;
     for (size_t i = 0; i < what->drift_count; i++) {
         f->foreign += what->drift[i].difference == AGENT_DIFFERENCE_FOREIGN ? 1 : 0;
@@ -937,6 +939,34 @@ static void what_a_canary_says_before_its_deployment_is_seen_is_heard_then(void 
     assert_true(f->other);
     assert_int_equal(f->decisions, 1);
     assert_int_equal(f->releases, 0);
+}
+
+#define SELECTED(image)                                                                            \
+    "\"spec\":{\"replicas\":1,\"selector\":{\"matchLabels\":{\"a\":\"b\"}},\"template\":{"         \
+    "\"metadata\":{\"labels\":{\"a\":\"b\"}},\"spec\":{\"nodeSelector\":{\"disk\":\"ssd\"},"       \
+    "\"containers\":[{\"name\":\"main\",\"image\":\"" image "\"}]}}}"
+#define SELECTED_BY_HAND                                                                           \
+    ",\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":{"         \
+    "\"f:spec\":{\"f:replicas\":{}}}},{\"manager\":\"kubectl-edit\",\"operation\":\"Update\","     \
+    "\"fieldsV1\":{\"f:spec\":{\"f:template\":{\"f:spec\":{\"f:nodeSelector\":{}}}}}}]"
+
+// What people have added may stay for good, and what is released with it is what Git says.
+static void a_release_is_no_other_for_what_was_added_to_it(void **state) {
+    struct fixture *f = *state;
+
+    list(f, CANARY_LIST, "");
+    begin(f, "api");
+    wait_asked(f, CANARY_WATCH, 1);
+    assert_true(turn_until(f->loop, is_released, f));
+    put(f, "web");
+    CM_AUTOFREE char *live = deployment_at(f, "web", 30, SELECTED("one"), SELECTED_BY_HAND);
+    fake_api_answer(f->api, ANY_GET "web", 0, 200, live);
+    track(f, WEB);
+    assert_true(turn_until(f->loop, has_drifted, f));
+    fake_api_event(f->api, CANARY_WATCH, EVENT(CANARY("bad", "12")));
+    assert_true(turn_until(f->loop, is_decided, f));
+    assert_false(f->other);
+    assert_int_equal(f->verdict, AGENT_VERDICT_REJECTED);
 }
 
 // hear_late has a Canary tell of a template by hand that was put right already, and that it was at
@@ -1943,9 +1973,15 @@ static void a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again(vo
 
 #define CFG_APPLY "PATCH /api/v1/namespaces/shop/configmaps/a?fieldManager=holdfast"
 #define CFG_TAKE CFG_APPLY "\n"
+#define CFG_FORCED CFG_APPLY "&force=true"
+#define NOTE_SET "{\"f:metadata\":{\"f:annotations\":{\".\":{},\"f:e.org/note\":{}}}}"
+#define NOTE_LEFT "\"fieldsV1\":{\"f:metadata\":{\"f:annotations\":{\".\":{}}}}"
 #define NOTE_TAKEN                                                                                 \
     "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"21\"},"                  \
-    "{\"op\":\"remove\",\"path\":\"/metadata/annotations/e.org~1note\"}]"
+    "{\"op\":\"replace\",\"path\":\"/metadata/managedFields\",\"value\":[{\"manager\":"            \
+    "\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":{\"f:data\":{\"f:c\":{}},\"f:metadata\":{"  \
+    "\"f:annotations\":{\"f:e.org/note\":{}}}}},{\"manager\":\"kubectl-annotate\",\"operation\":"  \
+    "\"Update\"," NOTE_LEFT "}]}]"
 
 static bool is_added(void *ctx) {
     cm_clock_advance(STEP_MS);
@@ -1962,8 +1998,7 @@ static char *have_noted(struct fixture *f) {
         "\"e.org/note\":\"mine\"},\"labels\":{\"applyset.kubernetes.io/part-of\":\"%s\","
         "\"holdfast.dev/app\":\"shop\"},\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":"
         "\"Apply\",\"fieldsV1\":{\"f:data\":{\"f:c\":{}}}},{\"manager\":\"kubectl-annotate\","
-        "\"operation\":\"Update\",\"fieldsV1\":{\"f:metadata\":{\"f:annotations\":{\".\":{},"
-        "\"f:e.org/note\":{}}}}}]},\"data\":{\"c\":\"red\"}}",
+        "\"operation\":\"Update\",\"fieldsV1\":" NOTE_SET "}]},\"data\":{\"c\":\"red\"}}",
         f->id);
     CM_AUTOFREE char *event = cm_strf("{\"type\":\"MODIFIED\",\"object\":%s}", live);
 
@@ -1985,36 +2020,114 @@ static void apply_over(struct fixture *f, struct agent_sparing sparing) {
     assert_int_equal(f->error.code, CM_OK);
 }
 
-static void what_people_have_added_is_taken_away_before_the_apply(void **state) {
-    struct fixture *f = *state;
-    CM_AUTOFREE char *live = have_noted(f);
-    CM_AUTOFREE char *without = config_at(f, 22, "red");
-    size_t before = fake_api_count(f->api, CFG_APPLY);
-
-    fake_api_answer(f->api, CFG_TAKE, 0, 200, without);
-    fake_api_answer(f->api, CFG_TAKE, 1, 422, "{}"); // it was changed since it was looked at
-    apply_over(f, (struct agent_sparing){.takes_added = true});
-    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 2);
-    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 3);
-    assert_int_equal(f->drift_count, 0);
-}
-
-static void what_cannot_be_taken_away_keeps_nothing_from_being_applied(void **state) {
-    struct fixture *f = *state;
-    CM_AUTOFREE char *live = have_noted(f);
-    size_t before = fake_api_count(f->api, CFG_APPLY);
-
-    fake_api_answer(f->api, CFG_TAKE, 0, 422, "{}");
-    apply_over(f, (struct agent_sparing){.takes_added = true});
-    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 5);
-    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 6);
-}
-
 // see_noted has the driver look anew, as it does after an apply.
 static void see_noted(struct fixture *f) {
     f->drift_count = 0;
     f->driver->ops->observe(f->driver, CFG);
     assert_true(turn_until(f->loop, is_added, f));
+}
+
+// taken_over is the config map once the note is ours; the caller frees it.
+static char *taken_over(const char *live) {
+    static const char his[] = "{\"manager\":\"kubectl-annotate\",\"operation\":\"Update\",";
+    static const char theirs[] = "{\"manager\":\"kubectl-annotate\",\"operation\":\"Update\","
+                                 "\"fieldsV1\":" NOTE_SET "}";
+    const char *at = strstr(live, his);
+
+    assert_non_null(at);
+    return cm_strf("%.*s%s" NOTE_LEFT "}%s", (int)(at - live), live, his, at + sizeof(theirs) - 1);
+}
+
+static void what_people_have_added_is_made_ours_so_that_the_apply_takes_it_away(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+    CM_AUTOFREE char *taken = taken_over(live);
+    CM_AUTOFREE char *without = config_at(f, 23, "red");
+    size_t before = fake_api_count(f->api, CFG_APPLY);
+
+    fake_api_answer(f->api, CFG_FORCED, 0, 200, without);
+    fake_api_answer(f->api, CFG_TAKE, 0, 200, taken);
+    apply_over(f, (struct agent_sparing){.takes_added = true});
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 1);
+    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 2);
+    assert_int_equal(f->drift_count, 0);
+}
+
+static void what_changes_while_it_is_taken_over_is_looked_at_again(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+    CM_AUTOFREE char *gone = config_at(f, 22, "red");
+    size_t before = fake_api_count(f->api, CFG_APPLY);
+
+    fake_api_answer(f->api, CFG_GET, 0, 200, gone);
+    fake_api_answer(f->api, CFG_GET, 1, 200, live);
+    fake_api_answer(f->api, CFG_TAKE, 0, 409, "{}");
+    apply_over(f, (struct agent_sparing){.takes_added = true});
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 1);
+    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 2);
+}
+
+// It is tried once more when the refusal may be because of a change, and never for another reason.
+static void what_is_not_ours_to_take_keeps_nothing_from_being_applied(void **state) {
+    static const struct {
+        int status;
+        size_t tries;
+    } cases[] = {{422, 2}, {403, 1}, {413, 1}};
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        size_t before = fake_api_count(f->api, CFG_APPLY);
+
+        fake_api_answer(f->api, CFG_TAKE, 0, cases[i].status, "{}");
+        apply_over(f, (struct agent_sparing){.takes_added = true});
+        assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + cases[i].tries + 1);
+        see_noted(f);
+    }
+}
+
+static void a_server_that_cannot_now_is_not_asked_again_at_once(void **state) {
+    static const int statuses[] = {429, 500, 503};
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+
+    for (size_t i = 0; i < sizeof(statuses) / sizeof(statuses[0]); i++) {
+        struct agent_object object = object_of(CFG, f->desired);
+        size_t before = fake_api_count(f->api, CFG_APPLY);
+
+        object.sparing.takes_added = true;
+        fake_api_answer(f->api, CFG_TAKE, 0, statuses[i], "{}");
+        f->done = false;
+        f->driver->ops->apply(f->driver, &object, on_applied, f);
+        assert_true(turn_until(f->loop, is_done, f));
+        assert_int_not_equal(f->error.code, CM_OK);
+        assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 1);
+        see_noted(f);
+    }
+}
+
+static bool stays(void *ctx) {
+    cm_clock_advance(STEP_MS);
+    return ((struct fixture *)ctx)->stays;
+}
+
+// What the API server does not let go is given back, with who did it, and told as what stays.
+static void what_the_server_does_not_let_go_is_given_back(void **state) {
+    struct fixture *f = *state;
+    CM_AUTOFREE char *live = have_noted(f);
+    CM_AUTOFREE char *taken = taken_over(live);
+    size_t before = fake_api_count(f->api, CFG_APPLY);
+
+    fake_api_answer(f->api, CFG_FORCED, 0, 200, live);
+    fake_api_answer(f->api, CFG_FORCED, 1, 422, "{}");
+    fake_api_answer(f->api, CFG_TAKE, 0, 200, live);
+    fake_api_answer(f->api, CFG_GET, 1, 200, live);
+    fake_api_answer(f->api, CFG_TAKE, 1, 200, taken);
+    apply_over(f, (struct agent_sparing){.takes_added = true});
+    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 4); // there and back
+    assert_true(turn_until(f->loop, stays, f));
+    apply_over(f, (struct agent_sparing){.takes_added = true});
+    assert_int_equal(fake_api_count(f->api, CFG_APPLY), before + 5); // and not again
 }
 
 static void what_is_not_to_be_corrected_is_not_taken_away(void **state) {
@@ -2030,10 +2143,10 @@ static void what_is_not_to_be_corrected_is_not_taken_away(void **state) {
     apply_over(
         f, (struct agent_sparing){
                .rules = &rule, .how = &how[0], .count = 1, .added = &how[1], .takes_added = true});
-    assert_int_equal(fake_api_count(f->api, "\"op\":\"remove\""), 0);
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 0);
     see_noted(f);
     apply_over(f, (struct agent_sparing){.rules = &rule, .how = how, .count = 1, .added = &how[0]});
-    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 5);
+    assert_int_equal(fake_api_count(f->api, NOTE_TAKEN), 2); // refused, and once more
 }
 
 // ---- What goes while it is applied
@@ -3069,6 +3182,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_canary_said_before_its_deployment_was_there_is_heard),
     TEST(what_somebody_makes_of_a_template_is_not_taken_for_what_was_applied),
     TEST(what_a_canary_says_before_its_deployment_is_seen_is_heard_then),
+    TEST(a_release_is_no_other_for_what_was_added_to_it),
     TEST(who_leads_is_called_as_the_core_calls_it),
     TEST(what_a_canary_made_of_it_still_is_not_when_it_was_put_right),
     TEST(what_a_canary_made_of_it_is_not_though_it_is_told_after_it_was_put_right),
@@ -3104,8 +3218,11 @@ static const struct CMUnitTest tests[] = {
     TEST(what_keda_lets_rest_is_let_be),
     TEST(what_an_autoscaler_does_is_told_with_its_name_until_it_goes),
     TEST(a_daemon_set_that_flagger_left_off_all_nodes_is_let_on_them_again),
-    TEST(what_people_have_added_is_taken_away_before_the_apply),
-    TEST(what_cannot_be_taken_away_keeps_nothing_from_being_applied),
+    TEST(what_people_have_added_is_made_ours_so_that_the_apply_takes_it_away),
+    TEST(what_changes_while_it_is_taken_over_is_looked_at_again),
+    TEST(what_is_not_ours_to_take_keeps_nothing_from_being_applied),
+    TEST(a_server_that_cannot_now_is_not_asked_again_at_once),
+    TEST(what_the_server_does_not_let_go_is_given_back),
     TEST(what_is_not_to_be_corrected_is_not_taken_away),
     TEST(what_goes_while_it_is_applied_is_made_anew_as_a_whole),
     TEST(what_is_there_already_is_taken_over_in_the_accounts_name),

@@ -160,6 +160,9 @@ static void what_is_not_by_hand_is_no_drift(void **state) {
         {.metadata = ",\"annotations\":{\"argocd.argoproj.io/refresh\":\"hard\"}",
          .manager = "kubectl-annotate",
          .fields = "{\"f:metadata\":{\"f:annotations\":{\"f:argocd.argoproj.io/refresh\":{}}}}"},
+        {.spec = "\"paused\":true,", .fields = "{\"f:spec\":{\"f:paused\":{}}}"},
+        {.metadata = ",\"labels\":{\"a\":\"b\"}", // a map that he made
+         .fields = "{\"f:metadata\":{\"f:labels\":{}}}"},
     };
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
 
@@ -175,7 +178,8 @@ static void what_is_not_by_hand_is_no_drift(void **state) {
 
 static void tools_for_people_are_known_by_their_names(void **state) {
     static const char *const people[] = {"kubectl", "kubectl-set", "kubectl.exe", "oc", "Mozilla"};
-    static const char *const others[] = {"", "kube-controller-manager", "vpa-recommender", "occam"};
+    static const char *const others[] = {"", "kube-controller-manager", "vpa-recommender", "occam",
+                                         "node-fetch"};
 
     (void)state;
     for (size_t i = 0; i < sizeof(people) / sizeof(people[0]); i++) {
@@ -209,55 +213,107 @@ a_rule_is_about_what_it_names_and_all_below_and_not_about_what_that_is_in(void *
     }
 }
 
-static void nothing_of_a_secret_is_told_but_the_name(void **state) {
-    static const char desired[] =
-        "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"a\"},\"data\":{"
-        "\"one\":\"MQ==\"}}";
-    static const char seen[] =
-        "{\"apiVersion\":\"v1\",\"kind\":\"Secret\",\"metadata\":{\"name\":\"a\","
-        "\"managedFields\":[{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":{"
-        "\"f:data\":{\"f:one\":{}}}},{\"manager\":\"kubectl-patch\",\"operation\":\"Update\","
-        "\"fieldsV1\":{\"f:data\":{\"f:two\":{}}}}]},\"data\":{\"one\":\"MQ==\",\"two\":\"Mg==\"}}";
-    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    const struct cm_json *form = parse(a, desired);
+// found_in finds what was added to an object of the kind, of which Git and people set these fields.
+static struct kube_drift found_in(struct cm_arena *a, const char *kind, const char *desired,
+                                  const char *ours, const char *theirs, const char *seen) {
+    CM_AUTOFREE char *form =
+        cm_strf("{\"apiVersion\":\"v1\",\"kind\":\"%s\",\"metadata\":{\"name\":"
+                "\"a\"}%s}",
+                kind, desired);
+    CM_AUTOFREE char *object = cm_strf(
+        "{\"apiVersion\":\"v1\",\"kind\":\"%s\",\"metadata\":{\"name\":\"a\",\"managedFields\":["
+        "{\"manager\":\"holdfast\",\"operation\":\"Apply\",\"fieldsV1\":%s},{\"manager\":"
+        "\"kubectl-patch\",\"operation\":\"Update\",\"fieldsV1\":%s}]}%s}",
+        kind, ours, theirs, seen);
+    const struct cm_json *as_json = parse(a, form);
     const struct kube_comparison c = {
-        .desired = form, .given = form, .live = parse(a, seen), .manager = "holdfast"};
+        .desired = as_json, .given = as_json, .live = parse(a, object), .manager = "holdfast"};
     struct kube_drift d;
 
-    (void)state;
     kube_drift_find(a, &c, &d);
+    return d;
+}
+
+#define ONE "{\"f:data\":{\"f:one\":{}}}"
+#define TWO "{\"f:data\":{\"f:two\":{}}}"
+
+static void nothing_of_a_secret_is_told_but_the_name(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct kube_drift d = found_in(a, "Secret", ",\"data\":{\"one\":\"MQ==\"}", ONE, TWO,
+                                         ",\"data\":{\"one\":\"MQ==\",\"two\":\"Mg==\"}");
+
+    (void)state;
     assert_int_equal(d.count, 1);
     assert_string_equal(d.fields[0].path, "data.two");
     assert_string_equal(d.fields[0].actual, "***");
 }
 
-// Places move up as what stands before them goes.
-static void what_is_taken_away_is_named_where_it_is_by_then(void **state) {
-    static const char *const paths[] = {"spec.template.spec.containers[name=debug]",
-                                        "spec.template.spec.containers[name=web].env[name=A]",
-                                        "spec.template.spec.containers[name=web].env[name=C]",
-                                        "spec.template.spec.containers[name=gone].env",
-                                        "metadata.annotations['e.org/a~b']"};
-    static const char seen[] =
-        "{\"apiVersion\":\"apps/v1\",\"kind\":\"Deployment\",\"metadata\":{\"name\":\"a\","
-        "\"resourceVersion\":\"7\",\"annotations\":{\"e.org/a~b\":\"1\"}},\"spec\":{\"template\":{"
-        "\"spec\":{\"containers\":[{\"name\":\"debug\"},{\"name\":\"web\",\"env\":[{\"name\":\"A\"}"
-        ","
-        "{\"name\":\"B\"},{\"name\":\"C\"}]}]}}}}";
+static void what_git_leaves_empty_is_to_be_filled(void **state) {
+    static const char *const kinds[] = {"Secret", "ConfigMap"};
+    static const char *const empty[] = {"", ",\"data\":{}"};
     CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
-    struct cm_difference items[sizeof(paths) / sizeof(paths[0])];
-    const struct cm_differences all = {.items = items, .count = sizeof(paths) / sizeof(paths[0])};
 
     (void)state;
-    for (size_t i = 0; i < all.count; i++) {
-        items[i] = (struct cm_difference){.path = paths[i]};
+    for (size_t i = 0; i < 4; i++) {
+        const struct kube_drift d = found_in(a, kinds[i / 2], empty[i % 2], "{\"f:x\":{}}", TWO,
+                                             ",\"data\":{\"two\":\"Mg==\"}");
+
+        assert_int_equal(d.count, 0);
     }
-    assert_string_equal(kube_added_patch(a, parse(a, seen), &all),
-                        "[{\"op\":\"test\",\"path\":\"/metadata/resourceVersion\",\"value\":\"7\"},"
-                        "{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0\"},"
-                        "{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0/env/0\"},"
-                        "{\"op\":\"remove\",\"path\":\"/spec/template/spec/containers/0/env/1\"},"
-                        "{\"op\":\"remove\",\"path\":\"/metadata/annotations/e.org~1a~0b\"}]");
+    assert_int_equal(
+        found_in(a, "Other", "", "{\"f:x\":{}}", TWO, ",\"data\":{\"two\":\"Mg==\"}").count, 1);
+}
+
+static void a_node_that_was_cordoned_stays_so(void **state) {
+    static const char set[] = "{\"f:spec\":{\"f:unschedulable\":{},\"f:taints\":{}}}";
+    static const char seen[] = ",\"spec\":{\"unschedulable\":true,\"taints\":[{\"key\":\"a\","
+                               "\"effect\":\"NoSchedule\"}]}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_int_equal(found_in(a, "Node", "", "{\"f:x\":{}}", set, seen).count, 0);
+    assert_int_not_equal(found_in(a, "Other", "", "{\"f:x\":{}}", set, seen).count, 0);
+}
+
+// A definition may call anything labels.
+static void only_a_map_may_be_somebodys_without_what_is_in_it(void **state) {
+    static const char set[] = "{\"f:spec\":{\"f:labels\":{}}}";
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+
+    (void)state;
+    assert_int_equal(
+        found_in(a, "Other", "", "{\"f:x\":{}}", set, ",\"spec\":{\"labels\":[\"a\"]}").count, 1);
+    assert_int_equal(
+        found_in(a, "Other", "", "{\"f:x\":{}}", set, ",\"spec\":{\"labels\":{\"a\":\"b\"}}").count,
+        0);
+}
+
+// What was to go by an apply that failed is told until it has gone.
+static void what_was_taken_over_and_did_not_go_is_told_as_before(void **state) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    const struct scene s = {.metadata = NOTE,
+                            .manager = "holdfast",
+                            .operation = "Apply",
+                            .fields = NOTE_SET,
+                            .not_ours = true};
+    const struct cm_json *desired = parse(a, DESIRED);
+    struct kube_comparison c = {
+        .desired = desired, .given = desired, .live = live(a, &s), .manager = "holdfast"};
+    struct kube_drift d;
+
+    (void)state;
+    kube_drift_find(a, &c, &d);
+    assert_int_equal(d.count, 0);
+    c.taken = true;
+    kube_drift_find(a, &c, &d);
+    assert_int_equal(d.count, 1);
+    assert_int_equal(d.fields[0].difference, AGENT_DIFFERENCE_ADDED);
+    c.stays = "metadata.annotations.no\nmetadata.annotations.note\n";
+    kube_drift_find(a, &c, &d);
+    assert_int_equal(d.fields[0].difference, AGENT_DIFFERENCE_STAYS);
+    c.stays = "metadata.annotations.no\nmetadata.annotations.notes\n";
+    kube_drift_find(a, &c, &d);
+    assert_int_equal(d.fields[0].difference, AGENT_DIFFERENCE_ADDED);
 }
 
 static void more_than_are_named_are_known_to_be_there(void **state) {
@@ -288,7 +344,10 @@ static const struct CMUnitTest tests[] = {
     cmocka_unit_test(tools_for_people_are_known_by_their_names),
     cmocka_unit_test(a_rule_is_about_what_it_names_and_all_below_and_not_about_what_that_is_in),
     cmocka_unit_test(nothing_of_a_secret_is_told_but_the_name),
-    cmocka_unit_test(what_is_taken_away_is_named_where_it_is_by_then),
+    cmocka_unit_test(what_git_leaves_empty_is_to_be_filled),
+    cmocka_unit_test(a_node_that_was_cordoned_stays_so),
+    cmocka_unit_test(only_a_map_may_be_somebodys_without_what_is_in_it),
+    cmocka_unit_test(what_was_taken_over_and_did_not_go_is_told_as_before),
     cmocka_unit_test(more_than_are_named_are_known_to_be_there),
 };
 

@@ -1079,8 +1079,8 @@ static void what_is_by_right_or_noise_is_told_and_is_no_drift(void **state) {
 }
 
 // observe_added tells that somebody has put something beside what is desired, or not any more.
-static void observe_added(struct fixture *f, bool there) {
-    const struct agent_field_drift field = {.difference = AGENT_DIFFERENCE_ADDED,
+static void observe_beside(struct fixture *f, bool there, enum agent_difference difference) {
+    const struct agent_field_drift field = {.difference = difference,
                                             .path = "metadata.annotations.note",
                                             .desired = "",
                                             .actual = "\"mine\"",
@@ -1096,6 +1096,25 @@ static void observe_added(struct fixture *f, bool there) {
     agent_watch_observed(f->watch, &seen);
     cm_clock_advance(INTERVAL_MS);
     settle(f);
+}
+
+static void observe_added(struct fixture *f, bool there) {
+    observe_beside(f, there, AGENT_DIFFERENCE_ADDED);
+}
+
+// What the target does not let go is told, and not applied for again and again.
+static void what_is_added_and_stays_is_told_and_left_as_it_is(void **state) {
+    struct fixture *f = *state;
+
+    start(f, &corrected);
+    connect(f);
+    observe_beside(f, true, AGENT_DIFFERENCE_STAYS);
+    const Holdfast__V1__ObjectReport *cfg = object_in(last(f), CFG);
+    assert_int_equal(cfg->n_drift, 1);
+    assert_int_equal(cfg->drift[0]->difference, HOLDFAST__V1__DIFFERENCE__FOREIGN);
+    assert_int_equal(last(f)->apps[0]->drifted, 1);
+    assert_false(agent_watch_wrong(f->watch, CFG));
+    assert_false(fake_is_pending(f->fake, CFG));
 }
 
 static void what_is_added_is_drift_which_an_apply_does_not_end(void **state) {
@@ -3593,6 +3612,7 @@ static const struct CMUnitTest tests[] = {
     TEST(what_a_rule_says_of_taking_over_is_told_of_its_drift),
     TEST(a_rule_corrects_where_the_app_only_reports),
     TEST(an_app_without_drift_hears_of_what_its_rules_are_about),
+    TEST(what_is_added_and_stays_is_told_and_left_as_it_is),
     TEST(what_is_added_is_drift_which_an_apply_does_not_end),
     TEST(what_is_added_is_taken_away_where_the_app_corrects),
     TEST(what_is_by_right_or_noise_is_told_and_is_no_drift),
