@@ -375,8 +375,20 @@ static void a_shared_document_gets_an_overlay_for_the_one_cluster(void **state) 
                                       "                  $patch: delete\n"));
     assert_null(strstr(more.text, "replicas: 5"));
 
-    // What was said to go and is there again, is.
-    put(&w, "apps/shop/app.yaml", more.text);
+    put(&w, "apps/shop/app.yaml", APP_ALL);
+}
+
+static void what_an_overlay_said_to_go_and_is_there_again_is_there(void **state) {
+    struct world w;
+    struct cm_err err;
+
+    (void)state;
+    setup(&w, APP_ALL);
+    CM_CLEANUP(hub_captured_done)
+    struct hub_captured gone = capture(
+        &w, ARGS("{\"path\":\"spec.template.spec.containers[name=main].env[name=MODE]\"}"), &err);
+    assert_non_null(strstr(gone.text, "$patch: delete"));
+    put(&w, "apps/shop/app.yaml", gone.text);
     CM_CLEANUP(hub_captured_done)
     struct hub_captured again =
         capture(&w,
@@ -1044,6 +1056,7 @@ int main(void) {
         cmocka_unit_test(what_was_added_where_an_anchor_stands_is_an_overlay),
         cmocka_unit_test(what_git_says_by_now_is_not_added_once_more),
         cmocka_unit_test(a_shared_document_gets_an_overlay_for_the_one_cluster),
+        cmocka_unit_test(what_an_overlay_said_to_go_and_is_there_again_is_there),
         cmocka_unit_test(a_change_meant_for_all_clusters_edits_the_document),
         cmocka_unit_test(what_has_an_alias_elsewhere_is_not_edited),
         cmocka_unit_test(what_looks_like_a_variable_stays_text),
