@@ -100,7 +100,8 @@ void agent_cache_set_edge(struct agent_cache *c, const char *key, enum agent_edg
                           int64_t at_ms) {
     struct agent_releases *all = releases_of(c, key);
 
-    if (all->edges[edge] != at_ms) {
+    // Of several that come from other clocks, an older one is no news that was not.
+    if (edge == AGENT_EDGE_UNDONE ? all->edges[edge] < at_ms : all->edges[edge] != at_ms) {
         all->edges[edge] = at_ms;
         record(&c->open, all);
     }

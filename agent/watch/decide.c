@@ -422,20 +422,22 @@ static bool holds_undo(const struct agent_desired_app *app, const struct agent_d
 }
 
 // is_known_undo tells whether somebody went back to another form that this agent has applied and
-// seen come up: only of that can a Hold be made.
+// seen come up, and from which release: only of that can a Hold be made.
 static bool is_known_undo(const struct known *k) {
-    return k->what->good[0] != '\0' && k->good != NULL && !is_none(&k->bad.sha256) &&
+    return k->what->good[0] != '\0' && k->good != NULL && !is_none(&k->bad.bundle) &&
            !cm_sha256_equal(&k->good->sha256, &k->bad.sha256);
 }
 
 // words_of is what is told of a decision; the caller frees it.
 static char *words_of(const struct agent_watch *w, const struct known *k) {
     bool unknown = k->good == NULL || k->what->good[0] == '\0';
+    const char *why = unknown                   ? "has not seen come up what that is"
+                      : is_none(&k->bad.bundle) ? "does not know of which release what was left is"
+                                                : NULL;
 
-    return holds_undo(in_force(w, k->item->app), k->what) && !k->observed && unknown
-               ? cm_strf("%s; it is no decision but a change by hand, for this agent has not seen "
-                         "come up what that is",
-                         k->what->text)
+    return holds_undo(in_force(w, k->item->app), k->what) && !k->observed && why != NULL
+               ? cm_strf("%s; it is no decision but a change by hand, for this agent %s",
+                         k->what->text, why)
                : cm_strdup(k->what->text);
 }
 
@@ -444,6 +446,33 @@ void watch_note_undone(struct seen *s, int64_t at_ms) {
         s->undone_ms = at_ms;
         s->undone_seen_ms = cm_clock_now_ms();
     }
+}
+
+void watch_end_undone(struct seen *s, const struct agent_observation *what) {
+    bool as_it_shall_be = what->undone_ms == 0 && s->drift_count == 0;
+
+    if (as_it_shall_be || what->health == AGENT_HEALTH_MISSING) {
+        s->undone_ms = 0;
+    }
+}
+
+// holds_for tells whether one of the decisions that hold an App back is that somebody went back
+// with this object. What is not kept any more may be one.
+static bool holds_for(const struct agent_watch *w, const struct agent_hold *hold, const char *key) {
+    CM_CLEANUP(cm_arena_freep) struct cm_arena *a = cm_arena_new(0);
+    bool found = false;
+
+    for (size_t i = 0; !found && i < hold->id_count; i++) {
+        CM_CLEANUP(cm_buf_unrefp) struct cm_buf *bytes = NULL;
+        Holdfast__V1__Decision *m = NULL;
+        struct cm_err ignored;
+
+        found = agent_cache_blob(w->cache, &hold->says[i], false, &bytes, &ignored) < 0 ||
+                WIRE_UNPACK(a, Holdfast__V1__Decision, holdfast__v1__decision, bytes->data,
+                            bytes->size, &m, &ignored) < 0 ||
+                (m->verdict == HOLDFAST__V1__VERDICT__UNDONE && strcmp(m->key, key) == 0);
+    }
+    return found;
 }
 
 // Its controller may take up later what somebody has done; then the App is held back, or not.
@@ -455,9 +484,36 @@ bool watch_leaves_undone(const struct agent_watch *w, const struct seen *s) {
         !app->bundle->health.holds_undo) {
         return false;
     }
+    const struct agent_hold *hold = agent_cache_hold(w->cache, s->app->name);
     bool decided = all != NULL && all->edges[AGENT_EDGE_UNDONE] >= s->undone_ms;
-    return decided ? agent_cache_hold(w->cache, s->app->name) != NULL
+    return decided ? hold != NULL && holds_for(w, hold, s->key)
                    : cm_clock_now_ms() - s->undone_seen_ms < UNDONE_MS;
+}
+
+// release_of returns the newest release that has this form, or NULL.
+static const struct agent_release *release_of(const struct agent_releases *all,
+                                              const struct cm_sha256 *form) {
+    for (size_t i = all == NULL ? 0 : all->count; i > 0; i--) {
+        if (cm_sha256_equal(&all->all[i - 1].sha256, form)) {
+            return &all->all[i - 1];
+        }
+    }
+    return NULL;
+}
+
+// fill_in finds out of which bundle the form is that was left, if what is in force has another one
+// that is not applied yet. Of a Hold nothing else will do: it would keep out what Git says next.
+static void fill_in(const struct agent_releases *all, const struct agent_desired_app *app,
+                    struct known *k) {
+    const struct agent_release *r = release_of(all, &k->bad.sha256);
+
+    if (r != NULL && !is_none(&r->bundle)) {
+        k->bad.bundle = r->bundle;
+        k->bad.revision = r->revision;
+    } else if (app != NULL && !holds_undo(app, k->what)) { // it is the best that is known
+        k->bad.bundle = app->bundle_sha256;
+        k->bad.revision = app->revision;
+    }
 }
 
 // learn finds out which releases a decision is about. What was good before this agent was there is
@@ -471,9 +527,8 @@ static struct known learn(const struct agent_watch *w, const struct agent_item *
 
     k.bad = bad != NULL ? *bad : present(w, item);
     k.good = find_release(all, what->good);
-    if (is_none(&k.bad.bundle) && app != NULL) { // it is the best that is known
-        k.bad.bundle = app->bundle_sha256;
-        k.bad.revision = app->revision;
+    if (is_none(&k.bad.bundle)) {
+        fill_in(all, app, &k);
     }
     k.holds = is_rejection(what->verdict) || (holds_undo(app, what) && is_known_undo(&k));
     return k;

@@ -336,9 +336,11 @@ void watch_begin_decisions(struct agent_watch *w, bool takes);
 void watch_tell_decisions(struct agent_watch *w);
 void watch_tell_share(void *watch, const struct agent_decision *what); // that was kept
 // watch_note_undone notes since when somebody has gone back with an object by hand; 0: nothing is
-// known of that. watch_leaves_undone tells whether that may be a decision, so that it is not put
-// right before a manifest answers it.
+// known of that. watch_end_undone forgets it once the object is as it shall be, or gone.
+// watch_leaves_undone tells whether it may be a decision, so that it is not put right before a
+// manifest answers it.
 void watch_note_undone(struct seen *s, int64_t at_ms);
+void watch_end_undone(struct seen *s, const struct agent_observation *what);
 bool watch_leaves_undone(const struct agent_watch *w, const struct seen *s);
 bool watch_waits_for_decisions(const struct agent_watch *w);
 

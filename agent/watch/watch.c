@@ -292,7 +292,8 @@ static bool ends_by_apply(const struct agent_watch *w, const struct seen *s) {
 }
 
 // agent_watch_wrong: the manifest that says `drift: off` does not undo what it allows, and one that
-// is new for other Apps' sake begins no fight again, and leaves what waits for an answer.
+// is new for other Apps' sake begins no fight again. What somebody went back with by hand is left
+// as it is by whatever applies the App again.
 bool agent_watch_wrong(void *watch, const char *key) {
     const struct agent_watch *w = watch;
     const struct seen *s = cm_map_get(w->objects, key);
@@ -360,6 +361,7 @@ void agent_watch_observed(void *watch, const struct agent_observation *what) {
     s->due = what->due;
     watch_note_undone(s, what->undone_ms);
     s->health = health;
+    watch_end_undone(s, what);
     s->waits = s->waits && health != AGENT_HEALTH_MISSING;
     count(s, true);
     watch_note_beside(w, s, health);

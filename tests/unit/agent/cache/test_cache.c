@@ -1116,6 +1116,15 @@ static const struct agent_releases *releases_of(struct fixture *f) {
     return agent_cache_releases(f->cache, "Deployment.apps/shop/web");
 }
 
+// Who restarts has another clock than who undoes.
+static void what_people_did_last_is_not_forgotten_for_what_seems_older(void **state) {
+    struct fixture *f = *state;
+
+    agent_cache_set_edge(f->cache, "Deployment.apps/shop/web", AGENT_EDGE_UNDONE, 42);
+    agent_cache_set_edge(f->cache, "Deployment.apps/shop/web", AGENT_EDGE_UNDONE, 41);
+    assert_int_equal(releases_of(f)->edges[AGENT_EDGE_UNDONE], 42);
+}
+
 static void releases_are_remembered_the_newest_eight_and_forgotten_with_the_item(void **state) {
     struct fixture *f = *state;
     struct cm_sha256 form = put_text(f, "d");
@@ -1449,6 +1458,7 @@ int main(void) {
         TEST(what_an_object_may_have_been_applied_in_is_kept_until_it_is_known),
         TEST(which_hooks_ran_is_remembered),
         TEST(releases_are_remembered_the_newest_eight_and_forgotten_with_the_item),
+        TEST(what_people_did_last_is_not_forgotten_for_what_seems_older),
         TEST(decisions_survive_restarts_and_snapshots_until_they_are_told),
         TEST(what_weighs_little_gives_way_first),
         TEST(the_key_that_names_values_is_kept_over_restarts),

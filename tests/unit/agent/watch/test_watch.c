@@ -3413,6 +3413,124 @@ static void what_is_undone_is_not_put_right_before_it_is_answered(void **state) 
     assert_true(fake_is_pending(f->fake, SVC));
 }
 
+// The link applies the App again once it is held back.
+static void what_is_undone_is_not_put_right_by_what_applies_the_app_again(void **state) {
+    static const struct test_object others[] = {{.key = CFG, .json = "{\"other\":1}"},
+                                                {.key = SVC, .json = "{\"two\":2}"}};
+    const struct test_app again = {.name = "shop",
+                                   .drift = AGENT_DRIFT_CORRECT,
+                                   .holds_undo = true,
+                                   .objects = others,
+                                   .object_count = 2};
+    struct fixture *f = *state;
+
+    undo(f, true, ":aa");
+    replace(f, &again, 9);
+    settle(f);
+    assert_true(fake_succeed(f->fake, CFG));
+    settle(f);
+    assert_int_equal(fake_pending(f->fake), 0);
+    assert_false(agent_watch_wrong(f->watch, SVC));
+}
+
+static void what_was_undone_and_is_deleted_is_made_again(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, true, ":aa");
+    assert_false(fake_is_pending(f->fake, SVC));
+    agent_watch_observed(f->watch, &(struct agent_observation){.key = SVC,
+                                                               .uid = "",
+                                                               .health = AGENT_HEALTH_MISSING,
+                                                               .message = "",
+                                                               .undone_ms = rejection.at_ms});
+    for (int i = 0; i < 3 && !fake_is_pending(f->fake, SVC); i++) {
+        cm_clock_advance(1000);
+        settle(f);
+    }
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+// hold_for_another has the App held back for what a controller rejected in another workload.
+static void hold_for_another(struct fixture *f) {
+    struct agent_decision other = rejection;
+
+    other.key = CFG;
+    other.at_ms = rejection.at_ms + 1;
+    agent_watch_decided(f->watch, &other);
+    settle(f);
+    assert_non_null(agent_cache_hold(f->cache, "shop"));
+}
+
+static void
+what_was_undone_once_is_put_right_while_its_app_is_held_for_something_else(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, true, ":aa");
+    agent_cache_drop_hold(f->cache, "shop"); // as an answer does
+    hold_for_another(f);
+    for (int i = 0; i < 3 && !fake_is_pending(f->fake, SVC); i++) {
+        cm_clock_advance(1000);
+        settle(f);
+    }
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+static void what_is_as_it_shall_be_again_is_not_undone_any_more(void **state) {
+    struct fixture *f = *state;
+
+    undo(f, true, ":aa"); // and it is not answered
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, NULL);
+    settle(f);
+    assert_false(fake_is_pending(f->fake, SVC));
+    observe(f, SVC, AGENT_HEALTH_HEALTHY, "spec.paused");
+    for (int i = 0; i < 3 && !fake_is_pending(f->fake, SVC); i++) {
+        cm_clock_advance(1000);
+        settle(f);
+    }
+    assert_true(fake_is_pending(f->fake, SVC));
+}
+
+// undo_while_another_waits has somebody go back while Git says a third form, and that waits.
+static void undo_while_another_waits(struct fixture *f) {
+    static const struct test_object third[] = {{.key = CFG}, {.key = SVC, .json = "{\"three\":3}"}};
+    const struct test_app next = {
+        .name = "shop", .holds_undo = true, .objects = newer, .object_count = 2};
+    struct test_app last = next;
+    struct agent_decision what = rejection;
+
+    start(f, &shop);
+    connect(f);
+    agent_watch_released(f->watch, SVC, "1:aa", true);
+    replace(f, &next, 8);
+    settle(f);
+    while (fake_succeed(f->fake, NULL)) {
+        settle(f);
+    }
+    agent_watch_released(f->watch, SVC, "2:bb", true);
+    last.objects = third;
+    replace(f, &last, 9);
+    settle(f);
+    what.verdict = AGENT_VERDICT_UNDONE;
+    what.bad = "";
+    what.good = ":aa";
+    agent_watch_decided(f->watch, &what);
+    settle(f);
+}
+
+static void what_somebody_leaves_is_the_release_that_ran_not_the_one_that_waits(void **state) {
+    struct fixture *f = *state;
+
+    undo_while_another_waits(f);
+    const Holdfast__V1__Decision *d = decided(f);
+    const struct agent_desired_app *waits =
+        agent_desired_app(agent_apply_desired(f->apply), "shop");
+    struct cm_sha256 left = object_name(&newer[1]);
+    assert_true(d->provisional);
+    assert_memory_equal(d->bad_sha256.data, left.bytes, sizeof(left.bytes));
+    assert_int_equal(d->bad_bundle.len, CM_SHA256_SIZE);
+    assert_memory_not_equal(d->bad_bundle.data, waits->bundle_sha256.bytes, CM_SHA256_SIZE);
+}
+
 static void what_somebody_undoes_is_a_change_by_hand_if_the_app_says_nothing(void **state) {
     struct fixture *f = *state;
 
@@ -3536,6 +3654,11 @@ static const struct CMUnitTest tests[] = {
     TEST(what_was_only_observed_is_news_once_the_agent_applies),
     TEST(what_somebody_undoes_is_a_decision_if_the_app_says_so),
     TEST(what_is_undone_is_not_put_right_before_it_is_answered),
+    TEST(what_is_undone_is_not_put_right_by_what_applies_the_app_again),
+    TEST(what_was_undone_and_is_deleted_is_made_again),
+    TEST(what_was_undone_once_is_put_right_while_its_app_is_held_for_something_else),
+    TEST(what_is_as_it_shall_be_again_is_not_undone_any_more),
+    TEST(what_somebody_leaves_is_the_release_that_ran_not_the_one_that_waits),
     TEST(what_somebody_undoes_is_a_change_by_hand_if_the_app_says_nothing),
     TEST(who_goes_back_to_what_never_came_up_here_is_told_why_that_is_no_decision),
     TEST(who_goes_back_to_what_git_says_has_decided_nothing),
