@@ -101,7 +101,7 @@ static struct hub_hold_effect *new_effect(struct gathering *g, const struct cm_b
     *e = (struct hub_hold_effect){.key = g->key,
                                   .controller =
                                       hub_hold_is_own(g->hold) ? ""
-                                      : hub_hold_is_undone(g->hold)
+                                      : hub_hold_is_undone(g->hold) && !hub_hold_joins(g->hold)
                                           ? HUB_HOLD_UNDONE
                                           : cm_arena_strdup(g->arena, g->hold->cause.controller),
                                   .bytes = copy,

@@ -275,7 +275,8 @@ static enum hub_settled hold(struct hub_planner *p, struct hub_outcome *o,
     struct cm_err err;
     enum cm_rc rc = hub_settle_make(p, o->arena, d, &made, &err);
 
-    if (rc < 0 && !hub_rollback_is_late(&d->row) && (made = hub_found_same(p, &d->row)) != NULL) {
+    bool by_controller = !hub_rollback_is_late(&d->row) && !hub_undone_is(&d->row);
+    if (rc < 0 && by_controller && (made = hub_found_same(p, &d->row)) != NULL) {
         rc = CM_OK; // what the release was is not on record any more, but what is kept out of it
     }
     if (rc < 0) {

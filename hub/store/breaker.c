@@ -26,7 +26,8 @@ enum cm_rc hub_breaker_each(struct hub_db *db, int64_t now_ms,
         " AND d.written = 0 AND d.retried = 1) AND d.settled <> " SAME " AND d.seen_ms > ?1"
         // and what is only told is not, either, nor what somebody undid and that is no decision
         " AND NOT (d.verdict = 'undone' AND d.settled = " NEVER ")"
-        " AND NOT (d.verdict <> 'timed_out' AND EXISTS (SELECT 1 FROM app_group g WHERE"
+        " AND NOT (d.verdict NOT IN ('timed_out', 'undone') AND EXISTS (SELECT 1 FROM app_group g "
+        "WHERE"
         " g.app = d.app AND g.on_reject = 'report'))"
         " AND d.seen_ms > ifnull(every.at_ms, 0)"
         " ORDER BY d.app, d.number",

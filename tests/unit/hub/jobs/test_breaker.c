@@ -150,6 +150,18 @@ static void what_somebody_undid_counts_only_if_it_is_held(void **state) {
     freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
 }
 
+static void what_somebody_undid_counts_though_what_is_rejected_is_only_told(void **state) {
+    struct fixture *f = *state;
+
+    desk_run(f->rig->desk,
+             "INSERT INTO app_group (app, name, on_reject) VALUES ('shop', '', 'report')");
+    reject_three(f, "a");
+    land(f);
+    desk_run(f->rig->desk, "UPDATE decision SET verdict = 'undone'");
+    look(f);
+    freeze_rig_until(f->rig, FROZEN_ON("a"), 1);
+}
+
 static void what_is_only_told_is_not_kept_out(void **state) {
     struct fixture *f = *state;
 
@@ -338,6 +350,7 @@ int main(int argc, char **argv) {
         TEST(as_many_as_may_be_freeze_nothing),
         TEST(a_canary_of_good_on_good_is_no_bad_release),
         TEST(what_somebody_undid_counts_only_if_it_is_held),
+        TEST(what_somebody_undid_counts_though_what_is_rejected_is_only_told),
         TEST(what_is_only_told_is_not_kept_out),
         TEST(one_more_freezes_the_app_there_and_says_so_once),
         TEST(two_clusters_freeze_it_everywhere_at_once),

@@ -806,6 +806,20 @@ static void what_somebody_undid_on_one_cluster_is_for_that_one(void **state) {
     assert_true(runs(rig_change(o, "paris-2")->publication, "reg/two"));
 }
 
+// An agent of before may name what Git says next, and that is not applied yet.
+static void what_was_left_as_no_release_on_record_has_it_is_no_decision(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_undone(r, UNDO_HOLD);
+
+    row.bad = cm_sha256("what ran", 8);
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_int_equal(answered(rig_change(o, "paris-1")->publication), 1);
+    assert_true(runs(rig_change(o, "paris-1")->publication, "reg/two"));
+    assert_int_equal(count_rows(r->db, "SELECT count(*) FROM event WHERE kind ="
+                                       " 'release.not_held' AND message LIKE '%holdfast hold%'"),
+                     1);
+}
+
 // ---- Release groups
 
 // runs_of tells whether a workload of an App that is on a cluster has this image.
@@ -851,7 +865,9 @@ static struct hub_decision_row begin_group(struct rig *r, const char *group) {
 
     row.good_bundle = rig_change(o, "paris-1")->now->pairs[2].bundle->sha256;
     o = rig_commit(r, "fleet", "workload web web two a; workload pay pay two a");
-    row.bad_bundle = rig_change(o, "paris-1")->now->pairs[2].bundle->sha256;
+    const struct hub_bundle *bad = rig_change(o, "paris-1")->now->pairs[2].bundle;
+    row.bad = bad->spec.objects[0].sha256;
+    row.bad_bundle = bad->sha256;
     row.bad_revision = cm_strdup(rig_change(o, "paris-1")->now->pairs[2].revision);
     return row;
 }
@@ -878,6 +894,24 @@ static void what_is_of_the_rejected_release_goes_back_with_its_group(void **stat
                                        " app = 'pay' AND message LIKE '%with App ''web''%'"),
                      1);
     assert_int_equal(count_rows(r->db, "SELECT count(*) FROM problem"), 0);
+    end_group(&row);
+}
+
+static void of_what_goes_back_with_something_undone_its_own_controller_is_asked(void **state) {
+    struct rig *r = *state;
+    struct hub_decision_row row = begin_group(r, GROUP ", undo: hold");
+    const struct hub_hold_ask *pay = NULL;
+
+    row.verdict = "undone";
+    row.controller = "deployment";
+    struct hub_outcome *o = rig_decide(r, &row);
+    assert_int_equal(o->ask_count, 2);
+    for (size_t i = 0; i < o->ask_count; i++) {
+        pay = strcmp(o->asks[i].app, "pay") == 0 ? &o->asks[i] : pay;
+    }
+    assert_non_null(pay);
+    assert_int_equal(pay->effect_count, 1);
+    assert_string_not_equal(pay->effects[0].controller, "undone");
     end_group(&row);
 }
 
@@ -1663,7 +1697,9 @@ static const struct CMUnitTest tests[] = {
     RIG_TEST(who_goes_back_to_what_a_hold_keeps_out_is_told_how_to_try_it_again),
     RIG_TEST(who_goes_back_to_what_a_ban_forbids_is_told_so),
     RIG_TEST(what_somebody_undid_on_one_cluster_is_for_that_one),
+    RIG_TEST(what_was_left_as_no_release_on_record_has_it_is_no_decision),
     RIG_TEST(what_is_of_the_rejected_release_goes_back_with_its_group),
+    RIG_TEST(of_what_goes_back_with_something_undone_its_own_controller_is_asked),
     RIG_TEST(what_went_back_with_its_group_is_kept_out_after_a_restart),
     RIG_TEST(what_went_back_with_its_group_is_no_others_controllers),
     RIG_TEST(what_went_back_with_its_group_is_of_whoever_decided_of_it_last),
