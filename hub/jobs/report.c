@@ -281,14 +281,16 @@ static enum cm_rc forget_drift(const struct report_work *r, struct hub_db *db,
     return hub_drift_keep(db, r->cluster, object->app, object->key, cm_str_get(&text), err);
 }
 
+// put_drift tells whether there was room for all.
 static enum cm_rc put_drift(struct report_work *r, struct hub_db *db,
                             const Holdfast__V1__ObjectReport *object,
-                            const struct hub_drift_had *had, struct cm_err *err) {
+                            const struct hub_drift_had *had, bool *out_all, struct cm_err *err) {
     size_t room = r->drift_room + had->rows;
     size_t count = object->n_drift < room ? object->n_drift : room;
     enum cm_rc rc = had->rows == 0 ? CM_OK : forget_drift(r, db, object, count, err);
 
     r->drift_room = room - count;
+    *out_all = count == object->n_drift;
     for (size_t i = 0; rc == CM_OK && i < count; i++) {
         const Holdfast__V1__FieldDrift *field = object->drift[i];
         struct hub_drift_row row = {
@@ -639,6 +641,7 @@ static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
     CM_CLEANUP(whole_done) struct whole whole = {0};
     CM_CLEANUP(cm_str_done) struct cm_str digests = {0};
     struct hub_drift_had had;
+    bool all = false;
     enum cm_rc rc = tell_cleared(r, db, object, &had, err);
 
     if (rc < 0 || object->removed) {
@@ -648,8 +651,9 @@ static enum cm_rc put_seen(struct report_work *r, struct hub_db *db,
     rc = rc < 0 ? rc : tell_fight(r, db, object, err);
     rc = rc < 0 ? rc : tell_happened(r, db, object, &row.happened_ms, err);
     rc = rc < 0 ? rc : wait_for_more(r, db, object, &had, err);
-    rc = rc < 0 ? rc : put_drift(r, db, object, &had, err);
+    rc = rc < 0 ? rc : put_drift(r, db, object, &had, &all, err);
     rc = rc < 0 ? rc : take_actual(r, db, object, &whole, &row, err);
+    row.firm_size = all ? row.firm_size : 0; // of what is not on record nobody sees that it waits
     take_digests(object, &digests);
     row.digests = object->digests_known ? cm_str_get(&digests) : NULL;
     return rc < 0 ? rc : hub_objects_put(db, &row, err);

@@ -26,7 +26,7 @@
     " WHEN 3 THEN 'seen' ELSE 'images' END"
 #define LINE_ANY_CHECKPOINT(R)                                                                     \
     "json_object('kind','checkpoint','app'," R "app,'axis'," LINE_AXES(R) ",'atMs'," R "at_ms)"
-// Since step 53 there are digests, too.
+// Since step 57 there are digests, too.
 #define LINE_EACH_AXIS(R)                                                                          \
     "CASE " R "axis WHEN 0 THEN 'desired' WHEN 1 THEN 'actual' WHEN 2 THEN 'verdict'"              \
     " WHEN 3 THEN 'seen' WHEN 4 THEN 'images' ELSE 'digests' END"

@@ -794,6 +794,8 @@ static const char *const step_55[] = {
     " INSERT OR REPLACE INTO unobserved (cluster, app) VALUES (old.cluster, old.app); END",
     "INSERT OR REPLACE INTO unobserved (cluster, app) SELECT cluster, app FROM needs_human WHERE"
     " waits = 0",
+    // What `holdfast show` asks of such a decision.
+    "CREATE INDEX decision_need ON decision (app, at_ms) WHERE verdict = 'failed_forward'",
     NULL,
 };
 

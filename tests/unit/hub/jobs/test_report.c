@@ -686,6 +686,17 @@ that_values_of_others_come_and_go_is_written_at_once_and_how_they_change_later(v
     assert_int_equal(desk_count(d, AT_ONCE), 1);
 }
 
+static void what_there_is_no_room_to_wait_for_is_written_at_once(void **state) {
+    struct desk *d = *state;
+
+    report_much_drift(d, 1);
+    report_much_drift(d, 2);
+    replicas(d, 3, "3", "{\"spec\":{\"replicas\":3}}");
+    assert_int_equal(desk_count(d, "SELECT count(*) FROM drift WHERE path = 'spec.replicas'"), 0);
+    replicas(d, 4, "4", "{\"spec\":{\"replicas\":4}}");
+    assert_int_equal(desk_count(d, AT_ONCE), 1);
+}
+
 static void replicas_may_wait_longer_than_weights_and_what_selects_pods_not_at_all(void **state) {
     static const struct {
         const char *key;
@@ -909,6 +920,7 @@ int main(void) {
         DESK_TEST(what_is_no_object_or_tells_a_secret_is_not_taken),
         DESK_TEST(so_much_of_what_is_there_of_a_cluster_is_kept_and_no_more),
         DESK_TEST(that_values_of_others_come_and_go_is_written_at_once_and_how_they_change_later),
+        DESK_TEST(what_there_is_no_room_to_wait_for_is_written_at_once),
         DESK_TEST(replicas_may_wait_longer_than_weights_and_what_selects_pods_not_at_all),
         DESK_TEST(what_somebody_sets_waits_for_nothing_and_once_told_is_no_news),
         DESK_TEST(a_fight_is_an_event_once),
