@@ -294,8 +294,8 @@ static void take_last(struct showing *s, enum last which, struct hub_stmt *stmt,
         return;
     }
     int weight = (int)hub_stmt_int(stmt, 1);
+    const char *text = strstr(words, ": iteration "); // behind its controller
     bool steps = which == LAST_WEIGHT && weight < 0;
-    const char *text = strstr(words, ": "); // behind its controller
     s->shifts[cluster] =
         (struct shift){.weight = weight,
                        .step = steps && text != NULL ? one_text(s, text + 2) : NULL,

@@ -903,12 +903,12 @@ static void what_shifts_no_traffic_is_shown_with_how_far_it_is(void **state) {
 
     decide(*state, "weight", -1, at_ms, at_ms);
     decide(*state, "promoted", -1, at_ms + 3 * HOUR_MS, at_ms + 3 * HOUR_MS);
-    const struct cm_json *item =
-        cm_json_get(
-            ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a@{4.hours.ago}"}),
-            "items")
-            ->first;
-    assert_string_equal(word(a, item, "step"), "so");
+    const struct hub_past_ask then = {.select = "a@{4.hours.ago}"};
+    const struct cm_json *item = cm_json_get(ask(state, a, hub_past_show, &then), "items")->first;
+    assert_string_equal(word(a, item, "step"), "-"); // which is no step
+    run_sql(*state, "UPDATE decision SET text = 'iteration 3' WHERE verdict = 'weight'");
+    item = cm_json_get(ask(state, a, hub_past_show, &then), "items")->first;
+    assert_string_equal(word(a, item, "step"), "iteration 3");
     assert_string_equal(word(a, item, "weight"), "-");
     assert_string_equal(word(a, item, "state"), "converging");
     item = cm_json_get(ask(state, a, hub_past_show, &(struct hub_past_ask){.select = "a"}), "items")
