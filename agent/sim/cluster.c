@@ -789,6 +789,10 @@ void agent_sim_degrade(struct agent_sim *sim, const char *substring, bool on) {
     cm_map_each(sim->objects, judge, sim);
 }
 
+uint64_t agent_sim_in_force(const struct agent_sim *sim) {
+    return sim->mark.generation;
+}
+
 void agent_sim_set_reachable(struct agent_sim *sim, bool reachable) {
     if (sim->reachable == reachable) {
         return;

@@ -89,6 +89,9 @@ CM_MUSTUSE enum cm_rc agent_sim_digests(struct agent_sim *sim, const char *key,
 
 void agent_sim_set_reachable(struct agent_sim *sim, bool reachable);
 
+// agent_sim_in_force is the generation that the cluster knows as the last in force; 0: none.
+uint64_t agent_sim_in_force(const struct agent_sim *sim);
+
 // ---- Somebody else at work. Keys are complete here, with their namespace.
 
 // An object of this kind, in any namespace, allows a change by hand (agent/plan/exempt.h).

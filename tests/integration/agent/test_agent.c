@@ -2329,6 +2329,12 @@ static bool hub_was_told(void *ctx) {
     return counts.new_disks > 0 && counts.hello_generation == f->number;
 }
 
+static bool cluster_knows(void *ctx) {
+    const struct fixture *f = ctx;
+
+    return agent_sim_in_force(f->sim) == f->number;
+}
+
 // Its hub counts anew: Git did not name the cluster for a while.
 static void a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows(void **state) {
     CM_AUTOFREE char *log = cm_strf("%s/log", ((struct fixture *)*state)->dir);
@@ -2343,11 +2349,12 @@ static void a_new_disk_goes_by_nothing_older_than_what_the_cluster_knows(void **
     fake_hub_publish(f->hub, &manifests[0]);
     start_agent(f);
     assert_true(turn_until(f->loop, shop_is_healthy, f));
+    f->number = 7;
+    assert_true(turn_until(f->loop, cluster_knows, f));
     end_agent(f, false);
     assert_int_equal(unlink(log), 0);
     fake_hub_publish(f->hub, &manifests[1]);
     start_agent(f);
-    f->number = 7;
     assert_true(turn_until(f->loop, hub_was_told, f));
     assert_false(is_outdated(f)); // it is new
     assert_int_equal(fake_hub_counts(f->hub).disk_generation, 0);
