@@ -455,7 +455,9 @@ static void change(struct editor *e, const struct cm_yaml_node *node, const stru
     }
     bool whole = node->type == CM_YAML_SCALAR || !is_kind(node, wanted);
 
-    if ((node->marked && whole) || node->type == CM_YAML_ALIAS || now == NULL) {
+    // Where a tag makes something else of a document than its text, this may be another one.
+    if ((node->marked && whole) || node->type == CM_YAML_ALIAS || now == NULL ||
+        !is_kind(node, now)) {
         refuse(e, now != NULL ? now : wanted);
     } else if (!is_kind(node, wanted)) { // only within braces
         cm_json_write_compact(wanted, &text);

@@ -21,11 +21,11 @@ struct rule {
     int times; // left; negative: always
     int status;
     const char *body;
-    char *copy; // of what the test said
+    char *copies[2]; // of what the test said: match, body
 };
 
 struct event {
-    const char *match;
+    char *match;
     char *line;
 };
 
@@ -312,9 +312,11 @@ void fake_api_free(struct fake_api *api) {
         free(api->requests[i].as);
     }
     for (size_t i = 0; i < api->rule_count; i++) {
-        free(api->rules[i].copy);
+        free(api->rules[i].copies[0]);
+        free(api->rules[i].copies[1]);
     }
     for (size_t i = 0; i < api->event_count; i++) {
+        free(api->events[i].match);
         free(api->events[i].line);
     }
     (void)close(api->fd);
@@ -330,8 +332,11 @@ void fake_api_answer(struct fake_api *api, const char *match, int times, int sta
                      const char *body) {
     (void)pthread_mutex_lock(&api->lock);
     struct rule *r = &api->rules[api->rule_count++];
-    *r = (struct rule){match, times == 0 ? -1 : times, status, NULL, cm_strdup(body)};
-    r->body = r->copy;
+    *r = (struct rule){.times = times == 0 ? -1 : times,
+                       .status = status,
+                       .copies = {cm_strdup(match), cm_strdup(body)}};
+    r->match = r->copies[0];
+    r->body = r->copies[1];
     (void)pthread_mutex_unlock(&api->lock);
 }
 
@@ -352,7 +357,7 @@ void fake_api_release(struct fake_api *api) {
 
 void fake_api_event(struct fake_api *api, const char *match, const char *line) {
     (void)pthread_mutex_lock(&api->lock);
-    api->events[api->event_count++] = (struct event){match, cm_strdup(line)};
+    api->events[api->event_count++] = (struct event){cm_strdup(match), cm_strdup(line)};
     (void)pthread_cond_broadcast(&api->changed);
     (void)pthread_mutex_unlock(&api->lock);
 }
